@@ -1,0 +1,3 @@
+//! Hotline: the dispatcher of a 12345 government hotline.
+
+pub mod domain;
