@@ -1,3 +1,7 @@
 //! Hotline: the dispatcher of a 12345 government hotline.
+//!
+//! Everything that happens to an order is one step of the same shape: load, decide, commit.
 
+pub mod clock;
 pub mod domain;
+pub mod store;
