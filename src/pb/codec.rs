@@ -82,10 +82,11 @@ fn malformed(error: &prost::DecodeError) -> Status {
     Status::with_error_details(Code::InvalidArgument, message, details)
 }
 
-/// The innermost field of prost's `…: Outer.inner: Inner.field: what is wrong`.
+/// The path of prost's `…: Inner.field: Outer.inner: what is wrong`, innermost first.
 fn field(message: &str) -> String {
     let named = message.split(": ").filter(|part| part.contains('.') && !part.contains(' '));
-    named.filter_map(|part| part.rsplit('.').next()).collect::<Vec<_>>().join(".")
+    let names: Vec<_> = named.filter_map(|part| part.rsplit('.').next()).collect();
+    names.into_iter().rev().collect::<Vec<_>>().join(".")
 }
 
 #[cfg(test)]
