@@ -2,8 +2,10 @@
 
 pub mod ids;
 pub mod matter;
+pub mod policy;
 pub mod time;
 
 pub use ids::*;
 pub use matter::*;
+pub use policy::*;
 pub use time::*;
