@@ -1,8 +1,18 @@
 //! Hotline: the dispatcher of a 12345 government hotline.
 //!
 //! Everything that happens to an order is one step of the same shape: load, decide, commit.
+//! The modules stand in the order the data flows.
 
-pub mod clock;
+pub mod dispatch;
+
+pub mod catalogue;
+pub mod classify;
+pub mod locate;
+pub mod route;
+
 pub mod domain;
 pub mod pb;
 pub mod store;
+
+pub mod clock;
+pub mod telemetry;
