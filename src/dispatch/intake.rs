@@ -105,7 +105,7 @@ impl Dispatch {
         let now = self.now();
         let (reading, routed) = self.read(&submission);
         let (plan, rule) = match routed {
-            Some(Route { plan, rule }) => (Some(plan), rule),
+            Some(Route { plan, rule, .. }) => (Some(plan), rule),
             None => (None, 0),
         };
         let Submission { channel, heard_at, title, text, contact, .. } = submission;
@@ -183,7 +183,7 @@ impl Dispatch {
         let (plan, rule) = match chain {
             Some(units) => (self.chain_of(units)?, 0),
             None => match route(&self.catalogue, category, division) {
-                Ok(Route { plan, rule }) => (plan, rule),
+                Ok(Route { plan, rule, .. }) => (plan, rule),
                 Err(why) => {
                     return Err(Refusal::Invalid {
                         field: "category",

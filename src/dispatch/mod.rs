@@ -49,11 +49,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings {
-            category_confidence: 50,
-            division_confidence: 50,
-            sweep: Duration::from_secs(1),
-        }
+        Settings { category_confidence: 50, division_confidence: 50, sweep: Duration::from_secs(1) }
     }
 }
 
@@ -111,6 +107,17 @@ impl From<StoreError> for Refusal {
     }
 }
 
+/// The catalogue is sound, and yet nothing can be read by it.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// Its keywords.
+    #[error(transparent)]
+    Words(#[from] crate::classify::ClassifierError),
+    /// Its names of places.
+    #[error(transparent)]
+    Names(#[from] crate::locate::LocatorError),
+}
+
 /// What the dispatcher is made of.
 pub struct Parts {
     /// Where the orders are.
@@ -146,8 +153,8 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    /// Puts the parts together. Fails if the catalogue's words cannot be compiled.
-    pub fn new(parts: Parts) -> Result<Arc<Dispatch>, crate::catalogue::CatalogueError> {
+    /// Puts the parts together. Fails if the catalogue's words or names cannot be compiled.
+    pub fn new(parts: Parts) -> Result<Arc<Dispatch>, Unreadable> {
         let Parts { store, catalogue, clock, sealer, settings } = parts;
         Ok(Arc::new(Dispatch {
             classifier: Classifier::new(&catalogue)?,

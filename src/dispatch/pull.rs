@@ -29,7 +29,11 @@ pub struct Pull {
 impl Dispatch {
     /// Claims orders for a unit, waiting up to `wait` for the first. What is handed to a
     /// unit for the first time is recorded as delivered.
-    pub async fn pull(self: &Arc<Self>, actor: &Actor, pull: Pull) -> Result<Vec<Claimed>, Refusal> {
+    pub async fn pull(
+        self: &Arc<Self>,
+        actor: &Actor,
+        pull: Pull,
+    ) -> Result<Vec<Claimed>, Refusal> {
         let units = self.units_of(actor, &pull)?;
         let bell = self.waiters.bell(pull.unit);
         let mut stopping = self.stopping();

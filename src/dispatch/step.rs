@@ -120,9 +120,9 @@ impl Dispatch {
             Some(paper) if after.papers > first_paper => vec![(first_paper, paper.clone())],
             Some(_) | None => Vec::new(),
         };
-        let request = with.request.map(|Request { id, digest }| {
-            (id, Remembered { digest, receipt: receipt.clone() })
-        });
+        let request = with
+            .request
+            .map(|Request { id, digest }| (id, Remembered { digest, receipt: receipt.clone() }));
         let change = Change {
             before,
             after: Arc::clone(&after),
