@@ -3,6 +3,11 @@
 //! Everything that happens to an order is one step of the same shape: load, decide, commit.
 //! The modules stand in the order the data flows.
 
+pub mod cli;
+pub mod config;
+
+pub mod pb;
+
 pub mod dispatch;
 
 pub mod catalogue;
@@ -11,7 +16,6 @@ pub mod locate;
 pub mod route;
 
 pub mod domain;
-pub mod pb;
 pub mod store;
 
 pub mod clock;
