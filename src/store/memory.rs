@@ -86,14 +86,14 @@ impl State {
         {
             return Err(CommitError::Repeated(Box::new(remembered.clone())));
         }
+        let stored = self.orders.get(&no).map(|order| order.version);
+        if stored != change.before.as_ref().map(|order| order.version) {
+            return Err(CommitError::Conflict);
+        }
         if let Some(lease) = change.lease
             && !self.lease_holds(lease, no)
         {
             return Err(CommitError::LeaseStale);
-        }
-        let stored = self.orders.get(&no).map(|order| order.version);
-        if stored != change.before.as_ref().map(|order| order.version) {
-            return Err(CommitError::Conflict);
         }
         Ok(())
     }
@@ -119,9 +119,9 @@ impl State {
         // A lease lives as long as the place it was claimed from.
         self.leases.retain(|(order, unit, desk), held| {
             *order != no
-                || waits.iter().any(|e| {
-                    e.unit == *unit && e.desk == *desk && e.assignment == held.assignment
-                })
+                || waits
+                    .iter()
+                    .any(|e| e.unit == *unit && e.desk == *desk && e.assignment == held.assignment)
         });
         for (tally, n) in tallies(before.as_deref(), &after, &events) {
             *self.tallies.entry(tally).or_default() += n;
@@ -190,9 +190,9 @@ impl Store for Memory {
             let unheld = tray.filter(|((_, no), _)| {
                 state.leases.get(&(*no, *unit, desk)).is_none_or(|held| held.until <= now)
             });
-            free.extend(unheld.map(|(&(deadline, no), &assignment)| {
-                (deadline, no, *unit, assignment)
-            }));
+            free.extend(
+                unheld.map(|(&(deadline, no), &assignment)| (deadline, no, *unit, assignment)),
+            );
         }
         let mut claimed = Vec::new();
         for (_, no, unit, assignment) in free.into_iter().take(max.min(MAX_BATCH)) {
