@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod config;
 
+pub mod api;
 pub mod pb;
 
 pub mod dispatch;
