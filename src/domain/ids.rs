@@ -63,7 +63,7 @@ impl Division {
     /// From the number itself; at most twelve digits, and at least a city.
     pub fn new(code: u64) -> Result<Division, BadName> {
         let division = Division(code);
-        let has_city = code / 100_000_000 % 100 != 0;
+        let has_city = !(code / 100_000_000).is_multiple_of(100);
         if !(110_000_000_000..1_000_000_000_000).contains(&code) || !has_city {
             return Err(BadName {
                 what: "a division code",

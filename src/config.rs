@@ -1,0 +1,203 @@
+//! Typed settings: one table of them, layered (default, file, environment, flag), checked.
+//!
+//! Every setting has one key. `lease_max` in the file is `HOTLINE_LEASE_MAX` in the
+//! environment and `--lease-max` as a flag; what is set later in that list wins. A key that
+//! does not exist is refused, whoever wrote it: a misspelt limit must not pass for a set one.
+
+mod layers;
+mod settings;
+mod store_url;
+
+pub use layers::{Effective, Origin, load};
+pub use settings::{SETTINGS, Setting};
+pub use store_url::StoreUrl;
+
+use crate::domain::{Cell, Confidence, Division};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where the catalogue is read from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CatalogueSource {
+    /// The one built into the binary: Jiaxing.
+    Builtin,
+    /// A folder of the same layout as `deploy/jiaxing`.
+    Folder(PathBuf),
+}
+
+/// Everything that can be set, with its effective value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// Where orders are kept.
+    pub store: StoreUrl,
+    /// The city served.
+    pub cell: Cell,
+    /// Where gRPC is served.
+    pub listen: SocketAddr,
+    /// Where `/metrics`, `/livez` and `/readyz` are served.
+    pub metrics_listen: SocketAddr,
+    /// Whether gRPC may be served beyond loopback although callers are not yet identified.
+    pub insecure_bind: bool,
+    /// The key that seals contacts.
+    pub key_file: PathBuf,
+    /// Where the catalogue is read from.
+    pub catalogue: CatalogueSource,
+    /// Below this the category is a person's decision.
+    pub category_confidence: Confidence,
+    /// Below this the place is a person's decision.
+    pub division_confidence: Confidence,
+    /// How long a pulled order stays with its puller who named no time.
+    pub lease_default: Duration,
+    /// The longest a puller may ask for.
+    pub lease_max: Duration,
+    /// The longest an empty pull waits.
+    pub long_poll_max: Duration,
+    /// How long a request id is remembered.
+    pub request_memory: Duration,
+    /// How long calls in flight may take to finish once the server is told to stop.
+    pub drain_timeout: Duration,
+    /// The most commits written as one group.
+    pub commit_group: usize,
+    /// The most commits that may wait to be written before callers are told to come back.
+    pub commit_queue: usize,
+    /// How often timers and waiting pulls are looked at even if nothing woke them.
+    pub timer_sweep: Duration,
+    /// What is logged.
+    pub log: String,
+}
+
+/// The city of the founding case.
+const JIAXING: u64 = 330_400_000_000;
+
+impl Default for Config {
+    fn default() -> Config {
+        #[allow(clippy::expect_used, reason = "a constant, held by the test below")]
+        let city = Division::new(JIAXING).expect("a city");
+        Config {
+            store: StoreUrl::Redb(PathBuf::from("hotline.redb")),
+            cell: Cell::of(city),
+            listen: SocketAddr::from(([127, 0, 0, 1], 12345)),
+            metrics_listen: SocketAddr::from(([127, 0, 0, 1], 12346)),
+            insecure_bind: false,
+            key_file: PathBuf::from("hotline.key"),
+            catalogue: CatalogueSource::Builtin,
+            category_confidence: Confidence::new(50),
+            division_confidence: Confidence::new(50),
+            lease_default: Duration::from_secs(60),
+            lease_max: Duration::from_secs(600),
+            long_poll_max: Duration::from_secs(30),
+            request_memory: Duration::from_secs(48 * 3_600),
+            drain_timeout: Duration::from_secs(10),
+            commit_group: 256,
+            commit_queue: 4_096,
+            timer_sweep: Duration::from_secs(1),
+            log: "info".to_owned(),
+        }
+    }
+}
+
+impl Config {
+    /// What no single setting can tell: whether they go together. The error names the keys.
+    pub fn check(&self) -> Result<(), String> {
+        if !self.listen.ip().is_loopback() && !self.insecure_bind {
+            return Err(format!(
+                "listen = {}: callers are not yet identified, so only loopback addresses \
+                 (127.0.0.1, [::1]) are served; put a gateway in front, or set \
+                 insecure_bind = true if the network itself is trusted",
+                self.listen
+            ));
+        }
+        if self.listen == self.metrics_listen && self.listen.port() != 0 {
+            return Err(format!(
+                "listen and metrics_listen are both {}: give metrics a port of its own",
+                self.listen
+            ));
+        }
+        if self.lease_default > self.lease_max {
+            return Err(format!(
+                "lease_default = {} is longer than lease_max = {}",
+                humantime::format_duration(self.lease_default),
+                humantime::format_duration(self.lease_max)
+            ));
+        }
+        if self.commit_group > self.commit_queue {
+            return Err(format!(
+                "commit_group = {} is more than commit_queue = {} can ever hold",
+                self.commit_group, self.commit_queue
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong with the settings, and where.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("config file {path}: {problem}")]
+    File {
+        /// The file, with the line where one is known.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// There is no such setting.
+    #[error("{origin}: there is no setting `{key}`{nearest}; allowed: {allowed}")]
+    UnknownKey {
+        /// Who wrote it.
+        origin: Origin,
+        /// As written.
+        key: String,
+        /// ` (did you mean …?)`, or nothing.
+        nearest: String,
+        /// Every key.
+        allowed: String,
+    },
+    /// The value is none of the setting's.
+    #[error("{origin}: {key} = {value}: {problem}")]
+    BadValue {
+        /// Who wrote it.
+        origin: Origin,
+        /// The setting.
+        key: &'static str,
+        /// As written; a secret is not shown.
+        value: String,
+        /// What is allowed.
+        problem: String,
+    },
+    /// Values that do not go together.
+    #[error("{0}")]
+    Together(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Spoil = fn(&mut Config);
+
+    #[test]
+    fn the_defaults_go_together() {
+        let config = Config::default();
+        assert_eq!(config.check(), Ok(()));
+        assert_eq!(config.cell.to_string(), "3304");
+        assert!(config.listen.ip().is_loopback() && config.metrics_listen.ip().is_loopback());
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_said() {
+        let cases: [(Spoil, &str); 4] = [
+            (|c| c.listen = SocketAddr::from(([0, 0, 0, 0], 1)), "insecure_bind"),
+            (|c| c.metrics_listen = c.listen, "metrics_listen"),
+            (|c| c.lease_default = Duration::from_secs(9_999), "lease_max = 10m"),
+            (|c| c.commit_group = 9_999, "commit_queue"),
+        ];
+        for (spoil, said) in cases {
+            let mut config = Config::default();
+            spoil(&mut config);
+            let error = config.check().unwrap_err();
+            assert!(error.contains(said), "{error}");
+        }
+    }
+}

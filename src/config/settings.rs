@@ -1,0 +1,271 @@
+//! The table of settings: key, meaning, how it is read and shown. One row each.
+
+use super::{CatalogueSource, Config, StoreUrl};
+use crate::domain::Confidence;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// One setting.
+pub struct Setting {
+    /// Its name in the file; the environment and the flags derive theirs from it.
+    pub key: &'static str,
+    /// What it means, in one line.
+    pub help: &'static str,
+    /// What it looks like, for the flag's help.
+    pub value: &'static str,
+    /// Reads a value into the config; the error says what is allowed.
+    pub(super) set: fn(&mut Config, &str) -> Result<(), String>,
+    /// The effective value as it would be written; never a secret.
+    get: fn(&Config) -> String,
+}
+
+impl Setting {
+    /// The effective value as it would be written; never a secret.
+    pub fn show(&self, config: &Config) -> String {
+        (self.get)(config)
+    }
+
+    /// The variable of the environment that sets it.
+    pub fn env(&self) -> String {
+        format!("HOTLINE_{}", self.key.to_ascii_uppercase())
+    }
+
+    /// The flag that sets it, without its dashes.
+    pub fn flag(&self) -> String {
+        self.key.replace('_', "-")
+    }
+
+    /// Whether it is a switch: the flag alone means `true`.
+    pub fn is_switch(&self) -> bool {
+        self.value == "BOOL"
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// Every setting.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "store",
+        help: "Where orders are kept",
+        value: "URL",
+        set: |c, v| StoreUrl::parse(v).map(|url| c.store = url),
+        get: |c| c.store.to_string(),
+    },
+    Setting {
+        key: "cell",
+        help: "The city served, by the first four digits of its division code",
+        value: "CITY",
+        set: |c, v| v.parse().map(|cell| c.cell = cell).map_err(said),
+        get: |c| c.cell.to_string(),
+    },
+    Setting {
+        key: "listen",
+        help: "Where gRPC is served",
+        value: "ADDR",
+        set: |c, v| address(v).map(|a| c.listen = a),
+        get: |c| c.listen.to_string(),
+    },
+    Setting {
+        key: "metrics_listen",
+        help: "Where /metrics, /livez and /readyz are served",
+        value: "ADDR",
+        set: |c, v| address(v).map(|a| c.metrics_listen = a),
+        get: |c| c.metrics_listen.to_string(),
+    },
+    Setting {
+        key: "insecure_bind",
+        help: "Serve gRPC beyond loopback although callers are not yet identified",
+        value: "BOOL",
+        set: |c, v| switch(v).map(|on| c.insecure_bind = on),
+        get: |c| c.insecure_bind.to_string(),
+    },
+    Setting {
+        key: "key_file",
+        help: "The key that seals contacts",
+        value: "PATH",
+        set: |c, v| path(v).map(|p| c.key_file = p),
+        get: |c| c.key_file.display().to_string(),
+    },
+    Setting {
+        key: "catalogue",
+        help: "The catalogue: `builtin` (Jiaxing) or a folder laid out like deploy/jiaxing",
+        value: "DIR",
+        set: |c, v| {
+            c.catalogue = match v {
+                "builtin" => CatalogueSource::Builtin,
+                folder => CatalogueSource::Folder(path(folder)?),
+            };
+            Ok(())
+        },
+        get: |c| match &c.catalogue {
+            CatalogueSource::Builtin => "builtin".to_owned(),
+            CatalogueSource::Folder(path) => path.display().to_string(),
+        },
+    },
+    Setting {
+        key: "category_confidence",
+        help: "Below this percentage the category is a person's decision",
+        value: "PERCENT",
+        set: |c, v| percent(v).map(|p| c.category_confidence = p),
+        get: |c| c.category_confidence.percent().to_string(),
+    },
+    Setting {
+        key: "division_confidence",
+        help: "Below this percentage the place is a person's decision",
+        value: "PERCENT",
+        set: |c, v| percent(v).map(|p| c.division_confidence = p),
+        get: |c| c.division_confidence.percent().to_string(),
+    },
+    Setting {
+        key: "lease_default",
+        help: "How long a pulled order stays with a puller who named no time",
+        value: "DURATION",
+        set: |c, v| duration(v, SECOND, HOUR).map(|d| c.lease_default = d),
+        get: |c| written(c.lease_default),
+    },
+    Setting {
+        key: "lease_max",
+        help: "The longest lease a puller may ask for",
+        value: "DURATION",
+        set: |c, v| duration(v, SECOND, HOUR).map(|d| c.lease_max = d),
+        get: |c| written(c.lease_max),
+    },
+    Setting {
+        key: "long_poll_max",
+        help: "The longest an empty pull waits",
+        value: "DURATION",
+        set: |c, v| duration(v, SECOND, HOUR).map(|d| c.long_poll_max = d),
+        get: |c| written(c.long_poll_max),
+    },
+    Setting {
+        key: "request_memory",
+        help: "How long a request id is remembered",
+        value: "DURATION",
+        set: |c, v| duration(v, HOUR, 30 * DAY).map(|d| c.request_memory = d),
+        get: |c| written(c.request_memory),
+    },
+    Setting {
+        key: "drain_timeout",
+        help: "How long calls in flight may take once the server is told to stop",
+        value: "DURATION",
+        set: |c, v| duration(v, Duration::ZERO, HOUR).map(|d| c.drain_timeout = d),
+        get: |c| written(c.drain_timeout),
+    },
+    Setting {
+        key: "commit_group",
+        help: "The most commits written as one group",
+        value: "COUNT",
+        set: |c, v| count(v, 1, 4_096).map(|n| c.commit_group = n),
+        get: |c| c.commit_group.to_string(),
+    },
+    Setting {
+        key: "commit_queue",
+        help: "The most commits that may wait to be written before callers are sent away",
+        value: "COUNT",
+        set: |c, v| count(v, 1, 65_536).map(|n| c.commit_queue = n),
+        get: |c| c.commit_queue.to_string(),
+    },
+    Setting {
+        key: "timer_sweep",
+        help: "How often timers and waiting pulls are looked at even if nothing woke them",
+        value: "DURATION",
+        set: |c, v| duration(v, Duration::from_millis(10), 60 * SECOND).map(|d| c.timer_sweep = d),
+        get: |c| written(c.timer_sweep),
+    },
+    Setting {
+        key: "log",
+        help: "What is logged: error, warn, info, debug or trace, or a filter such as \
+               `info,hotline::dispatch=debug`",
+        value: "FILTER",
+        set: |c, v| {
+            let filter = v.parse::<tracing_subscriber::EnvFilter>();
+            filter.map(|_| c.log = v.to_owned()).map_err(|e| format!("not a log filter: {e}"))
+        },
+        get: |c| c.log.clone(),
+    },
+];
+
+fn said(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+fn address(v: &str) -> Result<std::net::SocketAddr, String> {
+    v.parse().map_err(|_| "expected IP:PORT, for example 127.0.0.1:12345".to_owned())
+}
+
+fn switch(v: &str) -> Result<bool, String> {
+    match v {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err("expected true or false".to_owned()),
+    }
+}
+
+fn path(v: &str) -> Result<PathBuf, String> {
+    if v.is_empty() { Err("expected a path".to_owned()) } else { Ok(PathBuf::from(v)) }
+}
+
+fn percent(v: &str) -> Result<Confidence, String> {
+    let percent = v.parse::<u8>().ok().filter(|p| *p <= 100);
+    percent.map(Confidence::new).ok_or_else(|| "expected a percentage from 0 to 100".to_owned())
+}
+
+fn count(v: &str, least: usize, most: usize) -> Result<usize, String> {
+    let count = v.parse::<usize>().ok().filter(|n| (least..=most).contains(n));
+    count.ok_or_else(|| format!("expected a number from {least} to {most}"))
+}
+
+fn duration(v: &str, least: Duration, most: Duration) -> Result<Duration, String> {
+    let parsed = humantime::parse_duration(v).ok().filter(|d| (least..=most).contains(d));
+    parsed.ok_or_else(|| {
+        format!(
+            "expected a duration from {} to {}, written like 90s, 10m or 1h 30m",
+            written(least),
+            written(most)
+        )
+    })
+}
+
+/// The way durations read everywhere.
+fn written(d: Duration) -> String {
+    humantime::format_duration(d).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_can_be_read_back() {
+        for setting in SETTINGS {
+            let mut config = Config::default();
+            let shown = setting.show(&config);
+            (setting.set)(&mut config, &shown).unwrap();
+            assert_eq!(config, Config::default(), "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_what_is_allowed() {
+        for (key, value, said) in [
+            ("store", "x", "redb:PATH"),
+            ("cell", "33", "3304"),
+            ("listen", "12345", "IP:PORT"),
+            ("insecure_bind", "yes", "true or false"),
+            ("category_confidence", "101", "0 to 100"),
+            ("lease_max", "forever", "90s"),
+            ("lease_max", "2h", "1s to 1h"),
+            ("request_memory", "5m", "1h to 30days"),
+            ("commit_group", "0", "1 to 4096"),
+            ("log", "hotline=loud", "log filter"),
+            ("key_file", "", "a path"),
+        ] {
+            let setting = SETTINGS.iter().find(|s| s.key == key).unwrap();
+            let error = (setting.set)(&mut Config::default(), value).unwrap_err();
+            assert!(error.contains(said), "{key}: {error}");
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! What a store must promise, and nothing of how it keeps it.
+//!
+//! A store holds one cell: its orders, the trays where they wait, their next deadlines, the
+//! counters, the remembered request ids, the papers, the sealed contacts and the feed. One
+//! primitive carries the system, [`Store::commit`]; everything indexed is derived from the
+//! order by `domain::index`, so it cannot disagree with it. The same conformance suite runs
+//! over every implementation (`tests/conformance.rs`).
+
+pub mod audit;
+pub mod codec;
+pub mod embedded;
+pub mod memory;
+pub mod redis;
+pub mod seal;
+
+use crate::domain::{
+    Cell, Date, Desk, Entry, Event, Order, OrderNo, Stage, Tally, Timestamp, Unit,
+};
+use async_trait::async_trait;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a request id is remembered at least.
+pub const REQUEST_MEMORY: Duration = Duration::from_secs(48 * 3_600);
+/// The most orders one claim, page or due call returns.
+pub const MAX_BATCH: usize = 256;
+/// The most events one read of the feed returns.
+pub const MAX_FEED: usize = 1_000;
+
+/// The identity a client gives one change: the same id again gives the same answer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RequestId(pub u128);
+
+/// The first 128 bits of a digest of the request's body.
+pub type BodyDigest = [u8; 16];
+
+/// What was answered to a change: enough to answer the same again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Receipt {
+    /// The order.
+    pub order: OrderNo,
+    /// Its version after the change.
+    pub version: u32,
+    /// Where it stood then.
+    pub stage: Stage,
+    /// Who held it then; `None` for a closed one.
+    pub holder: Option<Unit>,
+    /// What it was about.
+    pub category: crate::domain::Category,
+    /// Where.
+    pub division: crate::domain::Division,
+    /// When arrival falls due.
+    pub arrival_due: Timestamp,
+    /// When closure falls due.
+    pub closure_due: Timestamp,
+    /// When the change happened.
+    pub at: Timestamp,
+}
+
+/// A remembered request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Remembered {
+    /// Of the body that came with the id first.
+    pub digest: BodyDigest,
+    /// What was answered.
+    pub receipt: Receipt,
+}
+
+/// What people wrote: the citizen's text is paper 0, reports and reasons follow. Written
+/// once, never changed, never part of an event.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Paper {
+    /// The citizen's title; empty for other papers.
+    pub title: String,
+    /// The words.
+    pub body: String,
+    /// What proves them.
+    pub evidence: Vec<Evidence>,
+}
+
+/// A file kept elsewhere.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Evidence {
+    /// Where it is.
+    pub uri: String,
+    /// What it must be.
+    pub sha256: [u8; 32],
+}
+
+/// A contact as it is stored: sealed, with keyed digests that find it without unsealing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SealedContact {
+    /// Of the whole phone number.
+    pub phone: [u8; 16],
+    /// Of the order's number and the phone's last four digits.
+    pub tail: [u8; 16],
+    /// Nonce and ciphertext.
+    pub sealed: Vec<u8>,
+}
+
+/// The right to work on a claimed order for a while: names the holding and the claim, so
+/// that an older holder of the same right is told apart (a fencing token).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Lease {
+    /// The order.
+    pub order: OrderNo,
+    /// Which of its holdings.
+    pub assignment: u16,
+    /// Which claim; grows with every claim of the cell and never repeats.
+    pub claim: u64,
+}
+
+/// One order claimed.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// As it was when claimed.
+    pub order: Arc<Order>,
+    /// The right to it.
+    pub lease: Lease,
+}
+
+/// One step, whole.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The order as it was decided upon; `None` when it is new.
+    pub before: Option<Arc<Order>>,
+    /// The order as it becomes; its version is one more.
+    pub after: Arc<Order>,
+    /// What happened; never empty.
+    pub events: Vec<Event>,
+    /// The papers that come with it: numbers and contents.
+    pub papers: Vec<(u16, Paper)>,
+    /// The contact of a new order.
+    pub contact: Option<SealedContact>,
+    /// The client's id for it, and what will be answered again.
+    pub request: Option<(RequestId, Remembered)>,
+    /// A lease that must still hold.
+    pub lease: Option<Lease>,
+}
+
+/// Why a change did not happen, or is not known to have.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The order is no longer at the version decided upon (or exists already): load it and
+    /// decide again.
+    #[error("the order changed meanwhile")]
+    Conflict,
+    /// The request id was used before; what was answered then. The caller compares digests.
+    #[error("the request id was used before")]
+    Repeated(Box<Remembered>),
+    /// The lease ran out, was taken over, or died with its holding.
+    #[error("the lease is stale")]
+    LeaseStale,
+    /// The store cannot be used now; nothing was written.
+    #[error("{0}")]
+    Unavailable(StoreError),
+    /// The answer never came: the change may or may not have happened. Asking again with
+    /// the same request id tells.
+    #[error("the outcome is unknown: {0}")]
+    Unknown(StoreError),
+}
+
+/// A store's trouble, in words that say what to do. Never holds a citizen's word.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached or opened.
+    #[error("{0}")]
+    Unreachable(String),
+    /// It was written by a newer version of this program.
+    #[error("the store has format {found}, this program reads up to {known}: run a newer hotline")]
+    TooNew {
+        /// What is there.
+        found: u16,
+        /// What this program can read.
+        known: u16,
+    },
+    /// What is there is not what was written.
+    #[error("damaged record: {0}")]
+    Damaged(String),
+    /// The feed's history no longer reaches back, or belongs to another epoch.
+    #[error("the feed has diverged: read from the beginning of epoch {epoch}")]
+    FeedDiverged {
+        /// The epoch that is current.
+        epoch: u64,
+    },
+}
+
+/// A place in the feed: everything up to and including it has been read.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Cursor {
+    /// A new epoch starts when data was lost or restored.
+    pub epoch: u64,
+    /// The batch.
+    pub sequence: u64,
+    /// The event within it.
+    pub index: u32,
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}-{}", self.epoch, self.sequence, self.index)
+    }
+}
+
+/// A cell's state, kept safe.
+///
+/// # The law
+///
+/// 1. **All or nothing.** A commit writes snapshot, tray moves, deadline, counters, papers,
+///    contact, request id and feed entries together, or none of them, whatever is killed.
+/// 2. **Versioned.** It happens only if the stored version is the one decided upon.
+/// 3. **Acknowledged means safe.** `Ok` is answered only once the change would survive the
+///    configured loss; if that cannot be known the answer is [`CommitError::Unknown`].
+/// 4. **Once.** A request id takes effect once within [`REQUEST_MEMORY`], checked in the
+///    same atomic write.
+/// 5. **Fenced.** A commit that names a lease happens only while that lease is the latest
+///    claim of a running holding.
+/// 6. **Derived.** Trays, deadlines and counters are what `domain::index` says of the
+///    stored orders, at every moment a reader can see.
+/// 7. **One feed.** Every reader sees the same events in the same order, each exactly once
+///    per cursor; the events of one order are in the order of its versions. A cursor of
+///    another epoch is [`StoreError::FeedDiverged`].
+/// 8. **Numbers are never given twice**, even if the process dies with some unused.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Which cell it holds.
+    fn cell(&self) -> Cell;
+
+    /// Reserves `count` sequence numbers of a date and returns the first. `above` is the
+    /// highest this process was ever given for that date (0 for none): the store answers
+    /// higher, even if it forgot.
+    async fn reserve(&self, date: Date, count: u32, above: u32) -> Result<u32, StoreError>;
+
+    /// The order as last committed.
+    async fn load(&self, no: OrderNo) -> Result<Option<Arc<Order>>, StoreError>;
+
+    /// What was answered to a request id, if it is remembered.
+    async fn remembered(&self, id: RequestId) -> Result<Option<Remembered>, StoreError>;
+
+    /// Writes one step. Cancelling the future does not undo a write that was handed over.
+    async fn commit(&self, change: Change) -> Result<(), CommitError>;
+
+    /// Claims up to `max` (at most [`MAX_BATCH`]) orders of the units' trays, earliest
+    /// deadline first, that nobody holds under a running lease. The lease runs `lease` of
+    /// real time from now, whatever the orders' clock does.
+    async fn claim(
+        &self,
+        units: &[Unit],
+        desk: Desk,
+        max: usize,
+        lease: Duration,
+    ) -> Result<Vec<Claimed>, StoreError>;
+
+    /// Orders whose deadline is at or before `now`, earliest first, at most `max`.
+    async fn due(
+        &self,
+        now: Timestamp,
+        max: usize,
+    ) -> Result<Vec<(Timestamp, OrderNo)>, StoreError>;
+
+    /// The earliest deadline of the cell.
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// The tray of a unit, sorted by deadline and number, after the given place.
+    async fn tray(
+        &self,
+        unit: Unit,
+        desk: Desk,
+        after: Option<(Timestamp, OrderNo)>,
+        max: usize,
+    ) -> Result<Vec<(Entry, OrderNo)>, StoreError>;
+
+    /// The orders with numbers above `after`, ascending, at most `max` (at most
+    /// [`MAX_BATCH`]). A page may be shorter than `max` and yet not be the last: only an
+    /// empty one is.
+    async fn scan(&self, after: Option<OrderNo>, max: usize)
+    -> Result<Vec<Arc<Order>>, StoreError>;
+
+    /// The trays and numbers of orders that wait anywhere, for the audit: every entry
+    /// stored, in no particular order, with the order it belongs to.
+    async fn all_entries(&self) -> Result<Vec<(Entry, OrderNo)>, StoreError>;
+
+    /// Every deadline stored, for the audit.
+    async fn all_deadlines(&self) -> Result<Vec<(Timestamp, OrderNo)>, StoreError>;
+
+    /// Every counter, those at zero included.
+    async fn tallies(&self) -> Result<Vec<(Tally, i64)>, StoreError>;
+
+    /// One paper of an order.
+    async fn paper(&self, no: OrderNo, index: u16) -> Result<Option<Paper>, StoreError>;
+
+    /// The sealed contact of an order.
+    async fn contact(&self, no: OrderNo) -> Result<Option<SealedContact>, StoreError>;
+
+    /// Up to `max` (at most [`MAX_FEED`]) events after the cursor, each with its own.
+    /// `None` reads from the beginning.
+    async fn feed(
+        &self,
+        after: Option<Cursor>,
+        max: usize,
+    ) -> Result<Vec<(Cursor, Event)>, StoreError>;
+
+    /// The place after the last event of the feed.
+    async fn feed_end(&self) -> Result<Cursor, StoreError>;
+
+    /// Waits until there is something after the cursor or `at_most` has passed. A hint: it
+    /// may return early. Has a reader of its own and never delays a commit.
+    async fn feed_grown(&self, after: Cursor, at_most: Duration) -> Result<(), StoreError>;
+
+    /// Takes or renews the right to run the cell's timers; for efficiency only. `true` if
+    /// `holder` has it for `for_` of real time.
+    async fn hold_timers(&self, holder: u64, for_: Duration) -> Result<bool, StoreError>;
+
+    /// The store's own wall clock, where it has one that all its processes share.
+    async fn wall_clock(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Whether it can be read and written now.
+    async fn check(&self) -> Result<(), StoreError>;
+
+    /// Finishes what was handed over and closes. Later calls answer [`StoreError::Unreachable`].
+    async fn close(&self);
+}

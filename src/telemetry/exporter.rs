@@ -1,0 +1,317 @@
+//! Renders the metrics for Prometheus.
+//!
+//! Two recorders: one lives as long as the process and holds what it measures itself; the
+//! other holds the cell's counters and is built anew each time they are read from the
+//! store, so that losing the timer lease makes them vanish here instead of going stale.
+
+use super::metrics::*;
+use crate::domain::{Cell, TALLIES, Tally};
+use metrics::{Counter, Gauge, Histogram, Label, Recorder, with_local_recorder};
+use metrics_exporter_prometheus::{
+    BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
+use std::collections::HashMap;
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
+
+/// The most methods told apart; our services have fewer, and a stranger's paths do not count.
+const MAX_METHODS: usize = 128;
+/// How often samples are folded into their histograms; between scrapes they use memory.
+const UPKEEP: Duration = Duration::from_secs(5);
+/// What a call to a method we do not have is booked to.
+const UNKNOWN_METHOD: &str = "unknown";
+
+/// The gRPC codes by number.
+const CODES: [&str; 17] = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+];
+const CODE_UNKNOWN: usize = 2;
+const CODE_UNIMPLEMENTED: usize = 12;
+
+static INSTALLED: OnceLock<Exporter> = OnceLock::new();
+
+/// The exporter of this process, if one was installed.
+pub(super) fn installed() -> Option<&'static Exporter> {
+    INSTALLED.get()
+}
+
+/// What this process measures itself, ready to be fed without a lookup.
+pub(super) struct Handles {
+    pub(super) order_arrival: Histogram,
+    pub(super) order_closure: Histogram,
+    pub(super) timer_lateness: Histogram,
+    pub(super) timer_holder: Gauge,
+    pub(super) commit: Histogram,
+    pub(super) commit_group: Histogram,
+    pub(super) commit_conflicts: Counter,
+    pub(super) commit_unknown: Counter,
+    pub(super) store_up: Gauge,
+    pub(super) ready: Gauge,
+}
+
+struct Method {
+    time: Histogram,
+    codes: [OnceLock<Counter>; CODES.len()],
+}
+
+/// Holds the metrics of a process and renders them.
+pub struct Exporter {
+    cell: Cell,
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+    handles: Handles,
+    methods: RwLock<HashMap<Box<str>, Method>>,
+    tallies: Mutex<Option<PrometheusHandle>>,
+}
+
+impl Exporter {
+    /// The exporter of this process, made on the first call. A process serves one cell.
+    pub fn install(cell: Cell) -> Result<&'static Exporter, BuildError> {
+        if let Some(exporter) = installed() {
+            return Ok(exporter);
+        }
+        let exporter = Exporter::new(cell)?;
+        Ok(INSTALLED.get_or_init(|| exporter))
+    }
+
+    fn new(cell: Cell) -> Result<Exporter, BuildError> {
+        let mut builder = builder(cell);
+        for metric in METRICS {
+            if let Kind::Histogram(edges) = metric.kind {
+                // Without edges the exporter would render a summary.
+                let named = Matcher::Full(metric.name.to_owned());
+                builder = builder.set_buckets_for_metric(named, edges)?;
+            }
+        }
+        let recorder = builder.build_recorder();
+        let handles = with_local_recorder(&recorder, || {
+            for metric in METRICS {
+                describe(metric.name, metric.kind, metric.unit, metric.help);
+            }
+            metrics::gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+            Handles {
+                order_arrival: metrics::histogram!(ORDER_ARRIVAL),
+                order_closure: metrics::histogram!(ORDER_CLOSURE),
+                timer_lateness: metrics::histogram!(TIMER_LATENESS),
+                timer_holder: metrics::gauge!(TIMER_HOLDER),
+                commit: metrics::histogram!(COMMIT),
+                commit_group: metrics::histogram!(COMMIT_GROUP),
+                commit_conflicts: metrics::counter!(COMMIT_CONFLICTS),
+                commit_unknown: metrics::counter!(COMMIT_UNKNOWN),
+                store_up: metrics::gauge!(STORE_UP),
+                ready: metrics::gauge!(READY),
+            }
+        });
+        Ok(Exporter {
+            cell,
+            handle: recorder.handle(),
+            recorder,
+            handles,
+            methods: RwLock::default(),
+            tallies: Mutex::default(),
+        })
+    }
+
+    pub(super) fn handles(&self) -> &Handles {
+        &self.handles
+    }
+
+    /// The text Prometheus reads.
+    pub fn render(&self) -> String {
+        let mut text = self.handle.render();
+        let cell = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cell) = cell.as_ref() {
+            text.push_str(&cell.render());
+        }
+        text
+    }
+
+    pub(super) fn export_tallies(&self, tallies: &[(Tally, i64)]) {
+        let recorder = builder(self.cell).build_recorder();
+        with_local_recorder(&recorder, || {
+            for metric in CELL_METRICS {
+                describe(metric.name, metric.kind, metrics::Unit::Count, metric.help);
+            }
+            // Those at zero included: a drained queue reports zero, it does not vanish.
+            for tally in TALLIES {
+                let value = tallies.iter().find(|(t, _)| t == tally).map_or(0, |(_, n)| *n);
+                set_tally(tally, value);
+            }
+        });
+        *self.tallies.lock().unwrap_or_else(PoisonError::into_inner) = Some(recorder.handle());
+    }
+
+    pub(super) fn withdraw_tallies(&self) {
+        *self.tallies.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub(super) fn rpc_done(&self, path: &str, code: i32, took: Duration) {
+        let code = usize::try_from(code).ok().filter(|c| *c < CODES.len()).unwrap_or(CODE_UNKNOWN);
+        // A stranger may name any path; only those we have become labels.
+        let path = if code == CODE_UNIMPLEMENTED { UNKNOWN_METHOD } else { path };
+        let methods = self.methods.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(method) = methods.get(path) {
+            return self.book(path, method, code, took);
+        }
+        drop(methods);
+        let mut methods = self.methods.write().unwrap_or_else(PoisonError::into_inner);
+        let path = if methods.len() < MAX_METHODS { path } else { UNKNOWN_METHOD };
+        let method = methods.entry(path.into()).or_insert_with(|| {
+            let time = with_local_recorder(
+                &self.recorder,
+                || metrics::histogram!(RPC_TIME, "method" => short(path)),
+            );
+            Method { time, codes: Default::default() }
+        });
+        self.book(path, method, code, took);
+    }
+
+    fn book(&self, path: &str, method: &Method, code: usize, took: Duration) {
+        method.time.record(took);
+        let counter = method.codes[code].get_or_init(|| {
+            with_local_recorder(
+                &self.recorder,
+                || metrics::counter!(RPCS, "method" => short(path), "code" => CODES[code]),
+            )
+        });
+        counter.increment(1);
+    }
+}
+
+/// `Service/Method` of `/package.v1.Service/Method`.
+fn short(path: &str) -> String {
+    let path = path.trim_start_matches('/');
+    let Some((service, method)) = path.split_once('/') else { return path.to_owned() };
+    format!("{}/{method}", service.rsplit('.').next().unwrap_or(service))
+}
+
+fn builder(cell: Cell) -> PrometheusBuilder {
+    PrometheusBuilder::new().add_global_label("cell", cell.to_string())
+}
+
+fn describe(name: &'static str, kind: Kind, unit: metrics::Unit, help: &'static str) {
+    match kind {
+        Kind::Counter => metrics::describe_counter!(name, unit, help),
+        Kind::Gauge => metrics::describe_gauge!(name, unit, help),
+        Kind::Histogram(_) => metrics::describe_histogram!(name, unit, help),
+    }
+}
+
+/// `breached.arrival.city` is `hotline_breaches_total{clock="arrival",level="city"}`.
+fn set_tally(tally: Tally, value: i64) {
+    let mut parts = tally.split('.');
+    let head = parts.next().unwrap_or_default();
+    let Some(metric) = CELL_METRICS.iter().find(|m| m.tally == head) else { return };
+    let labels: Vec<Label> =
+        metric.labels.iter().zip(parts).map(|(k, v)| Label::new(*k, v)).collect();
+    let key = metrics::Key::from_parts(metric.name, labels);
+    let about = metrics::Metadata::new(module_path!(), metrics::Level::INFO, None);
+    metrics::with_recorder(|recorder: &dyn Recorder| match metric.kind {
+        Kind::Counter => {
+            recorder.register_counter(&key, &about).absolute(u64::try_from(value).unwrap_or(0));
+        }
+        Kind::Gauge => recorder.register_gauge(&key, &about).set(value as f64),
+        Kind::Histogram(_) => {}
+    });
+}
+
+/// Folds samples into histograms for ever; a task of its own.
+pub async fn upkeep(exporter: &'static Exporter) {
+    let mut every = tokio::time::interval(UPKEEP);
+    loop {
+        every.tick().await;
+        exporter.handle.run_upkeep();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Span;
+
+    fn exporter() -> Exporter {
+        Exporter::new("3304".parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn everything_reports_zero_before_anything_happened() {
+        let exporter = exporter();
+        exporter.export_tallies(&[]);
+        let text = exporter.render();
+        for line in [
+            "hotline_orders_received_total{cell=\"3304\"} 0",
+            "hotline_orders_waiting{cell=\"3304\",level=\"village\"} 0",
+            "hotline_breaches_total{cell=\"3304\",clock=\"closure\",level=\"town\"} 0",
+            "hotline_commit_conflicts_total{cell=\"3304\"} 0",
+            "hotline_commit_seconds_count{cell=\"3304\"} 0",
+            "# TYPE hotline_order_arrival_seconds histogram",
+        ] {
+            assert!(text.contains(line), "{line} is missing from\n{text}");
+        }
+        assert!(!text.contains("quantile"), "a summary:\n{text}");
+    }
+
+    #[test]
+    fn the_cells_counters_come_and_go_with_the_lease() {
+        let exporter = exporter();
+        exporter.export_tallies(&[("open", 7), ("breached.arrival.town", 2)]);
+        let text = exporter.render();
+        assert!(text.contains("hotline_orders_open{cell=\"3304\"} 7"), "{text}");
+        let breach = "hotline_breaches_total{cell=\"3304\",clock=\"arrival\",level=\"town\"} 2";
+        assert!(text.contains(breach), "{text}");
+        exporter.export_tallies(&[("open", 3)]);
+        assert!(exporter.render().contains("hotline_orders_open{cell=\"3304\"} 3"));
+        exporter.withdraw_tallies();
+        assert!(!exporter.render().contains("hotline_orders_open"));
+    }
+
+    #[test]
+    fn a_promise_kept_to_the_second_counts_as_kept() {
+        let exporter = exporter();
+        exporter.handles().order_arrival.record(Span::hours(1).to_std());
+        exporter.handles().order_arrival.record(Span(3_600_001).to_std());
+        exporter.handles().order_closure.record(Span::hours(3).to_std());
+        let text = exporter.render();
+        for line in [
+            "hotline_order_arrival_seconds_bucket{cell=\"3304\",le=\"3600\"} 1",
+            "hotline_order_arrival_seconds_bucket{cell=\"3304\",le=\"5400\"} 2",
+            "hotline_order_closure_seconds_bucket{cell=\"3304\",le=\"10800\"} 1",
+        ] {
+            assert!(text.contains(line), "{line} is missing from\n{text}");
+        }
+    }
+
+    #[test]
+    fn strangers_paths_become_no_labels() {
+        let exporter = exporter();
+        exporter.rpc_done("/hotline.v1.IntakeService/SubmitOrder", 0, Duration::from_millis(1));
+        for i in 0..1_000 {
+            exporter.rpc_done(&format!("/x/{i}"), 12, Duration::ZERO);
+        }
+        let text = exporter.render();
+        let known = "method=\"IntakeService/SubmitOrder\",code=\"OK\"} 1";
+        assert!(text.contains(known), "{text}");
+        assert!(text.contains("method=\"unknown\",code=\"UNIMPLEMENTED\"} 1000"), "{text}");
+        for i in 0..1_000 {
+            exporter.rpc_done(&format!("/y/{i}"), 0, Duration::ZERO);
+        }
+        let kept = exporter.methods.read().unwrap().len();
+        assert!(kept <= MAX_METHODS + 1, "{kept}");
+    }
+}

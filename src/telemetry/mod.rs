@@ -1,0 +1,14 @@
+//! What operators see: metrics, probes, logs.
+//!
+//! Nothing here ever carries a citizen's word, name or number: labels are levels, clocks,
+//! methods and codes.
+
+mod exporter;
+pub mod http;
+pub mod logs;
+pub mod metrics;
+pub mod readiness;
+
+pub use exporter::{Exporter, upkeep};
+pub use metrics::*;
+pub use readiness::Readiness;
