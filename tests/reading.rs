@@ -6,7 +6,7 @@
 
 use hotline::catalogue::Catalogue;
 use hotline::classify::Classifier;
-use hotline::domain::{Category, Division};
+use hotline::domain::{Category, Division, Kind, Urgency};
 use hotline::locate::Locator;
 use hotline::route::route;
 use std::collections::BTreeMap;
@@ -45,6 +45,8 @@ fn label(category: Category) -> &'static str {
 fn messages_are_classified() {
     let Some(text) = data("messages/teddy7_train.jsonl") else { return };
     let classifier = Classifier::new(&Catalogue::builtin().unwrap()).unwrap();
+    let mut kinds: BTreeMap<Kind, usize> = BTreeMap::new();
+    let mut urgencies: BTreeMap<Urgency, usize> = BTreeMap::new();
     let mut confusion: BTreeMap<(String, &str), usize> = BTreeMap::new();
     // Per tenth of confidence: how many, how many right.
     let mut by_confidence = [(0_usize, 0_usize); 11];
@@ -65,11 +67,14 @@ fn messages_are_classified() {
         bin.0 += 1;
         bin.1 += usize::from(said == is);
         *confusion.entry((is.to_owned(), said)).or_default() += 1;
+        *kinds.entry(read.kind).or_default() += 1;
+        *urgencies.entry(read.urgency).or_default() += 1;
         if std::env::var_os("HOTLINE_SHOW_WRONG").is_some() && said != is {
             println!("WRONG {is} {} {said} {}", read.category, field("subject"));
         }
     }
     let percent = |n: usize, of: usize| 100.0 * n as f64 / of.max(1) as f64;
+    println!("{kinds:?}\n{urgencies:?}");
     for ((is, said), n) in &confusion {
         println!("{is} read as {said}: {n}");
     }
