@@ -216,7 +216,9 @@ fn compile(words: &[Word]) -> Result<Option<CharwiseDoubleArrayAhoCorasick<u32>>
     }
     let mut patterns: Vec<(String, u32)> = patterns.into_iter().collect();
     patterns.sort();
+    // Half the characters of a complaint begin some keyword: a prefilter only costs.
     CharwiseDoubleArrayAhoCorasickBuilder::new()
+        .use_prefilter(false)
         .build_with_values(patterns)
         .map(Some)
         .map_err(|error| error.to_string())
