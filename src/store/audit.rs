@@ -292,8 +292,3 @@ async fn counters(
     }
     Ok(Vec::new())
 }
-impl std::fmt::Display for Finding {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "x")
-    }
-}
