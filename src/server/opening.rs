@@ -5,6 +5,7 @@ use crate::catalogue::Catalogue;
 use crate::config::{CatalogueSource, Config, StoreUrl};
 use crate::store::Store;
 use crate::store::embedded::Embedded;
+use crate::store::redis::{RedisOptions, RedisStore};
 use crate::store::seal::Sealer;
 use std::sync::Arc;
 
@@ -31,8 +32,8 @@ pub(super) fn sealer(_config: &Config) -> Result<Sealer, ServerError> {
 pub(super) async fn store(config: &Config) -> Result<Arc<dyn Store>, ServerError> {
     Ok(match &config.store {
         StoreUrl::Redb(path) => Embedded::open(path, config.cell)? as Arc<dyn Store>,
-        StoreUrl::Redis(_) => {
-            return Err(ServerError::Config("store: Redis comes with its branch".to_owned()));
+        StoreUrl::Redis(url) => {
+            RedisStore::open(url, config.cell, RedisOptions::default()).await? as Arc<dyn Store>
         }
     })
 }
