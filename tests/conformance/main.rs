@@ -3,12 +3,15 @@
 
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/redis.rs"]
+mod server;
 
 mod commits;
 mod feeds;
 mod leases;
 mod lives;
 mod numbers;
+mod on_redis;
 mod queues;
 
 use hotline::store::Store;
@@ -129,3 +132,4 @@ macro_rules! suite {
 
 suite!(memory, InMemory);
 suite!(embedded, InOneFile::new());
+suite!(redis, on_redis::OnRedis::new());
