@@ -85,8 +85,8 @@ impl Default for Config {
             category_confidence: Confidence::new(50),
             division_confidence: Confidence::new(50),
             lease_default: Duration::from_secs(60),
-            lease_max: Duration::from_secs(600),
-            long_poll_max: Duration::from_secs(30),
+            lease_max: Duration::from_secs(3_600),
+            long_poll_max: Duration::from_secs(60),
             request_memory: Duration::from_secs(48 * 3_600),
             drain_timeout: Duration::from_secs(10),
             commit_group: 256,
@@ -190,7 +190,7 @@ mod tests {
         let cases: [(Spoil, &str); 4] = [
             (|c| c.listen = SocketAddr::from(([0, 0, 0, 0], 1)), "insecure_bind"),
             (|c| c.metrics_listen = c.listen, "metrics_listen"),
-            (|c| c.lease_default = Duration::from_secs(9_999), "lease_max = 10m"),
+            (|c| c.lease_default = Duration::from_secs(9_999), "lease_max = 1h"),
             (|c| c.commit_group = 9_999, "commit_queue"),
         ];
         for (spoil, said) in cases {

@@ -1,9 +1,21 @@
 //! Hotline: the dispatcher of a 12345 government hotline.
 //!
 //! Everything that happens to an order is one step of the same shape: load, decide, commit.
+//! The modules stand in the order the data flows.
+
+pub mod cli;
+pub mod config;
+
+pub mod dispatch;
+
+pub mod catalogue;
+pub mod classify;
+pub mod locate;
+pub mod route;
+
+pub mod domain;
+pub mod pb;
+pub mod store;
 
 pub mod clock;
-pub mod config;
-pub mod domain;
-pub mod store;
 pub mod telemetry;

@@ -229,7 +229,7 @@ mod tests {
             ("lease_max = 1.5", "hotline.toml:1: lease_max = float: expected a string"),
             ("store = \"redis//:geheim@x\"", "store = \"***\": expected redb:PATH"),
             ("\n\nlog = ", "hotline.toml:3: "),
-            ("lease_default = \"1h\"", "lease_default = 1h is longer than lease_max = 10m"),
+            ("lease_max = \"30s\"", "lease_default = 1m is longer than lease_max = 30s"),
         ] {
             let (_dir, path) = file(text);
             let error = load(Some(&path), [], []).unwrap_err().to_string();

@@ -137,7 +137,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "long_poll_max",
         help: "The longest an empty pull waits",
         value: "DURATION",
-        set: |c, v| duration(v, SECOND, HOUR).map(|d| c.long_poll_max = d),
+        set: |c, v| duration(v, SECOND, 60 * SECOND).map(|d| c.long_poll_max = d),
         get: |c| written(c.long_poll_max),
     },
     Setting {

@@ -1,0 +1,138 @@
+//! How keywords become a decision. The whole formula is here.
+//!
+//! - A keyword that stands in a text adds its weight once to what it speaks for; half as much
+//!   again for the second time, a quarter for the third and the fourth, nothing after. In the
+//!   title it adds its weight twice.
+//! - A field's score is what spoke for it or for any of its categories. The field with the
+//!   highest score wins, and within it the category with the highest score of its own; where
+//!   none has any, the category that takes the rest of the field.
+//! - Confidence = 100 · t/(t+h) · t/(t+r): t is the winner's total, r its strongest rival
+//!   field's, h = [`HALF`]. The first factor asks whether there is evidence at all, the second
+//!   whether it speaks with one voice: two equal fields are a coin's throw. Where the category
+//!   is closely run by another of its own field, up to a fifth is taken off.
+//! - A kind needs [`ENOUGH_KIND`]; an urgency [`ENOUGH_URGENCY`], and what speaks for a higher
+//!   one speaks for the lower too. Else the category's own kind and urgency hold.
+
+use super::MAX_RIVALS;
+use super::words::{Found, ONE, Words};
+use crate::domain::{Category, Confidence, Kind, Urgency};
+
+/// The total at which evidence is worth half.
+const HALF: u32 = 6 * ONE;
+/// The least that decides a kind.
+const ENOUGH_KIND: u32 = 8 * ONE;
+/// The least that decides an urgency: one strong keyword.
+const ENOUGH_URGENCY: u32 = 20 * ONE;
+
+/// The best category and those beside it.
+pub(super) struct Best {
+    pub(super) category: Category,
+    pub(super) confidence: Confidence,
+    pub(super) rivals: Vec<(Category, Confidence)>,
+}
+
+/// What was added up: fields, categories, kinds, urgencies.
+pub(super) struct Scores {
+    fields: Vec<u32>,
+    own: Vec<u32>,
+    kinds: Vec<u32>,
+    urgencies: Vec<u32>,
+}
+
+impl Scores {
+    pub(super) fn of(words: &Words, found: &[Found]) -> Scores {
+        let mut slots = vec![0_u32; words.slots()];
+        for found in found {
+            for vote in words.votes(found) {
+                slots[vote.slot] += found.strength * u32::from(vote.weight);
+            }
+        }
+        let mut fields = slots;
+        let mut own = fields.split_off(words.fields.len());
+        let mut kinds = own.split_off(words.places.len());
+        let urgencies = kinds.split_off(Kind::ALL.len());
+        for (place, score) in words.places.iter().zip(&own) {
+            fields[place.field] += score;
+        }
+        Scores { fields, own, kinds, urgencies }
+    }
+
+    /// The kind that most speaks for; earlier in this list where two are equal.
+    pub(super) fn kind(&self) -> Option<Kind> {
+        const BY_CLAIM: [Kind; 6] = [
+            Kind::Tip,
+            Kind::Complaint,
+            Kind::Suggestion,
+            Kind::Praise,
+            Kind::Inquiry,
+            Kind::Request,
+        ];
+        let mut best = None;
+        let mut most = ENOUGH_KIND - 1;
+        for kind in BY_CLAIM {
+            let at = Kind::ALL.iter().position(|k| *k == kind).unwrap_or_default();
+            if self.kinds[at] > most {
+                most = self.kinds[at];
+                best = Some(kind);
+            }
+        }
+        best
+    }
+
+    /// The highest urgency that enough speaks for.
+    pub(super) fn urgency(&self) -> Option<Urgency> {
+        let mut sum = 0;
+        for (urgency, score) in Urgency::ALL.iter().zip(&self.urgencies).rev() {
+            sum += score;
+            if sum >= ENOUGH_URGENCY {
+                return Some(*urgency);
+            }
+        }
+        None
+    }
+
+    pub(super) fn category(&self, words: &Words) -> Best {
+        let mut order: Vec<usize> =
+            (0..self.fields.len()).filter(|f| self.fields[*f] > 0).collect();
+        order.sort_by_key(|f| std::cmp::Reverse(self.fields[*f]));
+        order.truncate(MAX_RIVALS + 1);
+        let mut ranked = order.iter().map(|field| {
+            let rival = order.iter().find(|f| *f != field).map_or(0, |f| self.fields[*f]);
+            let (category, close) = self.within(words, *field);
+            (category, confidence(self.fields[*field], rival, close))
+        });
+        match ranked.next() {
+            Some((category, confidence)) => Best { category, confidence, rivals: ranked.collect() },
+            None => Best {
+                category: Category::NONE,
+                confidence: Confidence::default(),
+                rivals: Vec::new(),
+            },
+        }
+    }
+
+    /// The best category of a field, and how close the next is, in percent.
+    fn within(&self, words: &Words, field: usize) -> (Category, u64) {
+        let mut best = (Category(words.fields[field] * 100 + 99), 0);
+        let mut next = 0;
+        for (place, score) in words.places.iter().zip(&self.own) {
+            if place.field != field {
+                continue;
+            }
+            if *score > best.1 {
+                next = best.1;
+                best = (place.category, *score);
+            } else {
+                next = next.max(*score);
+            }
+        }
+        let close = u64::from(next) * 100 / u64::from(best.1.max(1));
+        (best.0, close)
+    }
+}
+
+fn confidence(total: u32, rival: u32, close: u64) -> Confidence {
+    let (t, r, h) = (u64::from(total), u64::from(rival), u64::from(HALF));
+    let percent = 100 * t * t / ((t + h) * (t + r)).max(1);
+    Confidence::new((percent * (500 - close) / 500).min(100) as u8)
+}

@@ -1,0 +1,199 @@
+//! The keywords as one automaton, and what it finds in a text.
+
+use super::{Evidence, MAX_EVIDENCE};
+use crate::catalogue::{Catalogue, Speaks};
+use crate::domain::{Category, Kind, Urgency};
+use daachorse::{CharwiseDoubleArrayAhoCorasick, CharwiseDoubleArrayAhoCorasickBuilder};
+use std::collections::HashMap;
+
+/// A keyword's strength is counted in sixteenths of its weight.
+pub(super) const ONE: u32 = 16;
+/// How loudly a word speaks that stands n times in the text: each repeat says less.
+const REPEATS: [u32; 5] = [0, ONE, ONE * 3 / 2, ONE * 7 / 4, ONE * 2];
+/// How loudly a word speaks that stands in the title, where a citizen says what it is about.
+const TITLE: u32 = ONE * 2;
+
+/// What a keyword speaks for, by its place in the scores.
+#[derive(Clone, Copy)]
+pub(super) struct Vote {
+    pub(super) slot: usize,
+    pub(super) weight: u16,
+    speaks: Speaks,
+}
+
+struct Word {
+    text: String,
+    votes: Vec<Vote>,
+}
+
+/// The kind and urgency a category has where the words do not say otherwise.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Defaults {
+    pub(super) kind: Option<Kind>,
+    pub(super) urgency: Option<Urgency>,
+}
+
+/// A category's place: its own score and its field's.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) category: Category,
+    pub(super) field: usize,
+    defaults: Defaults,
+}
+
+/// A word that was found and how strongly, in sixteenths of its weight.
+pub(super) struct Found {
+    word: usize,
+    pub(super) strength: u32,
+    in_title: bool,
+}
+
+pub(super) struct Words {
+    automaton: Option<CharwiseDoubleArrayAhoCorasick<u32>>,
+    words: Vec<Word>,
+    /// The fields, in the order of their slots, which come first.
+    pub(super) fields: Vec<u16>,
+    /// The categories, in the order of their slots, which follow the fields'.
+    pub(super) places: Vec<Place>,
+}
+
+impl Words {
+    pub(super) fn new(catalogue: &Catalogue) -> Result<Words, String> {
+        let mut fields: Vec<u16> = catalogue.categories().map(|row| row.category.field()).collect();
+        fields.dedup();
+        let field_of = |number: u16| fields.binary_search(&number).ok();
+        let mut places = Vec::new();
+        for row in catalogue.categories() {
+            let Some(field) = field_of(row.category.field()) else { continue };
+            let defaults = Defaults { kind: row.kind, urgency: row.urgency };
+            places.push(Place { category: row.category, field, defaults });
+        }
+        let slot = |speaks: Speaks| match speaks {
+            Speaks::Field(field) => field_of(field),
+            Speaks::Category(category) => {
+                let at = places.binary_search_by_key(&category, |place| place.category).ok();
+                at.map(|i| fields.len() + i)
+            }
+            Speaks::Kind(kind) => {
+                let at = Kind::ALL.iter().position(|k| *k == kind);
+                at.map(|i| fields.len() + places.len() + i)
+            }
+            Speaks::Urgency(urgency) => {
+                let at = Urgency::ALL.iter().position(|u| *u == urgency);
+                at.map(|i| fields.len() + places.len() + Kind::ALL.len() + i)
+            }
+        };
+        let mut words: Vec<Word> = Vec::new();
+        let mut known: HashMap<&str, usize> = HashMap::new();
+        for keyword in catalogue.keywords() {
+            let Some(slot) = slot(keyword.speaks) else { continue };
+            let vote = Vote { slot, weight: keyword.weight, speaks: keyword.speaks };
+            let word = *known.entry(&keyword.text).or_insert_with(|| {
+                words.push(Word { text: keyword.text.clone(), votes: Vec::new() });
+                words.len() - 1
+            });
+            words[word].votes.push(vote);
+        }
+        let automaton = compile(&words)?;
+        Ok(Words { automaton, words, fields, places })
+    }
+
+    /// How many scores there are.
+    pub(super) fn slots(&self) -> usize {
+        self.fields.len() + self.places.len() + Kind::ALL.len() + Urgency::ALL.len()
+    }
+
+    pub(super) fn votes(&self, found: &Found) -> &[Vote] {
+        &self.words[found.word].votes
+    }
+
+    pub(super) fn defaults(&self, category: Category) -> Defaults {
+        let at = self.places.binary_search_by_key(&category, |place| place.category);
+        at.map(|i| self.places[i].defaults).unwrap_or_default()
+    }
+
+    /// Every keyword that stands in the title or the text, also one within another.
+    pub(super) fn find(&self, title: &str, text: &str) -> Vec<Found> {
+        let Some(automaton) = &self.automaton else { return Vec::new() };
+        // Per word: how often it stands in the text, and in the title (the high bit).
+        let mut counts = vec![0_u8; self.words.len()];
+        let mut hits: Vec<usize> = Vec::with_capacity(64);
+        for hit in automaton.find_overlapping_iter(title) {
+            let word = hit.value() as usize;
+            if counts[word] == 0 {
+                hits.push(word);
+            }
+            counts[word] = 0x80;
+        }
+        for hit in automaton.find_overlapping_iter(text) {
+            let word = hit.value() as usize;
+            if counts[word] == 0 {
+                hits.push(word);
+            }
+            if counts[word] & 0x7f < 4 {
+                counts[word] += 1;
+            }
+        }
+        let found = hits.into_iter().map(|word| {
+            let in_title = counts[word] & 0x80 != 0;
+            let title = if in_title { TITLE } else { 0 };
+            let strength = title + REPEATS[(counts[word] & 0x7f) as usize];
+            Found { word, strength, in_title }
+        });
+        found.collect()
+    }
+
+    /// The words that spoke for what was decided, loudest first.
+    pub(super) fn evidence(
+        &self,
+        found: &[Found],
+        category: Category,
+        kind: Kind,
+        urgency: Urgency,
+    ) -> Vec<Evidence> {
+        let spoke = |speaks: Speaks| match speaks {
+            Speaks::Category(c) => c == category,
+            Speaks::Field(field) => field == category.field(),
+            Speaks::Kind(k) => k == kind,
+            Speaks::Urgency(u) => u == urgency,
+        };
+        let mut loudest: Vec<(u32, &Found, &Vote)> = Vec::with_capacity(32);
+        for found in found {
+            for vote in self.votes(found).iter().filter(|vote| spoke(vote.speaks)) {
+                loudest.push((found.strength * u32::from(vote.weight) / ONE, found, vote));
+            }
+        }
+        loudest.sort_by(|a, b| {
+            b.0.cmp(&a.0).then(a.1.word.cmp(&b.1.word)).then(a.2.slot.cmp(&b.2.slot))
+        });
+        let shown = loudest.into_iter().take(MAX_EVIDENCE);
+        shown
+            .map(|(weight, found, vote)| Evidence {
+                keyword: self.words[found.word].text.clone(),
+                speaks: vote.speaks,
+                weight: weight as u16,
+                in_title: found.in_title,
+            })
+            .collect()
+    }
+}
+
+/// Latin letters are matched in the case of the catalogue, all small and all large.
+fn compile(words: &[Word]) -> Result<Option<CharwiseDoubleArrayAhoCorasick<u32>>, String> {
+    let mut patterns: HashMap<String, u32> = HashMap::new();
+    for (i, word) in words.iter().enumerate() {
+        for form in [word.text.to_ascii_lowercase(), word.text.to_ascii_uppercase()] {
+            patterns.entry(form).or_insert(i as u32);
+        }
+        patterns.insert(word.text.clone(), i as u32);
+    }
+    if patterns.is_empty() {
+        return Ok(None);
+    }
+    let mut patterns: Vec<(String, u32)> = patterns.into_iter().collect();
+    patterns.sort();
+    CharwiseDoubleArrayAhoCorasickBuilder::new()
+        .build_with_values(patterns)
+        .map(Some)
+        .map_err(|error| error.to_string())
+}

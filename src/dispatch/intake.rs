@@ -1,0 +1,236 @@
+//! A citizen's words become an order: classify, locate, route, register.
+
+use super::step::With;
+use super::{Dispatch, Done, Refusal, Request, detached};
+use crate::classify::Classification;
+use crate::domain::{
+    Accept, Action, Actor, Category, Channel, Command, Confidence, Contact, Division, Kind,
+    OrderNo, Plan, Reading, Register, Timestamp, Unit, Urgency, decide,
+};
+use crate::locate::Location;
+use crate::route::{NoRoute, Route, route};
+use crate::store::{CommitError, Paper};
+use std::sync::Arc;
+
+/// How many numbers are tried before giving up; a taken one means that the store lost its
+/// counter, and every try goes past it.
+const MAX_NUMBERS: usize = 4;
+
+/// What the citizen said, and what the agent made of it. A field the agent gives is taken
+/// as certain.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// How it came in.
+    pub channel: Channel,
+    /// When the citizen was heard; `None` is now.
+    pub heard_at: Option<Timestamp>,
+    /// The citizen's words, in short.
+    pub title: String,
+    /// The citizen's words.
+    pub text: String,
+    /// Whom to call back, and where.
+    pub contact: Contact,
+    /// The agent's choice.
+    pub kind: Option<Kind>,
+    /// The agent's choice.
+    pub category: Option<Category>,
+    /// The agent's choice.
+    pub urgency: Option<Urgency>,
+    /// The agent's choice.
+    pub division: Option<Division>,
+}
+
+/// What would be made of a citizen's words.
+#[derive(Debug)]
+pub struct Preview {
+    /// What they are about, with the evidence.
+    pub classification: Classification,
+    /// Where, with the evidence.
+    pub location: Location,
+    /// Where they would go.
+    pub route: Result<Route, NoRoute>,
+    /// Whether they would go there without a person deciding.
+    pub confident: bool,
+}
+
+/// A person's decision about an order in triage.
+#[derive(Clone, Debug)]
+pub struct Acceptance {
+    /// What it is about.
+    pub category: Category,
+    /// Where.
+    pub division: Division,
+    /// `None` leaves it as it was read.
+    pub kind: Option<Kind>,
+    /// `None` leaves it as it was read.
+    pub urgency: Option<Urgency>,
+    /// The units from the city down; `None` asks the catalogue.
+    pub chain: Option<Vec<Unit>>,
+}
+
+impl Dispatch {
+    /// Reads a citizen's words without writing anything.
+    pub fn preview(&self, title: &str, text: &str, address: &str) -> Preview {
+        let classification = self.classifier.classify(title, text);
+        let location = self.locator.locate(address);
+        let route = route(&self.catalogue, classification.category, location.division);
+        let confident = route.is_ok()
+            && self.is_confident(classification.category_confidence, location.confidence);
+        Preview { classification, location, route, confident }
+    }
+
+    fn is_confident(&self, category: Confidence, division: Confidence) -> bool {
+        category.percent() >= self.settings.category_confidence
+            && division.percent() >= self.settings.division_confidence
+    }
+
+    /// Registers a new order: on its way down the chain, or in triage when nobody could tell.
+    pub async fn submit(
+        self: &Arc<Self>,
+        actor: &Actor,
+        request: Request,
+        submission: Submission,
+    ) -> Result<Done, Refusal> {
+        self.check_choices(submission.category, submission.division)?;
+        let (this, actor) = (Arc::clone(self), actor.clone());
+        detached(async move { this.register(actor, request, submission).await }).await
+    }
+
+    async fn register(
+        &self,
+        actor: Actor,
+        request: Request,
+        submission: Submission,
+    ) -> Result<Done, Refusal> {
+        let now = self.now();
+        let (reading, routed) = self.read(&submission);
+        let (plan, rule) = match routed {
+            Some(Route { plan, rule, .. }) => (Some(plan), rule),
+            None => (None, 0),
+        };
+        let Submission { channel, heard_at, title, text, contact, .. } = submission;
+        let mut with = With {
+            request: Some(request),
+            paper: Some(Paper { title, body: text, evidence: Vec::new() }),
+            ..With::default()
+        };
+        let mut register = Register {
+            no: OrderNo::new(self.cell(), now.date(), 0),
+            channel,
+            heard_at: heard_at.unwrap_or(now),
+            reading,
+            plan,
+            policy: self.catalogue.policy().clone(),
+            catalogue: self.catalogue.version(),
+            rule,
+        };
+        for _ in 0..MAX_NUMBERS {
+            register.no = self.numbers.next(&*self.store, self.cell(), now.date()).await?;
+            with.contact = Some(self.sealer.seal(register.no, &contact));
+            let action = Action::Register(Box::new(register.clone()));
+            let decision = decide(None, &Command { actor: actor.clone(), action }, now)?;
+            match self.commit(None, decision, &with).await {
+                Ok((done, _)) => return Ok(done),
+                Err(CommitError::Conflict) => continue,
+                Err(error) => {
+                    return self.refused(error, with.request)?.ok_or(Refusal::Busy);
+                }
+            }
+        }
+        Err(Refusal::Busy)
+    }
+
+    /// What the words and the agent's choices come to, and where that goes.
+    fn read(&self, submission: &Submission) -> (Reading, Option<Route>) {
+        let certain = Confidence::new(100);
+        let read = self.classifier.classify(&submission.title, &submission.text);
+        let (category, category_confidence) = match submission.category {
+            Some(category) => (category, certain),
+            None => (read.category, read.category_confidence),
+        };
+        let (division, division_confidence) = match submission.division {
+            Some(division) => (division, certain),
+            None => {
+                let found = self.locator.locate(submission.contact.address.reveal());
+                (found.division, found.confidence)
+            }
+        };
+        let routed = self
+            .is_confident(category_confidence, division_confidence)
+            .then(|| route(&self.catalogue, category, division).ok())
+            .flatten();
+        let reading = Reading {
+            kind: submission.kind.unwrap_or(read.kind),
+            category,
+            urgency: submission.urgency.unwrap_or(read.urgency),
+            category_confidence,
+            division,
+            division_confidence,
+        };
+        (reading, routed)
+    }
+
+    /// Takes an order out of triage.
+    pub async fn accept(
+        self: &Arc<Self>,
+        no: OrderNo,
+        actor: &Actor,
+        request: Request,
+        decision: Acceptance,
+    ) -> Result<Done, Refusal> {
+        self.check_choices(Some(decision.category), Some(decision.division))?;
+        let Acceptance { category, division, kind, urgency, chain } = decision;
+        let (plan, rule) = match chain {
+            Some(units) => (self.chain_of(units)?, 0),
+            None => match route(&self.catalogue, category, division) {
+                Ok(Route { plan, rule, .. }) => (plan, rule),
+                Err(why) => {
+                    return Err(Refusal::Invalid {
+                        field: "category",
+                        allowed: format!("{why}; name the chain instead"),
+                    });
+                }
+            },
+        };
+        let before = self.order(no).await?;
+        let certain = Confidence::new(100);
+        let reading = Reading {
+            kind: kind.unwrap_or(before.reading.kind),
+            category,
+            urgency: urgency.unwrap_or(before.reading.urgency),
+            category_confidence: certain,
+            division,
+            division_confidence: certain,
+        };
+        let action = Action::Accept(Box::new(Accept { reading, plan, rule }));
+        self.act(no, actor, Some(request), None, action, None).await
+    }
+
+    fn chain_of(&self, units: Vec<Unit>) -> Result<Plan, Refusal> {
+        let invalid = |allowed| Refusal::Invalid { field: "chain", allowed };
+        if let Some(unknown) = units.iter().find(|unit| self.catalogue.unit(**unit).is_none()) {
+            return Err(invalid(format!("unit {unknown} is not in the catalogue")));
+        }
+        Plan::new(units).map_err(|why| invalid(why.into()))
+    }
+
+    fn check_choices(
+        &self,
+        category: Option<Category>,
+        division: Option<Division>,
+    ) -> Result<(), Refusal> {
+        if let Some(category) = category
+            && self.catalogue.category(category).is_none()
+        {
+            let allowed = format!("category {category} is not in the catalogue");
+            return Err(Refusal::Invalid { field: "category", allowed });
+        }
+        if let Some(division) = division
+            && self.catalogue.division(division).is_none()
+        {
+            let allowed = format!("division {division} is not in the catalogue");
+            return Err(Refusal::Invalid { field: "division", allowed });
+        }
+        Ok(())
+    }
+}

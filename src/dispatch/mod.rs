@@ -1,0 +1,232 @@
+//! The shell round the pure core: load, decide, commit, and again if somebody was quicker.
+//!
+//! - [`intake`]: a citizen's words become an order
+//! - [`step`]: a command takes effect, once
+//! - [`pull`]: units come for their orders; [`waiters`]: who waits for which unit
+//! - [`timers`]: what falls due happens
+//! - [`numbers`]: order numbers, reserved in blocks
+
+mod intake;
+mod numbers;
+mod pull;
+mod reads;
+mod step;
+mod timers;
+mod waiters;
+
+use crate::catalogue::Catalogue;
+use crate::classify::Classifier;
+use crate::clock::Clock;
+use crate::domain::{Cell, Rejection, Timestamp};
+use crate::locate::Locator;
+use crate::store::seal::Sealer;
+use crate::store::{Store, StoreError};
+use numbers::Numbers;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use waiters::Waiters;
+
+pub use crate::store::audit::Finding;
+pub use crate::store::{
+    BodyDigest, Claimed, Cursor, Evidence, Lease, MAX_BATCH, MAX_FEED, Paper, Receipt, RequestId,
+};
+pub use intake::{Acceptance, Preview, Submission};
+pub use pull::Pull;
+pub use step::{Done, Request};
+
+/// What can be set about the dispatcher.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// A category read with less confidence, in percent, sends the order to triage.
+    pub category_confidence: u8,
+    /// A place read with less confidence, in percent, sends the order to triage.
+    pub division_confidence: u8,
+    /// How often the timers look even if nothing woke them.
+    pub sweep: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { category_confidence: 50, division_confidence: 50, sweep: Duration::from_secs(1) }
+    }
+}
+
+/// Why the dispatcher does not do as it was told.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The rules say no.
+    #[error("{0}")]
+    Rejected(#[from] Rejection),
+    /// An argument names something that is not.
+    #[error("{field}: {allowed}")]
+    Invalid {
+        /// Which argument.
+        field: &'static str,
+        /// What is allowed.
+        allowed: String,
+    },
+    /// The request id was used with another body.
+    #[error("the request id was used for another request")]
+    RequestReused {
+        /// The id.
+        id: RequestId,
+    },
+    /// The lease ran out, was taken over, or died with its holding.
+    #[error("the lease is stale: pull the order again")]
+    LeaseStale,
+    /// Others changed the order so often meanwhile that this never got its turn.
+    #[error("the order is changing too quickly: try again")]
+    Busy,
+    /// It may or may not have happened.
+    #[error("the outcome is unknown: ask again with the same request id ({0})")]
+    Unknown(StoreError),
+    /// The store cannot be used now; nothing happened.
+    #[error("{0}")]
+    Unavailable(StoreError),
+    /// The feed's history does not reach back to the cursor.
+    #[error("the feed has diverged: read again from the beginning of epoch {epoch}")]
+    FeedDiverged {
+        /// The current epoch.
+        epoch: u64,
+    },
+    /// The server is going down; nothing happened.
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Refusal {
+        match error {
+            StoreError::FeedDiverged { epoch } => Refusal::FeedDiverged { epoch },
+            StoreError::Unreachable(_) | StoreError::TooNew { .. } | StoreError::Damaged(_) => {
+                Refusal::Unavailable(error)
+            }
+        }
+    }
+}
+
+/// The catalogue is sound, and yet nothing can be read by it.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// Its keywords.
+    #[error(transparent)]
+    Words(#[from] crate::classify::ClassifierError),
+    /// Its names of places.
+    #[error(transparent)]
+    Names(#[from] crate::locate::LocatorError),
+}
+
+/// What the dispatcher is made of.
+pub struct Parts {
+    /// Where the orders are.
+    pub store: Arc<dyn Store>,
+    /// Who is there, and what for.
+    pub catalogue: Arc<Catalogue>,
+    /// Order time.
+    pub clock: Arc<dyn Clock>,
+    /// Seals contacts.
+    pub sealer: Sealer,
+    /// What can be set.
+    pub settings: Settings,
+}
+
+/// The dispatcher of one cell.
+pub struct Dispatch {
+    store: Arc<dyn Store>,
+    catalogue: Arc<Catalogue>,
+    classifier: Classifier,
+    locator: Locator,
+    clock: Arc<dyn Clock>,
+    sealer: Sealer,
+    settings: Settings,
+    numbers: Numbers,
+    waiters: Waiters,
+    /// Wakes the timer loop when a step brought an earlier deadline.
+    sooner: Notify,
+    /// The deadline the timer loop sleeps towards.
+    sleeping_until: std::sync::atomic::AtomicI64,
+    /// The process's clock disagrees with the store's: it must not tick.
+    skewed: AtomicBool,
+    stopping: watch::Sender<bool>,
+}
+
+impl Dispatch {
+    /// Puts the parts together. Fails if the catalogue's words or names cannot be compiled.
+    pub fn new(parts: Parts) -> Result<Arc<Dispatch>, Unreadable> {
+        let Parts { store, catalogue, clock, sealer, settings } = parts;
+        Ok(Arc::new(Dispatch {
+            classifier: Classifier::new(&catalogue)?,
+            locator: Locator::new(&catalogue)?,
+            store,
+            catalogue,
+            clock,
+            sealer,
+            settings,
+            numbers: Numbers::default(),
+            waiters: Waiters::default(),
+            sooner: Notify::new(),
+            sleeping_until: std::sync::atomic::AtomicI64::new(i64::MAX),
+            skewed: AtomicBool::new(false),
+            stopping: watch::Sender::new(false),
+        }))
+    }
+
+    /// Runs the timers and the feed's reader until [`Dispatch::stop`].
+    pub async fn run(self: Arc<Self>) {
+        let timers = tokio::spawn(Arc::clone(&self).run_timers());
+        let hints = tokio::spawn(self.run_hints());
+        // A task of ours that panicked has said so already; the other goes on to its end.
+        let _ = timers.await;
+        let _ = hints.await;
+    }
+
+    /// Ends long polls, streams and the loops of [`Dispatch::run`].
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Turns true when [`Dispatch::stop`] was called.
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
+    }
+
+    /// Says whether the process's clock is too far from the store's to run timers.
+    pub fn set_skewed(&self, skewed: bool) {
+        self.skewed.store(skewed, Ordering::Relaxed);
+    }
+
+    /// The catalogue in force.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// Order time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The cell it serves.
+    pub fn cell(&self) -> Cell {
+        self.store.cell()
+    }
+
+    /// The store itself, for readiness and tests.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+}
+
+/// Runs a commit in a task of its own: a caller whose deadline passes drops its future, and
+/// a commit must never be cut in half.
+async fn detached<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+) -> Result<T, Refusal> {
+    match tokio::spawn(work).await {
+        Ok(result) => result,
+        Err(_) => Err(Refusal::Unknown(StoreError::Unreachable(
+            "the task ended before it could answer".into(),
+        ))),
+    }
+}

@@ -1,0 +1,142 @@
+//! Units come for their orders: a claim under a lease, waiting if there is none.
+
+use super::step::With;
+use super::waiters::SWEEP;
+use super::{Dispatch, Refusal};
+use crate::domain::{Action, Actor, Command, Desk, Unit};
+use crate::store::{Claimed, Lease, MAX_BATCH};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// What a unit, or its district's system, comes for.
+#[derive(Clone, Debug)]
+pub struct Pull {
+    /// For which unit.
+    pub unit: Unit,
+    /// And all below it.
+    pub subtree: bool,
+    /// From which tray.
+    pub desk: Desk,
+    /// At most how many.
+    pub max: usize,
+    /// For how long, of real time.
+    pub lease: Duration,
+    /// How long to wait for the first one, of real time.
+    pub wait: Duration,
+}
+
+impl Dispatch {
+    /// Claims orders for a unit, waiting up to `wait` for the first. What is handed to a
+    /// unit for the first time is recorded as delivered.
+    pub async fn pull(
+        self: &Arc<Self>,
+        actor: &Actor,
+        pull: Pull,
+    ) -> Result<Vec<Claimed>, Refusal> {
+        let units = self.units_of(actor, &pull)?;
+        let bell = self.waiters.bell(pull.unit);
+        let mut stopping = self.stopping();
+        let began = crate::clock::tick();
+        loop {
+            // Enlisted before looking: what comes between the two still rings.
+            let rung = bell.notified();
+            tokio::pin!(rung);
+            rung.as_mut().enable();
+            let claimed = self.claim(&units, &pull).await?;
+            if !claimed.is_empty() {
+                let delivered = self.deliver(actor, claimed, pull.desk).await?;
+                if !delivered.is_empty() {
+                    return Ok(delivered);
+                }
+            }
+            let left = pull.wait.saturating_sub(began.elapsed());
+            if left.is_zero() || *stopping.borrow() {
+                return Ok(Vec::new());
+            }
+            tokio::select! {
+                () = &mut rung => {}
+                () = tokio::time::sleep(left.min(SWEEP)) => {}
+                _ = stopping.changed() => {}
+            }
+        }
+    }
+
+    fn units_of(&self, actor: &Actor, pull: &Pull) -> Result<Vec<Unit>, Refusal> {
+        if self.catalogue.unit(pull.unit).is_none() {
+            let allowed = format!("unit {} is not in the catalogue", pull.unit);
+            return Err(Refusal::Invalid { field: "unit", allowed });
+        }
+        if !actor.unit.covers(pull.unit) {
+            let (holder, actor) = (pull.unit, actor.unit);
+            return Err(crate::domain::Rejection::NotHolder { holder, actor }.into());
+        }
+        if !pull.subtree {
+            return Ok(vec![pull.unit]);
+        }
+        let below = self.catalogue.units().map(|row| row.unit);
+        Ok(below.filter(|unit| pull.unit.covers(*unit)).collect())
+    }
+
+    async fn claim(&self, units: &[Unit], pull: &Pull) -> Result<Vec<Claimed>, Refusal> {
+        let max = pull.max.clamp(1, MAX_BATCH);
+        Ok(self.store.claim(units, pull.desk, max, pull.lease).await?)
+    }
+
+    /// Records first deliveries, all at once so that they share a commit. An order that moved
+    /// on between claim and delivery is left out: it is somebody else's now.
+    async fn deliver(
+        self: &Arc<Self>,
+        actor: &Actor,
+        claimed: Vec<Claimed>,
+        desk: Desk,
+    ) -> Result<Vec<Claimed>, Refusal> {
+        match desk {
+            Desk::Triage | Desk::Lead | Desk::Review => {}
+            // Nobody is handed the order itself here: it is looked at, not worked.
+            Desk::FollowUp | Desk::Raised => return Ok(claimed),
+        }
+        let mut tasks = JoinSet::new();
+        for (at, claimed) in claimed.into_iter().enumerate() {
+            let this = Arc::clone(self);
+            let actor = actor.clone();
+            tasks.spawn(async move { (at, this.deliver_one(actor, claimed).await) });
+        }
+        let mut delivered = Vec::with_capacity(tasks.len());
+        while let Some(joined) = tasks.join_next().await {
+            match joined {
+                Ok((at, Ok(Some(claimed)))) => delivered.push((at, claimed)),
+                Ok((_, Ok(None))) => {}
+                Ok((_, Err(refusal))) => return Err(refusal),
+                Err(_) => return Err(Refusal::Busy),
+            }
+        }
+        delivered.sort_by_key(|(at, _)| *at);
+        Ok(delivered.into_iter().map(|(_, claimed)| claimed).collect())
+    }
+
+    async fn deliver_one(
+        &self,
+        actor: Actor,
+        claimed: Claimed,
+    ) -> Result<Option<Claimed>, Refusal> {
+        let Claimed { order, lease } = claimed;
+        if order.leg().delivered_at.is_some() {
+            return Ok(Some(Claimed { order, lease }));
+        }
+        let command = Command { actor, action: Action::Deliver };
+        let with = With { lease: Some(lease), ..With::default() };
+        match self.step(order.no, &command, with).await {
+            Ok((_, order)) if still_holds(&lease, order.legs.len()) => {
+                Ok(Some(Claimed { order, lease }))
+            }
+            Ok(_) | Err(Refusal::LeaseStale) => Ok(None),
+            Err(refusal) => Err(refusal),
+        }
+    }
+}
+
+/// A lease is for one holding; legs only ever grow.
+fn still_holds(lease: &Lease, legs: usize) -> bool {
+    usize::from(lease.assignment) + 1 == legs
+}

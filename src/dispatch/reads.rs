@@ -1,0 +1,114 @@
+//! What can be asked without changing anything, and the one look that is recorded.
+
+use super::step::With;
+use super::{Dispatch, Finding, Refusal, Request, detached};
+use crate::domain::{
+    Action, Actor, Command, Contact, Desk, Entry, Event, Order, OrderNo, Rejection, Tally,
+    Timestamp, Unit,
+};
+use crate::store::{Cursor, Paper, StoreError, audit};
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Dispatch {
+    /// The order as it stands.
+    pub async fn order(&self, no: OrderNo) -> Result<Arc<Order>, Refusal> {
+        if no.cell() != self.cell() {
+            return Err(Rejection::NoSuchOrder.into());
+        }
+        self.store.load(no).await?.ok_or_else(|| Rejection::NoSuchOrder.into())
+    }
+
+    /// One paper of an order: 0 is the citizen's text.
+    pub async fn paper(&self, no: OrderNo, index: u16) -> Result<Option<Paper>, Refusal> {
+        Ok(self.store.paper(no, index).await?)
+    }
+
+    /// Whom to call back. The look itself is an event of the order.
+    pub async fn contact(
+        self: &Arc<Self>,
+        no: OrderNo,
+        actor: &Actor,
+        request: Request,
+    ) -> Result<Contact, Refusal> {
+        let this = Arc::clone(self);
+        let command = Command { actor: actor.clone(), action: Action::ViewContact };
+        let with = With { request: Some(request), ..With::default() };
+        detached(async move { this.step(no, &command, with).await }).await?;
+        let sealed = self.store.contact(no).await?.ok_or(Rejection::NoSuchOrder)?;
+        self.sealer.open(no, &sealed).map_err(|why| {
+            Refusal::Unavailable(StoreError::Damaged(format!("the contact of {no}: {why}")))
+        })
+    }
+
+    /// The order, for a citizen who knows its number and the last four digits of the phone.
+    /// A wrong guess and a wrong number look the same.
+    pub async fn track(&self, no: OrderNo, last_four: &str) -> Result<Arc<Order>, Refusal> {
+        let order = self.order(no).await?;
+        match self.store.contact(no).await? {
+            Some(sealed) if self.sealer.tail_matches(no, last_four, &sealed) => Ok(order),
+            Some(_) | None => Err(Rejection::NoSuchOrder.into()),
+        }
+    }
+
+    /// A unit's tray, sorted by deadline.
+    pub async fn tray(
+        &self,
+        unit: Unit,
+        desk: Desk,
+        after: Option<(Timestamp, OrderNo)>,
+        max: usize,
+    ) -> Result<Vec<(Entry, Arc<Order>)>, Refusal> {
+        let entries = self.store.tray(unit, desk, after, max).await?;
+        let mut tray = Vec::with_capacity(entries.len());
+        for (entry, no) in entries {
+            // An order that left between the two reads is no longer in the tray.
+            if let Some(order) = self.store.load(no).await? {
+                tray.push((entry, order));
+            }
+        }
+        Ok(tray)
+    }
+
+    /// All orders by number, ascending, a page at a time; only an empty page is the last.
+    pub async fn list(
+        &self,
+        after: Option<OrderNo>,
+        max: usize,
+    ) -> Result<Vec<Arc<Order>>, Refusal> {
+        Ok(self.store.scan(after, max).await?)
+    }
+
+    /// Every counter of the cell.
+    pub async fn board(&self) -> Result<Vec<(Tally, i64)>, Refusal> {
+        Ok(self.store.tallies().await?)
+    }
+
+    /// Events after the cursor, each with its own.
+    pub async fn feed(
+        &self,
+        after: Option<Cursor>,
+        max: usize,
+    ) -> Result<Vec<(Cursor, Event)>, Refusal> {
+        Ok(self.store.feed(after, max).await?)
+    }
+
+    /// The place after the last event.
+    pub async fn feed_end(&self) -> Result<Cursor, Refusal> {
+        Ok(self.store.feed_end().await?)
+    }
+
+    /// Waits until there may be events after the cursor.
+    pub async fn feed_grown(&self, after: Cursor, at_most: Duration) -> Result<(), Refusal> {
+        let mut stopping = self.stopping();
+        tokio::select! {
+            grown = self.store.feed_grown(after, at_most) => Ok(grown?),
+            _ = stopping.wait_for(|stop| *stop) => Err(Refusal::Stopping),
+        }
+    }
+
+    /// Compares every order with what is indexed of it.
+    pub async fn doctor(&self) -> Result<Vec<Finding>, Refusal> {
+        Ok(audit::audit(&*self.store).await?)
+    }
+}

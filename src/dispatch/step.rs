@@ -1,0 +1,220 @@
+//! A command takes effect, once: load, decide, commit; on a conflict, again.
+
+use super::{Dispatch, Refusal, detached};
+use crate::domain::{
+    Action, Actor, ClockKind, Command, Decision, Event, Order, OrderNo, Rejection, What, decide,
+};
+use crate::store::{
+    BodyDigest, Change, CommitError, Lease, Paper, Receipt, Remembered, RequestId, SealedContact,
+};
+use crate::telemetry::metrics;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// How often a step is decided again because somebody else was quicker.
+const MAX_TRIES: usize = 16;
+
+/// A client's identity for one change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Request {
+    /// The same id again gives the same answer.
+    pub id: RequestId,
+    /// The same id with another body is an error.
+    pub digest: BodyDigest,
+}
+
+/// What came of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Done {
+    /// The answer.
+    pub receipt: Receipt,
+    /// It had happened before, under the same request id.
+    pub repeated: bool,
+}
+
+/// All that belongs to one step besides the command.
+#[derive(Clone, Debug, Default)]
+pub(super) struct With {
+    pub request: Option<Request>,
+    pub lease: Option<Lease>,
+    pub paper: Option<Paper>,
+    pub contact: Option<SealedContact>,
+}
+
+impl Dispatch {
+    /// Lets a command take effect on an order. `paper` carries the words of a return, a
+    /// report or a rejection.
+    pub async fn act(
+        self: &Arc<Self>,
+        no: OrderNo,
+        actor: &Actor,
+        request: Option<Request>,
+        lease: Option<Lease>,
+        action: Action,
+        paper: Option<Paper>,
+    ) -> Result<Done, Refusal> {
+        if let Action::Relay { to: Some(to) } = &action
+            && self.catalogue.unit(*to).is_none()
+        {
+            return Err(Refusal::Invalid {
+                field: "to_unit",
+                allowed: format!("unit {to} is not in the catalogue"),
+            });
+        }
+        let this = Arc::clone(self);
+        let command = Command { actor: actor.clone(), action };
+        let with = With { request, lease, paper, contact: None };
+        detached(async move { this.step(no, &command, with).await.map(|(done, _)| done) }).await
+    }
+
+    /// The loop itself. Must run where nobody cuts it short.
+    pub(super) async fn step(
+        &self,
+        no: OrderNo,
+        command: &Command,
+        with: With,
+    ) -> Result<(Done, Arc<Order>), Refusal> {
+        if no.cell() != self.cell() {
+            return Err(Rejection::NoSuchOrder.into());
+        }
+        for _ in 0..MAX_TRIES {
+            let before = self.store.load(no).await?;
+            let decided = decide(before.as_deref(), command, self.now());
+            let decision = match decided {
+                Ok(decision) => decision,
+                // What is refused now may have been done before, by this very request.
+                Err(rejection) => match self.recall(with.request).await? {
+                    Some(done) => return Ok((done, self.order(no).await?)),
+                    None => return Err(rejection.into()),
+                },
+            };
+            match self.commit(before, decision, &with).await {
+                Ok(committed) => return Ok(committed),
+                Err(CommitError::Conflict) => continue,
+                Err(error) => {
+                    return match self.refused(error, with.request)? {
+                        Some(done) => Ok((done, self.order(no).await?)),
+                        None => Err(Refusal::Busy),
+                    };
+                }
+            }
+        }
+        Err(Refusal::Busy)
+    }
+
+    /// Commits one decision. A decision without events has nothing to write.
+    pub(super) async fn commit(
+        &self,
+        before: Option<Arc<Order>>,
+        decision: Decision,
+        with: &With,
+    ) -> Result<(Done, Arc<Order>), CommitError> {
+        let Decision { after, events } = decision;
+        let receipt = receipt(&after);
+        let after = Arc::new(after);
+        if events.is_empty() {
+            return Ok((Done { receipt, repeated: false }, after));
+        }
+        let first_paper = before.as_ref().map_or(0, |b| b.papers);
+        let papers = match &with.paper {
+            Some(paper) if after.papers > first_paper => vec![(first_paper, paper.clone())],
+            Some(_) | None => Vec::new(),
+        };
+        let request = with
+            .request
+            .map(|Request { id, digest }| (id, Remembered { digest, receipt: receipt.clone() }));
+        let change = Change {
+            before,
+            after: Arc::clone(&after),
+            events,
+            papers,
+            contact: with.contact.clone(),
+            request,
+            lease: with.lease,
+        };
+        let events = change.events.clone();
+        let began = crate::clock::tick();
+        self.store.commit(change).await?;
+        metrics::commit_took(began.elapsed());
+        self.observe(&after, &events);
+        Ok((Done { receipt, repeated: false }, after))
+    }
+
+    /// What an error of a commit means to the caller; a repeated request is no error.
+    pub(super) fn refused(
+        &self,
+        error: CommitError,
+        request: Option<Request>,
+    ) -> Result<Option<Done>, Refusal> {
+        match error {
+            CommitError::Repeated(remembered) => match request {
+                Some(request) => same_answer(*remembered, request).map(Some),
+                None => Ok(None),
+            },
+            CommitError::Conflict => Err(Refusal::Busy),
+            CommitError::LeaseStale => Err(Refusal::LeaseStale),
+            CommitError::Unavailable(error) => Err(error.into()),
+            CommitError::Unknown(error) => Err(Refusal::Unknown(error)),
+        }
+    }
+
+    /// What this request was answered before, if it was.
+    pub(super) async fn recall(&self, request: Option<Request>) -> Result<Option<Done>, Refusal> {
+        let Some(request) = request else { return Ok(None) };
+        match self.store.remembered(request.id).await? {
+            Some(remembered) => same_answer(remembered, request).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Tells the timers and the histograms of this process what it just committed.
+    fn observe(&self, after: &Order, events: &[Event]) {
+        if let Some(next) = crate::domain::next_deadline(after)
+            && next.0 < self.sleeping_until.load(Ordering::Relaxed)
+        {
+            self.sooner.notify_one();
+        }
+        for event in events {
+            match &event.what {
+                What::Signed { arrived_after: Some(after), .. } => {
+                    metrics::reached(ClockKind::Arrival, *after);
+                }
+                What::Closed { after, .. } => metrics::reached(ClockKind::Closure, *after),
+                What::Signed { arrived_after: None, .. }
+                | What::Registered { .. }
+                | What::Accepted { .. }
+                | What::Delivered { .. }
+                | What::Relayed { .. }
+                | What::Returned { .. }
+                | What::Reported { .. }
+                | What::ReportRejected { .. }
+                | What::Warned { .. }
+                | What::Breached { .. }
+                | What::ContactViewed { .. }
+                | What::Archived => {}
+            }
+        }
+    }
+}
+
+fn same_answer(remembered: Remembered, request: Request) -> Result<Done, Refusal> {
+    if remembered.digest == request.digest {
+        Ok(Done { receipt: remembered.receipt, repeated: true })
+    } else {
+        Err(Refusal::RequestReused { id: request.id })
+    }
+}
+
+fn receipt(order: &Order) -> Receipt {
+    Receipt {
+        order: order.no,
+        version: order.version,
+        stage: order.stage,
+        holder: order.holder(),
+        category: order.reading.category,
+        division: order.reading.division,
+        arrival_due: order.due(ClockKind::Arrival),
+        closure_due: order.due(ClockKind::Closure),
+        at: order.updated_at,
+    }
+}

@@ -1,0 +1,6 @@
+//! The rules of the order's life, as tables and properties.
+
+mod clocks;
+mod make;
+mod properties;
+mod table;

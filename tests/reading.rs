@@ -1,0 +1,98 @@
+//! How well citizens' words and addresses are read, measured on real ones.
+//!
+//! The data is no part of the project: it is looked for in `HOTLINE_DATA`, else in
+//! `../shared/data`, and where it is missing the tests say so aloud and stop. What is asserted
+//! is a floor a little below what was reached; the figures are printed (`--nocapture`).
+
+use hotline::catalogue::Catalogue;
+use hotline::classify::Classifier;
+use hotline::domain::Category;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+fn data(file: &str) -> Option<String> {
+    let root = match std::env::var_os("HOTLINE_DATA") {
+        Some(root) => PathBuf::from(root),
+        None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
+    };
+    let path = root.join(file);
+    let text = std::fs::read_to_string(&path).ok();
+    if text.is_none() {
+        println!("SKIPPED: {} is not there; set HOTLINE_DATA to measure", path.display());
+    }
+    text
+}
+
+/// The label of the measured messages that a category answers to; their seven labels cut the
+/// world otherwise than the catalogue does, and leave parts of it out.
+fn label(category: Category) -> &'static str {
+    match (category.field(), category.0) {
+        (_, 1001) | (_, 301) => "商贸旅游",
+        (_, 701..=799) => "交通运输",
+        (2..=5, _) => "城乡建设",
+        (6, _) => "环境保护",
+        (9 | 10, _) => "教育文体",
+        (11, _) => "卫生计生",
+        (12 | 13, _) => "劳动和社会保障",
+        (15, _) => "商贸旅游",
+        _ => "none of the seven",
+    }
+}
+
+#[test]
+fn messages_are_classified() {
+    let Some(text) = data("messages/teddy7_train.jsonl") else { return };
+    let classifier = Classifier::new(&Catalogue::builtin().unwrap()).unwrap();
+    let mut confusion: BTreeMap<(String, &str), usize> = BTreeMap::new();
+    // Per tenth of confidence: how many, how many right.
+    let mut by_confidence = [(0_usize, 0_usize); 11];
+    let (mut all, mut spoken, mut right) = (0, 0, 0);
+    for line in text.lines() {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        let field = |name: &str| row[name].as_str().unwrap_or_default();
+        let read = classifier.classify(field("subject"), field("detail"));
+        let is = field("label");
+        let said = match read.category {
+            Category::NONE => "silent",
+            category => label(category),
+        };
+        all += 1;
+        spoken += usize::from(said != "silent");
+        right += usize::from(said == is);
+        let bin = &mut by_confidence[usize::from(read.category_confidence.percent()) / 10];
+        bin.0 += 1;
+        bin.1 += usize::from(said == is);
+        *confusion.entry((is.to_owned(), said)).or_default() += 1;
+        if std::env::var_os("HOTLINE_SHOW_WRONG").is_some() && said != is {
+            println!("WRONG {is} {} {said} {}", read.category, field("subject"));
+        }
+    }
+    let percent = |n: usize, of: usize| 100.0 * n as f64 / of.max(1) as f64;
+    for ((is, said), n) in &confusion {
+        println!("{is} read as {said}: {n}");
+    }
+    for (tenth, (n, right)) in by_confidence.iter().enumerate() {
+        println!(
+            "confidence {:3}+: {n:5} messages, {:.1} % right",
+            tenth * 10,
+            percent(*right, *n)
+        );
+    }
+    let mut above = (0, 0);
+    for (tenth, (n, right)) in by_confidence.iter().enumerate().rev() {
+        above = (above.0 + n, above.1 + right);
+        println!(
+            "at {:3} and above: {:.1} % of all, {:.1} % right",
+            tenth * 10,
+            percent(above.0, all),
+            percent(above.1, above.0)
+        );
+    }
+    println!(
+        "messages: {all}, spoken of {:.1} %, right {:.1} %",
+        percent(spoken, all),
+        percent(right, all)
+    );
+    assert!(percent(right, all) >= 60.0);
+    assert!(percent(spoken, all) >= 95.0);
+}
