@@ -6,6 +6,8 @@
 pub mod cli;
 pub mod config;
 
+pub mod pb;
+
 pub mod dispatch;
 
 pub mod catalogue;
@@ -14,7 +16,6 @@ pub mod locate;
 pub mod route;
 
 pub mod domain;
-pub mod pb;
 pub mod store;
 
 pub mod clock;

@@ -90,7 +90,7 @@ impl Dispatch {
             };
             match self.commit(before, decision, &with).await {
                 Ok(committed) => return Ok(committed),
-                Err(CommitError::Conflict) => continue,
+                Err(CommitError::Conflict) => metrics::commit_conflicted(),
                 Err(error) => {
                     return match self.refused(error, with.request)? {
                         Some(done) => Ok((done, self.order(no).await?)),
@@ -154,7 +154,10 @@ impl Dispatch {
             CommitError::Conflict => Err(Refusal::Busy),
             CommitError::LeaseStale => Err(Refusal::LeaseStale),
             CommitError::Unavailable(error) => Err(error.into()),
-            CommitError::Unknown(error) => Err(Refusal::Unknown(error)),
+            CommitError::Unknown(error) => {
+                metrics::commit_unknown();
+                Err(Refusal::Unknown(error))
+            }
         }
     }
 
@@ -176,10 +179,8 @@ impl Dispatch {
         }
         for event in events {
             match &event.what {
-                What::Signed { arrived_after: Some(after), .. } => {
-                    metrics::reached(ClockKind::Arrival, *after);
-                }
-                What::Closed { after, .. } => metrics::reached(ClockKind::Closure, *after),
+                What::Signed { arrived_after: Some(after), .. } => metrics::arrived(*after),
+                What::Closed { after, .. } => metrics::closed(*after),
                 What::Signed { arrived_after: None, .. }
                 | What::Registered { .. }
                 | What::Accepted { .. }

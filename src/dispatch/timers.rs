@@ -52,8 +52,9 @@ impl Dispatch {
         // Nothing that comes up from here on may be slept over.
         self.sleeping_until.store(i64::MAX, Ordering::Relaxed);
         if !self.store.hold_timers(holder, TIMER_LEASE).await? {
-            metrics::withdraw_tallies();
-            *exported = None;
+            if exported.take().is_some() {
+                metrics::withdraw_tallies();
+            }
             return Ok(sweep);
         }
         // Whoever runs the timers also shows the cell's counters, or they would count twice.
