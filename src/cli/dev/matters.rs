@@ -1,7 +1,7 @@
 //! What simulated citizens say, and where they live. Written for this project.
 
 use crate::catalogue::Catalogue;
-use crate::domain::{Division, Level};
+use crate::domain::{Cell, Division, Level, Unit};
 use crate::pb::{Channel, Contact, Submission};
 
 /// Title and text of a matter.
@@ -34,6 +34,7 @@ const MATTERS: [(&str, &str); 24] = [
 
 /// Makes matters one after another, always the same ones.
 pub(super) struct Citizens {
+    cell: Cell,
     villages: Vec<(Division, String)>,
     said: u64,
 }
@@ -54,7 +55,12 @@ impl Citizens {
                 (row.division, address)
             })
             .collect();
-        Citizens { villages, said: 0 }
+        Citizens { cell: catalogue.cell(), villages, said: 0 }
+    }
+
+    /// The unit that hears them.
+    pub(super) fn centre(&self) -> Unit {
+        self.cell.centre()
     }
 
     /// The next matter. Every ninth caller gives no usable address, so that triage has work.

@@ -1,0 +1,258 @@
+//! `hotline dev`: the whole job on one machine, with simulated citizens and units, and
+//! order time running fast.
+
+mod board;
+mod matters;
+
+use super::client::stamp;
+use super::crew::Crew;
+use crate::catalogue::Catalogue;
+use crate::clock::tick;
+use crate::config::{CatalogueSource, Config, StoreUrl};
+use crate::domain::{Level, Role, Unit};
+use crate::pb::{
+    GetBoardRequest, SubmitOrderRequest, command_service_client::CommandServiceClient,
+    intake_service_client::IntakeServiceClient,
+};
+use crate::server::{self, Running};
+use anyhow::Context;
+use board::Board;
+use clap::{Args, ValueEnum};
+use matters::Citizens;
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::sync::watch;
+use tonic::transport::Channel;
+use uuid::Uuid;
+
+/// How often the table is drawn.
+const DRAW: Duration = Duration::from_millis(500);
+/// How often a line is printed instead.
+const LINE: Duration = Duration::from_secs(2);
+/// The most orders filed a second.
+const MAX_RATE: u32 = 2_000;
+
+/// Starts a store, a server and a crew of simulated units at all four levels, files a
+/// stream of matters, and shows them go down the chain and come back.
+///
+/// Order time runs fast: at --speed 600 an hour passes in 6 seconds. Leases, deadlines of
+/// calls and the timers' lateness stay real. Ctrl-C ends it with a summary.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  hotline dev\n  hotline dev --headless --for 40s -o json")]
+pub struct DevArgs {
+    /// How many times faster than real time orders live.
+    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    speed: u32,
+    /// How many matters are filed a second.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_RATE)))]
+    rate: u32,
+    /// How many of a hundred units sit on an order.
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u8).range(0..=100))]
+    late: u8,
+    /// How many of a hundred front lines give an order back.
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u8).range(0..=100))]
+    returning: u8,
+    /// Ends by itself after this long, for example 40s.
+    #[arg(long = "for", value_parser = humantime::parse_duration)]
+    runs_for: Option<Duration>,
+    /// Prints lines instead of the table.
+    #[arg(long)]
+    headless: bool,
+    /// A folder to keep the store and the key in; without it both are thrown away at the end.
+    #[arg(long)]
+    keep: Option<PathBuf>,
+    /// Where gRPC is served.
+    #[arg(long, default_value = "127.0.0.1:12345")]
+    listen: SocketAddr,
+    /// Where metrics and probes are served.
+    #[arg(long, default_value = "127.0.0.1:12346")]
+    metrics_listen: SocketAddr,
+    /// How the summary is printed.
+    #[arg(short = 'o', long = "output", value_enum, default_value_t = Form::Text)]
+    output: Form,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Form {
+    /// For people.
+    Text,
+    /// One JSON line.
+    Json,
+}
+
+/// Runs it to its end.
+pub async fn run(args: DevArgs) -> anyhow::Result<()> {
+    let home = Home::make(args.keep.as_deref())?;
+    let config = Config {
+        store: StoreUrl::Redb(home.path.join("orders.redb")),
+        key_file: home.path.join("contacts.key"),
+        catalogue: CatalogueSource::Builtin,
+        listen: args.listen,
+        metrics_listen: args.metrics_listen,
+        log: "warn".into(),
+        ..Config::default()
+    };
+    let catalogue = Catalogue::builtin()?;
+    let server = server::start(config, server::Manner::Demonstration { speed: args.speed }).await?;
+    let address = format!("http://{}", server.grpc_address());
+    if !args.headless || args.output == Form::Text {
+        greet(&server, &address, &home.path, args.speed);
+    }
+    let channel = Channel::from_shared(address)?.connect().await.context("reaching our own server")?;
+
+    let began = tick();
+    let stop = watch::Sender::new(false);
+    let crew = crew(&args, &catalogue);
+    let crew = tokio::spawn(crew.work(channel.clone(), stop.subscribe()));
+    let citizens = file(channel.clone(), Citizens::of(&catalogue), args.rate, stop.subscribe());
+    let citizens = tokio::spawn(citizens);
+    show_until_the_end(&args, &channel, &server).await;
+
+    stop.send_replace(true);
+    let submitted = citizens.await.unwrap_or(0);
+    // The crew lets go at once; what it had in hand stays in the store.
+    let _ = crew.await;
+    let board = look(&channel, &server).await;
+    server.stop().await;
+    let summary = board.summary(submitted, began.elapsed());
+    let mut out = std::io::stdout().lock();
+    match args.output {
+        Form::Json => writeln!(out, "{summary}")?,
+        Form::Text => {
+            writeln!(out, "\nended after {}", humantime::format_duration(Duration::from_secs(began.elapsed().as_secs())))?;
+            for (name, value) in summary.as_object().into_iter().flatten() {
+                writeln!(out, "  {name:<18} {value}")?;
+            }
+        }
+    }
+    home.leave();
+    Ok(())
+}
+
+fn greet(server: &Running, address: &str, home: &Path, speed: u32) {
+    eprintln!("hotline dev: orders live {speed} times faster than you");
+    eprintln!("  gRPC      {address}   (hotline order list --server {address})");
+    eprintln!("  metrics   http://{}/metrics", server.http_address());
+    eprintln!("  store     {}", home.display());
+    eprintln!("  Ctrl-C ends it\n");
+}
+
+fn crew(args: &DevArgs, catalogue: &Catalogue) -> Crew {
+    Crew {
+        cell: catalogue.cell(),
+        posts: Crew::posts(catalogue),
+        speed: args.speed,
+        take_time: true,
+        late: args.late,
+        returning: args.returning,
+    }
+}
+
+/// Files matters at a steady rate until told to stop; how many were acknowledged.
+async fn file(
+    channel: Channel,
+    mut citizens: Citizens,
+    rate: u32,
+    mut stop: watch::Receiver<bool>,
+) -> u64 {
+    let agent = citizens.centre();
+    let mut pace = tokio::time::interval(Duration::from_secs(1) / rate);
+    let mut client = IntakeServiceClient::new(channel);
+    let mut acknowledged = 0;
+    while !*stop.borrow() {
+        tokio::select! {
+            _ = pace.tick() => {}
+            _ = stop.changed() => break,
+        }
+        let request = SubmitOrderRequest {
+            request_id: Uuid::new_v4().to_string(),
+            submission: Some(citizens.next()),
+        };
+        match client.submit_order(stamp(request, "dev-agent", agent, Role::Agent)).await {
+            Ok(_) => acknowledged += 1,
+            Err(status) => eprintln!("a matter was refused: {}", status.message()),
+        }
+    }
+    acknowledged
+}
+
+/// Draws until the time is over or somebody ends it.
+async fn show_until_the_end(args: &DevArgs, channel: &Channel, server: &Running) {
+    let end = async {
+        match args.runs_for {
+            Some(span) => tokio::time::sleep(span).await,
+            None => std::future::pending().await,
+        }
+    };
+    let show = async {
+        let fancy = !args.headless && std::io::stdout().is_terminal();
+        let mut again = tokio::time::interval(if fancy { DRAW } else { LINE });
+        loop {
+            again.tick().await;
+            let board = look(channel, server).await;
+            if fancy {
+                // Home, and clear what stood below.
+                print!("\x1b[H\x1b[J{}\n", board.table());
+                let _ = std::io::stdout().flush();
+            } else if args.output == Form::Text {
+                println!("{}", board.line());
+            } else {
+                eprintln!("{}", board.line());
+            }
+        }
+    };
+    tokio::select! {
+        () = end => {}
+        () = show => {}
+        () = server::told_to_stop() => {}
+    }
+}
+
+async fn look(channel: &Channel, server: &Running) -> Board {
+    let mut client = CommandServiceClient::new(channel.clone());
+    let centre = server.dispatch().cell().centre();
+    let request = stamp(GetBoardRequest {}, "dev-board", centre, Role::Dispatcher);
+    match client.get_board(request).await {
+        Ok(response) => Board::read(response.into_inner()),
+        Err(_) => Board::read(Default::default()),
+    }
+}
+
+impl Crew {
+    /// Every office of the city, and every county with all below it.
+    pub fn posts(catalogue: &Catalogue) -> Vec<Unit> {
+        let post = |unit: &Unit| match unit.level() {
+            Level::City => true,
+            Level::County => unit.office_number() == 0,
+            Level::Town | Level::Village => false,
+        };
+        catalogue.units().map(|row| row.unit).filter(post).collect()
+    }
+}
+
+/// The folder the demonstration lives in.
+struct Home {
+    path: PathBuf,
+    thrown_away: bool,
+}
+
+impl Home {
+    fn make(keep: Option<&Path>) -> anyhow::Result<Home> {
+        let (path, thrown_away) = match keep {
+            Some(path) => (path.to_owned(), false),
+            None => (std::env::temp_dir().join(format!("hotline-dev-{}", Uuid::new_v4())), true),
+        };
+        std::fs::create_dir_all(&path).with_context(|| format!("making {}", path.display()))?;
+        Ok(Home { path, thrown_away })
+    }
+
+    fn leave(&self) {
+        if self.thrown_away
+            && let Err(error) = std::fs::remove_dir_all(&self.path)
+        {
+            eprintln!("{} could not be removed: {error}", self.path.display());
+        }
+    }
+}
