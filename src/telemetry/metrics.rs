@@ -7,7 +7,7 @@
 //! function here does nothing.
 
 use super::exporter::{Exporter, installed};
-use crate::domain::{ClockKind, Span, Tally};
+use crate::domain::{Span, Tally};
 use metrics::Unit;
 use std::time::Duration;
 
@@ -220,12 +220,14 @@ pub fn withdraw_tallies() {
     }
 }
 
-/// A promise's clock stopped, this long after the citizen was heard.
-pub fn reached(clock: ClockKind, after: Span) {
-    with(|exporter| match clock {
-        ClockKind::Arrival => exporter.handles().order_arrival.record(after.to_std()),
-        ClockKind::Closure => exporter.handles().order_closure.record(after.to_std()),
-    });
+/// The front line signed, this long after the citizen was heard.
+pub fn arrived(after: Span) {
+    with(|exporter| exporter.handles().order_arrival.record(after.to_std()));
+}
+
+/// The order was closed, this long after the citizen was heard.
+pub fn closed(after: Span) {
+    with(|exporter| exporter.handles().order_closure.record(after.to_std()));
 }
 
 /// A timer's step was committed this much real time after it was due.
