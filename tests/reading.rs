@@ -6,7 +6,8 @@
 
 use hotline::catalogue::Catalogue;
 use hotline::classify::Classifier;
-use hotline::domain::Category;
+use hotline::domain::{Category, Division};
+use hotline::locate::Locator;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -95,4 +96,58 @@ fn messages_are_classified() {
     );
     assert!(percent(right, all) >= 60.0);
     assert!(percent(spoken, all) >= 95.0);
+}
+
+#[test]
+fn addresses_are_located() {
+    let Some(text) = data("addresses/jiaxing_addresses.csv") else { return };
+    let locator = Locator::new(&Catalogue::builtin().unwrap()).unwrap();
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let (mut all, mut same, mut deeper, mut shallower, mut wrong, mut doubted) = (0, 0, 0, 0, 0, 0);
+    // Of the wrong ones, how many are doubted; of all, how many.
+    let mut wrong_doubted = 0;
+    for row in reader.records() {
+        let row = row.unwrap();
+        if !row[5].is_empty() {
+            continue;
+        }
+        let is: Division = row[3].parse().unwrap();
+        let found = locator.locate(&row[2]);
+        let doubt = found.confidence.percent() < 50;
+        all += 1;
+        doubted += usize::from(doubt);
+        let verdict = if found.division == is {
+            same += 1;
+            "same"
+        } else if is.contains(found.division) {
+            deeper += 1;
+            "deeper"
+        } else if found.division.contains(is) {
+            shallower += 1;
+            "shallower"
+        } else {
+            wrong += 1;
+            wrong_doubted += usize::from(doubt);
+            "wrong"
+        };
+        if std::env::var_os("HOTLINE_SHOW_WRONG").is_some() && verdict != "same" {
+            let names: Vec<&str> = found.evidence.iter().map(|n| n.text.as_str()).collect();
+            println!(
+                "{verdict}: {} is {is}, read {} at {} by {names:?}",
+                &row[2],
+                found.division,
+                found.confidence.percent()
+            );
+        }
+    }
+    let percent = |n: usize| 100.0 * n as f64 / f64::from(all.max(1));
+    println!(
+        "addresses: {all}, same {:.1} %, deeper {:.1} %, shallower {:.1} %, wrong {:.1} %; \
+         under 50: {doubted}, {wrong_doubted} of the wrong among them",
+        percent(same),
+        percent(deeper),
+        percent(shallower),
+        percent(wrong)
+    );
+    assert!(percent(same) >= 85.0);
 }
