@@ -6,6 +6,9 @@
 pub mod cli;
 pub mod config;
 
+pub mod server;
+
+pub mod api;
 pub mod pb;
 
 pub mod dispatch;

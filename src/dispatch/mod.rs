@@ -19,8 +19,8 @@ use crate::classify::Classifier;
 use crate::clock::Clock;
 use crate::domain::{Cell, Rejection, Timestamp};
 use crate::locate::Locator;
+use crate::store::Store;
 use crate::store::seal::Sealer;
-use crate::store::{Store, StoreError};
 use numbers::Numbers;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,6 +31,7 @@ use waiters::Waiters;
 pub use crate::store::audit::Finding;
 pub use crate::store::{
     BodyDigest, Claimed, Cursor, Evidence, Lease, MAX_BATCH, MAX_FEED, Paper, Receipt, RequestId,
+    StoreError,
 };
 pub use intake::{Acceptance, Preview, Submission};
 pub use pull::Pull;

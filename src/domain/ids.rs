@@ -198,8 +198,7 @@ impl fmt::Debug for Cell {
 impl FromStr for Cell {
     type Err = BadName;
     fn from_str(s: &str) -> Result<Cell, BadName> {
-        let bad =
-            BadName { what: "a cell", allowed: "the 4 digits of a city, for example 3304" };
+        let bad = BadName { what: "a cell", allowed: "the 4 digits of a city, for example 3304" };
         if s.len() != 4 {
             return Err(bad);
         }
@@ -258,8 +257,7 @@ impl Unit {
     /// Whether this unit may act for `other`: it is the same unit, or it is the hall of a
     /// division that contains the other.
     pub fn covers(self, other: Unit) -> bool {
-        self == other
-            || (self.office_number() == 0 && self.division().contains(other.division()))
+        self == other || (self.office_number() == 0 && self.division().contains(other.division()))
     }
 
     /// The unit one level up that answers for this one: a department's own hall, a hall's

@@ -95,7 +95,8 @@ impl fmt::Debug for Timestamp {
 /// `1h 5m 0.250s`, largest unit first, zero units left out.
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (sign, all) = if self.0 < 0 { ("-", self.0.unsigned_abs()) } else { ("", self.0 as u64) };
+        let (sign, all) =
+            if self.0 < 0 { ("-", self.0.unsigned_abs()) } else { ("", self.0 as u64) };
         let (h, m, s, ms) = (all / 3_600_000, all / 60_000 % 60, all / 1_000 % 60, all % 1_000);
         let mut parts = Vec::with_capacity(3);
         if h > 0 {

@@ -1,1 +1,330 @@
-//! To come.
+//! The simplest store that keeps the law: one lock around plain collections. It forgets
+//! everything with its process. Tests measure the others against it.
+
+use super::{
+    Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_FEED, Paper, Remembered, RequestId,
+    SealedContact, Store, StoreError,
+};
+use crate::clock::{tick, wall_now};
+use crate::domain::{
+    Cell, Date, Desk, Entry, Event, Order, OrderNo, TALLIES, Tally, Timestamp, Unit, entries,
+    next_deadline, tallies,
+};
+use async_trait::async_trait;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound::{Excluded, Unbounded};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// A cell kept in memory.
+pub struct Memory {
+    cell: Cell,
+    epoch: u64,
+    state: Mutex<State>,
+    end: watch::Sender<Cursor>,
+}
+
+#[derive(Default)]
+struct State {
+    orders: BTreeMap<OrderNo, Arc<Order>>,
+    trays: BTreeMap<(Unit, Desk), BTreeMap<(Timestamp, OrderNo), u16>>,
+    deadlines: BTreeSet<(Timestamp, OrderNo)>,
+    tallies: HashMap<Tally, i64>,
+    requests: HashMap<RequestId, Remembered>,
+    papers: HashMap<(OrderNo, u16), Paper>,
+    contacts: HashMap<OrderNo, SealedContact>,
+    /// The events of one step each; the first has sequence 1.
+    feed: Vec<Vec<Event>>,
+    numbers: BTreeMap<Date, u32>,
+    /// One at most for each place where an order waits.
+    leases: HashMap<(OrderNo, Unit, Desk), Held>,
+    claims: u64,
+    timers: Option<(u64, Instant)>,
+    closed: bool,
+}
+
+struct Held {
+    assignment: u16,
+    claim: u64,
+    until: Instant,
+}
+
+impl Memory {
+    /// An empty cell.
+    pub fn new(cell: Cell) -> Memory {
+        let epoch = wall_now().0.unsigned_abs();
+        let start = Cursor { epoch, sequence: 0, index: 0 };
+        Memory { cell, epoch, state: Mutex::default(), end: watch::Sender::new(start) }
+    }
+
+    /// The state, unless the store is closed. Nothing panics while holding the lock.
+    fn state(&self) -> Result<MutexGuard<'_, State>, StoreError> {
+        let state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match state.closed {
+            true => Err(StoreError::Unreachable("the store is closed".to_owned())),
+            false => Ok(state),
+        }
+    }
+}
+
+impl State {
+    fn lease_holds(&self, lease: Lease, no: OrderNo) -> bool {
+        lease.order == no
+            && self.leases.iter().any(|((order, ..), held)| {
+                *order == no
+                    && held.claim == lease.claim
+                    && held.assignment == lease.assignment
+                    && held.until > tick()
+            })
+    }
+
+    fn check(&self, change: &Change) -> Result<(), CommitError> {
+        let no = change.after.no;
+        if let Some((id, _)) = &change.request
+            && let Some(remembered) = self.requests.get(id)
+        {
+            return Err(CommitError::Repeated(Box::new(remembered.clone())));
+        }
+        let stored = self.orders.get(&no).map(|order| order.version);
+        if stored != change.before.as_ref().map(|order| order.version) {
+            return Err(CommitError::Conflict);
+        }
+        if let Some(lease) = change.lease
+            && !self.lease_holds(lease, no)
+        {
+            return Err(CommitError::LeaseStale);
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, change: Change) {
+        let Change { before, after, events, papers, contact, request, lease: _ } = change;
+        let no = after.no;
+        if let Some(before) = &before {
+            for Entry { unit, desk, assignment: _, deadline } in entries(before) {
+                if let Some(tray) = self.trays.get_mut(&(unit, desk)) {
+                    tray.remove(&(deadline, no));
+                }
+            }
+            if let Some(deadline) = next_deadline(before) {
+                self.deadlines.remove(&(deadline, no));
+            }
+        }
+        let waits = entries(&after);
+        for Entry { unit, desk, assignment, deadline } in &waits {
+            self.trays.entry((*unit, *desk)).or_default().insert((*deadline, no), *assignment);
+        }
+        self.deadlines.extend(next_deadline(&after).map(|deadline| (deadline, no)));
+        // A lease lives as long as the place it was claimed from.
+        self.leases.retain(|(order, unit, desk), held| {
+            *order != no
+                || waits
+                    .iter()
+                    .any(|e| e.unit == *unit && e.desk == *desk && e.assignment == held.assignment)
+        });
+        for (tally, n) in tallies(before.as_deref(), &after, &events) {
+            *self.tallies.entry(tally).or_default() += n;
+        }
+        self.requests.extend(request);
+        self.papers.extend(papers.into_iter().map(|(index, paper)| ((no, index), paper)));
+        self.contacts.extend(contact.map(|contact| (no, contact)));
+        self.orders.insert(no, after);
+        self.feed.push(events);
+    }
+
+    fn end(&self, epoch: u64) -> Cursor {
+        let index = self.feed.last().map_or(0, |step| step.len().saturating_sub(1) as u32);
+        Cursor { epoch, sequence: self.feed.len() as u64, index }
+    }
+}
+
+#[async_trait]
+impl Store for Memory {
+    fn cell(&self) -> Cell {
+        self.cell
+    }
+
+    async fn reserve(&self, date: Date, count: u32, above: u32) -> Result<u32, StoreError> {
+        let mut state = self.state()?;
+        let highest = state.numbers.entry(date).or_default();
+        let before = (*highest).max(above);
+        let last = before.checked_add(count.max(1)).ok_or_else(|| {
+            StoreError::Unreachable("the numbers of this date are used up".to_owned())
+        })?;
+        *highest = last;
+        Ok(before + 1)
+    }
+
+    async fn load(&self, no: OrderNo) -> Result<Option<Arc<Order>>, StoreError> {
+        Ok(self.state()?.orders.get(&no).cloned())
+    }
+
+    async fn remembered(&self, id: RequestId) -> Result<Option<Remembered>, StoreError> {
+        Ok(self.state()?.requests.get(&id).cloned())
+    }
+
+    async fn commit(&self, change: Change) -> Result<(), CommitError> {
+        let mut state = self.state().map_err(CommitError::Unavailable)?;
+        state.check(&change)?;
+        if super::fault::drops_this_commit() {
+            return Ok(());
+        }
+        state.apply(change);
+        self.end.send_replace(state.end(self.epoch));
+        Ok(())
+    }
+
+    async fn claim(
+        &self,
+        units: &[Unit],
+        desk: Desk,
+        max: usize,
+        lease: Duration,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        let mut state = self.state()?;
+        let now = tick();
+        let mut free = BTreeSet::new();
+        for unit in units {
+            let tray = state.trays.get(&(*unit, desk)).into_iter().flatten();
+            let unheld = tray.filter(|((_, no), _)| {
+                state.leases.get(&(*no, *unit, desk)).is_none_or(|held| held.until <= now)
+            });
+            free.extend(
+                unheld.map(|(&(deadline, no), &assignment)| (deadline, no, *unit, assignment)),
+            );
+        }
+        let mut claimed = Vec::new();
+        for (_, no, unit, assignment) in free.into_iter().take(max.min(MAX_BATCH)) {
+            let Some(order) = state.orders.get(&no).cloned() else { continue };
+            state.claims += 1;
+            let claim = state.claims;
+            state.leases.insert((no, unit, desk), Held { assignment, claim, until: now + lease });
+            claimed.push(Claimed { order, lease: Lease { order: no, assignment, claim } });
+        }
+        Ok(claimed)
+    }
+
+    async fn due(
+        &self,
+        now: Timestamp,
+        max: usize,
+    ) -> Result<Vec<(Timestamp, OrderNo)>, StoreError> {
+        let state = self.state()?;
+        let due = state.deadlines.iter().take_while(|(at, _)| *at <= now);
+        Ok(due.take(max.min(MAX_BATCH)).copied().collect())
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.state()?.deadlines.first().map(|(at, _)| *at))
+    }
+
+    async fn tray(
+        &self,
+        unit: Unit,
+        desk: Desk,
+        after: Option<(Timestamp, OrderNo)>,
+        max: usize,
+    ) -> Result<Vec<(Entry, OrderNo)>, StoreError> {
+        let state = self.state()?;
+        let Some(tray) = state.trays.get(&(unit, desk)) else { return Ok(Vec::new()) };
+        let page = tray.range((after.map_or(Unbounded, Excluded), Unbounded));
+        let entry = |(&(deadline, no), &assignment): (&(Timestamp, OrderNo), &u16)| {
+            (Entry { unit, desk, assignment, deadline }, no)
+        };
+        Ok(page.take(max.min(MAX_BATCH)).map(entry).collect())
+    }
+
+    async fn scan(
+        &self,
+        after: Option<OrderNo>,
+        max: usize,
+    ) -> Result<Vec<Arc<Order>>, StoreError> {
+        let state = self.state()?;
+        let page = state.orders.range((after.map_or(Unbounded, Excluded), Unbounded));
+        Ok(page.take(max.min(MAX_BATCH)).map(|(_, order)| order.clone()).collect())
+    }
+
+    async fn all_entries(&self) -> Result<Vec<(Entry, OrderNo)>, StoreError> {
+        let state = self.state()?;
+        let of_tray = |(&(unit, desk), tray): (&(Unit, Desk), &BTreeMap<_, u16>)| {
+            let entry = move |(&(deadline, no), &assignment): (&(Timestamp, OrderNo), &u16)| {
+                (Entry { unit, desk, assignment, deadline }, no)
+            };
+            tray.iter().map(entry).collect::<Vec<_>>()
+        };
+        Ok(state.trays.iter().flat_map(of_tray).collect())
+    }
+
+    async fn all_deadlines(&self) -> Result<Vec<(Timestamp, OrderNo)>, StoreError> {
+        Ok(self.state()?.deadlines.iter().copied().collect())
+    }
+
+    async fn tallies(&self) -> Result<Vec<(Tally, i64)>, StoreError> {
+        let state = self.state()?;
+        let value = |tally: &Tally| (*tally, state.tallies.get(tally).copied().unwrap_or(0));
+        Ok(TALLIES.iter().map(value).collect())
+    }
+
+    async fn paper(&self, no: OrderNo, index: u16) -> Result<Option<Paper>, StoreError> {
+        Ok(self.state()?.papers.get(&(no, index)).cloned())
+    }
+
+    async fn contact(&self, no: OrderNo) -> Result<Option<SealedContact>, StoreError> {
+        Ok(self.state()?.contacts.get(&no).cloned())
+    }
+
+    async fn feed(
+        &self,
+        after: Option<Cursor>,
+        max: usize,
+    ) -> Result<Vec<(Cursor, Event)>, StoreError> {
+        let state = self.state()?;
+        let epoch = self.epoch;
+        let after = after.unwrap_or(Cursor { epoch, sequence: 0, index: 0 });
+        if after.epoch != epoch || after > state.end(epoch) {
+            return Err(StoreError::FeedDiverged { epoch });
+        }
+        let steps = (1_u64..).zip(&state.feed).skip(after.sequence.saturating_sub(1) as usize);
+        let events = steps.flat_map(|(sequence, step)| {
+            let at = move |index| Cursor { epoch, sequence, index };
+            (0..).zip(step).map(move |(index, event)| (at(index), event.clone()))
+        });
+        Ok(events.filter(|(cursor, _)| *cursor > after).take(max.min(MAX_FEED)).collect())
+    }
+
+    async fn feed_end(&self) -> Result<Cursor, StoreError> {
+        Ok(self.state()?.end(self.epoch))
+    }
+
+    async fn feed_grown(&self, after: Cursor, at_most: Duration) -> Result<(), StoreError> {
+        let mut end = self.end.subscribe();
+        // Running out of time is an answer too.
+        let _ = tokio::time::timeout(at_most, end.wait_for(|end| *end > after)).await;
+        self.state().map(|_| ())
+    }
+
+    async fn hold_timers(&self, holder: u64, for_: Duration) -> Result<bool, StoreError> {
+        let mut state = self.state()?;
+        let now = tick();
+        let free = state.timers.is_none_or(|(who, until)| who == holder || until <= now);
+        if free {
+            state.timers = Some((holder, now + for_));
+        }
+        Ok(free)
+    }
+
+    async fn wall_clock(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(None)
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.state().map(|_| ())
+    }
+
+    async fn close(&self) {
+        if let Ok(mut state) = self.state() {
+            state.closed = true;
+        }
+    }
+}

@@ -9,6 +9,7 @@
 pub mod audit;
 pub mod codec;
 pub mod embedded;
+pub mod fault;
 pub mod memory;
 pub mod redis;
 pub mod seal;

@@ -1,0 +1,48 @@
+//! The domain's words and the wire's, in both directions. A word missing on either side
+//! does not compile.
+
+use crate::{domain, pb};
+
+/// A word that has a counterpart on the wire.
+pub(super) trait Wire: Sized {
+    /// The counterpart.
+    type Pb: TryFrom<i32> + Into<i32>;
+    /// Onto the wire.
+    fn to_pb(self) -> Self::Pb;
+    /// Off the wire; `None` is "unspecified".
+    fn from_pb(pb: Self::Pb) -> Option<Self>;
+}
+
+macro_rules! wire {
+    ($($name:ident { $($variant:ident)+ })+) => { $(
+        impl Wire for domain::$name {
+            type Pb = pb::$name;
+
+            fn to_pb(self) -> pb::$name {
+                match self { $(domain::$name::$variant => pb::$name::$variant,)+ }
+            }
+
+            fn from_pb(pb: pb::$name) -> Option<Self> {
+                match pb {
+                    pb::$name::Unspecified => None,
+                    $(pb::$name::$variant => Some(domain::$name::$variant),)+
+                }
+            }
+        }
+    )+ };
+}
+
+wire! {
+    Stage { Triage Assigned Handling Review FollowUp Archived }
+    Kind { Inquiry Request Complaint Tip Suggestion Praise }
+    Urgency { Normal Urgent Critical }
+    Channel { Phone Web Wechat App Paper }
+    Desk { Triage Lead Review FollowUp Raised }
+    Level { City County Town Village }
+    ClockKind { Arrival Closure }
+    Duty { Triage Lead Review }
+    Ending { Passed PassedBy Returned Reported Rejected Closed }
+    Role { Agent Handler Dispatcher Clock }
+    ReturnReason { NotOurDuty WrongPlace TooLittleKnown BeyondOurPower }
+    Verdict { Accept Reject }
+}

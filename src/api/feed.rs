@@ -1,0 +1,117 @@
+//! FeedService: everything that happens, in one order.
+
+use super::actor::split;
+use super::status::Fault;
+use super::stopped;
+use super::{Api, feed_proto, from_proto as read};
+use crate::dispatch::{Cursor, Dispatch, MAX_FEED, Refusal};
+use crate::domain::Event;
+use crate::pb;
+use crate::pb::feed_service_server::FeedService;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+/// A read whose size is not said.
+const DEFAULT_EVENTS: usize = 200;
+/// Batches handed over to the transport and not yet taken: a slow reader stops the reading.
+const BUFFER: usize = 2;
+/// How long one wait for events lasts.
+const WAIT: Duration = Duration::from_secs(10);
+
+#[tonic::async_trait]
+impl FeedService for Api {
+    async fn read_feed(
+        &self,
+        request: Request<pb::ReadFeedRequest>,
+    ) -> Result<Response<pb::ReadFeedResponse>, Status> {
+        let (_, pb::ReadFeedRequest { cursor, max_events }) = split(request)?;
+        let after = read::cursor(&cursor)?;
+        let max = if max_events == 0 { DEFAULT_EVENTS } else { max_events as usize };
+        let events = self.dispatch.feed(after, max.min(MAX_FEED)).await.map_err(Fault::from)?;
+        let (events, last) = written(&events);
+        let next_cursor = last.map_or(cursor, |last| last.to_string());
+        Ok(Response::new(pb::ReadFeedResponse { events, next_cursor }))
+    }
+
+    type WatchFeedStream = ReceiverStream<Result<pb::WatchFeedResponse, Status>>;
+
+    async fn watch_feed(
+        &self,
+        request: Request<pb::WatchFeedRequest>,
+    ) -> Result<Response<Self::WatchFeedStream>, Status> {
+        let (_, pb::WatchFeedRequest { cursor, from_end }) = split(request)?;
+        let after = read::cursor(&cursor)?;
+        if from_end && after.is_some() {
+            let allowed = "nothing together with from_end";
+            return Err(Fault::field("BAD_CURSOR", "cursor", allowed).into());
+        }
+        let (events, outgoing) = mpsc::channel(BUFFER);
+        tokio::spawn(watch(Arc::clone(&self.dispatch), after, from_end, events));
+        Ok(Response::new(ReceiverStream::new(outgoing)))
+    }
+}
+
+type Events = mpsc::Sender<Result<pb::WatchFeedResponse, Status>>;
+
+/// Sends until the reader leaves or the server stops; then the stream ends with OK.
+async fn watch(dispatch: Arc<Dispatch>, after: Option<Cursor>, from_end: bool, events: Events) {
+    let mut stopping = dispatch.stopping();
+    tokio::select! {
+        followed = follow(&dispatch, after, from_end, &events) => match followed {
+            Ok(()) | Err(Refusal::Stopping) => {}
+            Err(refusal) => {
+                // Nobody left to tell is nobody harmed.
+                let _ = events.send(Err(Fault::from(refusal).into())).await;
+            }
+        },
+        () = stopped(&mut stopping) => {}
+        () = events.closed() => {}
+    }
+}
+
+async fn follow(
+    dispatch: &Dispatch,
+    mut after: Option<Cursor>,
+    from_end: bool,
+    events: &Events,
+) -> Result<(), Refusal> {
+    if from_end {
+        let end = dispatch.feed_end().await?;
+        after = Some(end);
+        if !send(events, Vec::new(), end).await {
+            return Ok(());
+        }
+    }
+    loop {
+        // Where the feed ends is asked before it is read: what comes between is not missed.
+        let end = if after.is_none() { Some(dispatch.feed_end().await?) } else { None };
+        let batch = dispatch.feed(after, MAX_FEED).await?;
+        let (wire, last) = written(&batch);
+        match last {
+            Some(last) => {
+                after = Some(last);
+                if !send(events, wire, last).await {
+                    return Ok(());
+                }
+            }
+            None => {
+                let here = after.or(end).unwrap_or_default();
+                after = Some(here);
+                dispatch.feed_grown(here, WAIT).await?;
+            }
+        }
+    }
+}
+
+async fn send(events: &Events, batch: Vec<pb::FeedEvent>, cursor: Cursor) -> bool {
+    let next_cursor = cursor.to_string();
+    events.send(Ok(pb::WatchFeedResponse { events: batch, next_cursor })).await.is_ok()
+}
+
+fn written(events: &[(Cursor, Event)]) -> (Vec<pb::FeedEvent>, Option<Cursor>) {
+    let wire = events.iter().map(|(cursor, event)| feed_proto::event(*cursor, event));
+    (wire.collect(), events.last().map(|(cursor, _)| *cursor))
+}

@@ -1,0 +1,103 @@
+//! What clients can ask: one file for each gRPC service, all of the same three steps: read,
+//! dispatch, answer.
+//!
+//! - [`actor`]: who asks; the one seam that identity will replace
+//! - [`from_proto`] and [`text`]: what may be asked, each refusal naming its field
+//! - [`to_proto`], [`feed_proto`]: what is answered; [`enums`]: words in both directions
+//! - [`status`]: which gRPC code and why
+
+pub mod actor;
+mod admin;
+mod command;
+mod enums;
+mod feed;
+mod feed_proto;
+mod from_proto;
+mod intake;
+mod page;
+mod push;
+pub mod status;
+mod text;
+mod to_proto;
+mod work_order;
+
+use crate::dispatch::Dispatch;
+use crate::pb;
+use actor::Seam;
+use std::sync::Arc;
+use std::time::Duration;
+use tonic::service::Routes;
+
+/// The largest message of the intake: 20,000 characters of four bytes, and their contact.
+pub const MAX_INTAKE_MESSAGE: usize = 256 * 1024;
+/// The largest message of the other services: a bulk call of 256 items.
+pub const MAX_MESSAGE: usize = 1024 * 1024;
+/// The largest answer: a page of 200 orders with every leg, an order with every paper.
+pub const MAX_ANSWER: usize = 4 * 1024 * 1024;
+/// The most items of one bulk call.
+pub const MAX_ITEMS: usize = 256;
+/// The most items of one stream that are on their way at a time.
+pub const MAX_IN_FLIGHT: usize = 256;
+
+/// What pullers may ask for.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// The lease of a puller who names none.
+    pub lease_default: Duration,
+    /// The longest lease.
+    pub lease_max: Duration,
+    /// The longest wait of an empty pull.
+    pub long_poll_max: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            lease_default: Duration::from_secs(60),
+            lease_max: Duration::from_secs(600),
+            long_poll_max: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What every service is made of.
+pub struct Api {
+    dispatch: Arc<Dispatch>,
+    limits: Limits,
+}
+
+/// Every service of the package, each behind the actor's seam and with its sizes bounded.
+pub fn routes(dispatch: Arc<Dispatch>, limits: Limits) -> Routes {
+    let seam = Seam::new(Arc::clone(&dispatch));
+    let api = Arc::new(Api { dispatch, limits });
+    macro_rules! service {
+        ($module:ident, $server:ident, $limit:expr) => {
+            tonic::service::interceptor::InterceptedService::new(
+                pb::$module::$server::from_arc(Arc::clone(&api))
+                    .max_decoding_message_size($limit)
+                    .max_encoding_message_size(MAX_ANSWER),
+                seam.clone(),
+            )
+        };
+    }
+    Routes::new(service!(intake_service_server, IntakeServiceServer, MAX_INTAKE_MESSAGE))
+        .add_service(service!(work_order_service_server, WorkOrderServiceServer, MAX_MESSAGE))
+        .add_service(service!(command_service_server, CommandServiceServer, MAX_MESSAGE))
+        .add_service(service!(feed_service_server, FeedServiceServer, MAX_MESSAGE))
+        .add_service(service!(admin_service_server, AdminServiceServer, MAX_MESSAGE))
+}
+
+/// The names of the services, for health.
+pub const SERVICES: [&str; 5] = [
+    "hotline.v1.IntakeService",
+    "hotline.v1.WorkOrderService",
+    "hotline.v1.CommandService",
+    "hotline.v1.FeedService",
+    "hotline.v1.AdminService",
+];
+
+/// Returns once the server stops: what never ends by itself ends then.
+async fn stopped(stopping: &mut tokio::sync::watch::Receiver<bool>) {
+    // A sender that is gone has stopped, too.
+    let _ = stopping.wait_for(|stop| *stop).await;
+}

@@ -1,0 +1,257 @@
+//! Which gRPC code and why.
+//!
+//! | code | when | what the client does |
+//! |---|---|---|
+//! | INVALID_ARGUMENT | a field is not what it must be; `BadRequest` names it | asks otherwise |
+//! | NOT_FOUND | there is no such order, or the phone's digits are not its own | asks otherwise |
+//! | PERMISSION_DENIED | another unit holds the order, or only the centre may | leaves it |
+//! | FAILED_PRECONDITION | the order stands where this cannot be done; the feed's history is gone (not OUT_OF_RANGE, which readers take for "the end, for now": this cursor never works again) | looks again, decides anew |
+//! | ALREADY_EXISTS | the request id was used for another request | makes a new id |
+//! | ABORTED | the lease is stale | pulls again |
+//! | UNAVAILABLE | the store or the server cannot now, or the outcome is unknown | sends the same again, with the same request id |
+//! | DATA_LOSS | a record is not what was written | calls an operator |
+//!
+//! Every error carries one `ErrorInfo` of the domain `hotline` whose metadata holds every
+//! value of the message, and one `LocalizedMessage` in zh-CN. None holds a citizen's word,
+//! phone or name: what was sent is never repeated, only what is allowed.
+
+use crate::dispatch::{Refusal, StoreError};
+use crate::domain::{Rejection, allowed};
+use crate::pb;
+use std::time::Duration;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+/// Who speaks in an `ErrorInfo`.
+pub const DOMAIN: &str = "hotline";
+/// When to try again what the server could not do.
+const RETRY_AFTER: Duration = Duration::from_millis(250);
+
+/// An error on its way to the wire.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Fault {
+    code: Code,
+    reason: &'static str,
+    message: String,
+    zh: String,
+    metadata: Vec<(&'static str, String)>,
+    field: Option<(String, String)>,
+}
+
+impl Fault {
+    fn new(code: Code, reason: &'static str, message: String, zh: impl Into<String>) -> Fault {
+        Fault { code, reason, message, zh: zh.into(), metadata: Vec::new(), field: None }
+    }
+
+    fn with(mut self, key: &'static str, value: impl ToString) -> Fault {
+        self.metadata.push((key, value.to_string()));
+        self
+    }
+
+    /// A field is not what it must be. `allowed` says what it must be, never what it was.
+    pub fn field(reason: &'static str, field: &str, allowed: impl Into<String>) -> Fault {
+        let allowed = allowed.into();
+        let message = format!("{field}: {allowed}");
+        let zh = format!("字段 {field} {}。", wrong_zh(reason));
+        let mut fault = Fault::new(Code::InvalidArgument, reason, message, zh)
+            .with("field", field)
+            .with("allowed", &allowed);
+        fault.field = Some((field.to_owned(), allowed));
+        fault
+    }
+
+    /// The same fault in a field that lies within another message.
+    pub fn within(self, outer: &str) -> Fault {
+        let Some((field, allowed)) = self.field.clone() else { return self };
+        let field = format!("{outer}.{field}");
+        if self.metadata.iter().any(|(key, _)| *key == "allowed") {
+            return Fault::field(self.reason, &field, allowed);
+        }
+        // A rejection that has a field speaks in words of its own.
+        Fault { field: Some((field, allowed)), ..self }
+    }
+
+    /// The stable reason.
+    pub fn reason(&self) -> &'static str {
+        self.reason
+    }
+
+    /// For an item of a bulk call or a stream.
+    pub(super) fn into_item(self) -> pb::ItemError {
+        let field = |(field, description)| pb::FieldFault { field, description };
+        pb::ItemError {
+            code: self.code as i32,
+            message: self.message,
+            reason: self.reason.to_owned(),
+            metadata: self.metadata.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
+            fields: self.field.into_iter().map(field).collect(),
+            message_zh: self.zh,
+        }
+    }
+}
+
+impl From<Fault> for Status {
+    fn from(fault: Fault) -> Status {
+        let Fault { code, reason, message, zh, metadata, field } = fault;
+        let metadata = metadata.into_iter().map(|(k, v)| (k.to_owned(), v));
+        let metadata = metadata.collect::<std::collections::HashMap<_, _>>();
+        let mut details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
+        if let Some((field, allowed)) = field {
+            details.add_bad_request_violation(field, allowed);
+        }
+        if code == Code::Unavailable {
+            details.set_retry_info(Some(RETRY_AFTER));
+        }
+        details.set_localized_message("zh-CN", zh);
+        Status::with_error_details(code, message, details)
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Fault {
+        let message = refusal.to_string();
+        let fault = |code, reason, zh: &str| Fault::new(code, reason, message.clone(), zh);
+        match refusal {
+            Refusal::Rejected(rejection) => rejected(rejection),
+            Refusal::Invalid { field, allowed } => {
+                let reason = match field {
+                    "category" => "UNKNOWN_CATEGORY",
+                    "division" => "UNKNOWN_DIVISION",
+                    "unit" | "to_unit" => "UNKNOWN_UNIT",
+                    "chain" => "INVALID_CHAIN",
+                    _ => "INVALID_FIELD",
+                };
+                Fault::field(reason, field, allowed)
+            }
+            Refusal::RequestReused { id } => fault(
+                Code::AlreadyExists,
+                "REQUEST_ID_REUSED",
+                "该请求编号已用于另一请求，请换用新的编号。",
+            )
+            .with("request_id", uuid::Uuid::from_u128(id.0)),
+            Refusal::LeaseStale => {
+                fault(Code::Aborted, "LEASE_STALE", "租约已失效，请重新领取工单。")
+            }
+            Refusal::Busy => fault(Code::Unavailable, "BUSY", "工单变动频繁，请稍后重试。"),
+            Refusal::Unknown(error) => fault(
+                Code::Unavailable,
+                "OUTCOME_UNKNOWN",
+                "结果未知，请以同一请求编号重试以确认。",
+            )
+            .with("detail", error),
+            Refusal::Unavailable(error) => match &error {
+                StoreError::Unreachable(_) => {
+                    fault(Code::Unavailable, "STORE_UNAVAILABLE", "存储暂不可用，请稍后重试。")
+                }
+                StoreError::TooNew { found, known } => fault(
+                    Code::FailedPrecondition,
+                    "STORE_TOO_NEW",
+                    "存储由更新的版本写入，请升级程序。",
+                )
+                .with("found", found)
+                .with("known", known),
+                StoreError::Damaged(_) => {
+                    fault(Code::DataLoss, "STORE_DAMAGED", "记录已损坏，请联系运维人员。")
+                }
+                StoreError::FeedDiverged { epoch } => diverged(message.clone(), *epoch),
+            }
+            .with("detail", error),
+            Refusal::FeedDiverged { epoch } => diverged(message.clone(), epoch),
+            Refusal::Stopping => fault(Code::Unavailable, "STOPPING", "服务正在停止，请稍后重试。"),
+        }
+    }
+}
+
+fn diverged(message: String, epoch: u64) -> Fault {
+    let zh = "事件流历史已中断，请从头重建副本。";
+    Fault::new(Code::FailedPrecondition, "FEED_DIVERGED", message, zh).with("epoch", epoch)
+}
+
+fn rejected(rejection: Rejection) -> Fault {
+    let code = match &rejection {
+        Rejection::NoSuchOrder => Code::NotFound,
+        Rejection::NotHolder { .. } | Rejection::NotCentre { .. } => Code::PermissionDenied,
+        Rejection::HeardInFuture { .. } | Rejection::HeardTooLongAgo { .. } => {
+            Code::InvalidArgument
+        }
+        Rejection::NumberTaken => Code::Unavailable,
+        Rejection::WrongStage { .. }
+        | Rejection::AlreadySigned { .. }
+        | Rejection::NobodyBelow { .. }
+        | Rejection::NotBelow { .. }
+        | Rejection::NobodyAbove { .. }
+        | Rejection::TooManyMoves { .. } => Code::FailedPrecondition,
+    };
+    let fault = |zh| Fault::new(code, rejection.reason(), rejection.to_string(), zh);
+    match &rejection {
+        Rejection::NoSuchOrder => fault("没有该工单，或手机尾号不符。".to_owned()),
+        Rejection::NumberTaken => fault("工单编号已被占用，请重试。".to_owned()),
+        Rejection::WrongStage { stage, action, allowed: _ } => {
+            let names: Vec<_> = allowed(*stage).iter().map(|a| a.name()).collect();
+            let zh: Vec<_> = allowed(*stage).iter().map(|a| a.zh()).collect();
+            let now = if zh.is_empty() { "无".to_owned() } else { zh.join("、") };
+            fault(format!("工单{}，不能{}；目前可以：{now}。", stage.zh(), action.zh()))
+                .with("stage", stage)
+                .with("action", action)
+                .with("allowed_actions", names.join(","))
+        }
+        Rejection::NotHolder { holder, actor } => {
+            fault(format!("工单由单位 {holder} 持有，单位 {actor} 无权代办。"))
+                .with("holder", holder)
+                .with("actor_unit", actor)
+        }
+        Rejection::NotCentre { centre, actor } => {
+            fault(format!("仅热线中心 {centre} 可以办理，单位 {actor} 无权。"))
+                .with("centre", centre)
+                .with("actor_unit", actor)
+        }
+        Rejection::AlreadySigned { unit, at } => {
+            fault(format!("单位 {unit} 已于 {at} 签收。")).with("unit", unit).with("signed_at", at)
+        }
+        Rejection::NobodyBelow { unit } => {
+            fault(format!("单位 {unit} 已是末级，请指明下派单位。")).with("unit", unit)
+        }
+        Rejection::NotBelow { unit, to } => {
+            let mut fault = fault(format!("单位 {to} 不在持有单位 {unit} 之下。"));
+            fault.field = Some(("to_unit".to_owned(), "a unit below the holder".to_owned()));
+            fault.with("unit", unit).with("to_unit", to)
+        }
+        Rejection::NobodyAbove { unit } => {
+            fault(format!("单位 {unit} 没有上级可退，请下派。")).with("unit", unit)
+        }
+        Rejection::TooManyMoves { limit } => {
+            fault(format!("工单已流转 {limit} 次，只能下派、反馈和办结。")).with("limit", limit)
+        }
+        Rejection::HeardInFuture { ahead } => {
+            let mut fault = fault(format!("受话时间晚于当前时间 {ahead}。"));
+            fault.field = Some(("heard_at".to_owned(), "a time that is not to come".to_owned()));
+            fault.with("ahead", ahead)
+        }
+        Rejection::HeardTooLongAgo { ago, limit } => {
+            let mut fault = fault(format!("受话时间距今 {ago}，至多 {limit}。"));
+            fault.field = Some(("heard_at".to_owned(), format!("a time at most {limit} back")));
+            fault.with("ago", ago).with("limit", limit)
+        }
+    }
+}
+
+/// What is wrong with a field, for people.
+fn wrong_zh(reason: &str) -> &'static str {
+    match reason {
+        "MISSING_FIELD" => "必须填写",
+        "TEXT_EMPTY" => "不能为空",
+        "TEXT_TOO_LONG" => "超出长度限制",
+        "CONTROL_CHARACTER" => "含有控制字符",
+        "BIDI_CHARACTER" => "含有双向控制字符",
+        "INVALID_PHONE" => "不是有效的电话号码",
+        "UNKNOWN_UNIT" => "不是目录中的单位",
+        "UNKNOWN_CATEGORY" => "不是目录中可派的类别",
+        "UNKNOWN_DIVISION" => "不是目录中的区划",
+        "UNKNOWN_ENUM_VALUE" => "取值未知",
+        "OUT_OF_BOUNDS" => "超出允许范围",
+        "BAD_PAGE_TOKEN" => "不是有效的分页标记",
+        "BAD_CURSOR" => "不是有效的游标",
+        "BAD_ACTOR" => "未说明有效的操作人",
+        _ => "无效",
+    }
+}

@@ -1,0 +1,121 @@
+//! What text may be: long enough, short enough, and without characters that lie to a reader.
+
+use super::status::Fault;
+use crate::domain::{Contact, Redacted, normal_phone};
+use crate::pb;
+
+/// The longest title, in characters.
+pub const MAX_TITLE: usize = 200;
+/// The longest of a citizen's messages, in characters; real ones go to 12,240.
+pub const MAX_TEXT: usize = 20_000;
+/// The longest report, return or rejection, in characters.
+pub const MAX_WORDS: usize = 5_000;
+/// The longest name of a caller, in characters.
+pub const MAX_NAME: usize = 100;
+/// The longest address, in characters.
+pub const MAX_ADDRESS: usize = 500;
+
+/// Text that may be empty.
+pub(super) fn optional(field: &str, text: &str, most: usize) -> Result<(), Fault> {
+    check(text, most).map_err(|reason| {
+        let allowed = match reason {
+            "CONTROL_CHARACTER" => "no control characters but tab and line breaks".to_owned(),
+            "BIDI_CHARACTER" => {
+                "no bidirectional overrides or isolates (U+202A-202E, U+2066-2069)".to_owned()
+            }
+            _ => format!("at most {most} characters"),
+        };
+        Fault::field(reason, field, allowed)
+    })
+}
+
+/// Text that must say something.
+pub(super) fn required(field: &str, text: &str, most: usize) -> Result<(), Fault> {
+    optional(field, text, most)?;
+    if text.trim().is_empty() {
+        let allowed = format!("1 to {most} characters that are not all blanks");
+        return Err(Fault::field("TEXT_EMPTY", field, allowed));
+    }
+    Ok(())
+}
+
+fn check(text: &str, most: usize) -> Result<(), &'static str> {
+    let mut length = 0_usize;
+    for c in text.chars() {
+        length += 1;
+        match c {
+            '\n' | '\r' | '\t' => {}
+            c if c.is_control() => return Err("CONTROL_CHARACTER"),
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => return Err("BIDI_CHARACTER"),
+            _ => {}
+        }
+    }
+    if length > most { Err("TEXT_TOO_LONG") } else { Ok(()) }
+}
+
+/// Whom to call back; every part may be empty, but a phone that is given must be one.
+pub(super) fn contact(contact: Option<pb::Contact>) -> Result<Contact, Fault> {
+    let pb::Contact { name, phone, address } = contact.unwrap_or_default();
+    optional("name", &name, MAX_NAME)?;
+    optional("address", &address, MAX_ADDRESS)?;
+    let phone = self::phone(&phone)?;
+    Ok(Contact {
+        name: Redacted::new(name),
+        phone: Redacted::new(phone),
+        address: Redacted::new(address),
+    })
+}
+
+/// Digits, with a `+` only before another country's.
+fn phone(written: &str) -> Result<String, Fault> {
+    let trimmed = written.trim();
+    if trimmed.is_empty() {
+        return Ok(String::new());
+    }
+    let digits = normal_phone(trimmed).ok_or_else(|| {
+        Fault::field("INVALID_PHONE", "phone", "3 to 15 digits with an optional leading +")
+    })?;
+    let abroad = trimmed.starts_with('+') && !trimmed.starts_with("+86");
+    Ok(if abroad { format!("+{digits}") } else { digits })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_bounded_and_honest() {
+        let long = "长".repeat(MAX_TEXT);
+        let longer = "长".repeat(100_000);
+        for (text, reason) in [
+            ("路灯不亮\n\t请修\r\n", None),
+            ("零宽\u{200b}空格", None),
+            (long.as_str(), None),
+            (longer.as_str(), Some("TEXT_TOO_LONG")),
+            ("", Some("TEXT_EMPTY")),
+            (" \n\u{3000}", Some("TEXT_EMPTY")),
+            ("a\0b", Some("CONTROL_CHARACTER")),
+            ("a\u{1b}[2Jb", Some("CONTROL_CHARACTER")),
+            ("a\u{85}b", Some("CONTROL_CHARACTER")),
+            ("a\u{202e}b", Some("BIDI_CHARACTER")),
+            ("a\u{2066}b", Some("BIDI_CHARACTER")),
+        ] {
+            let found = required("text", text, MAX_TEXT).err().map(|f| f.reason());
+            assert_eq!(found, reason, "{:?}", text.chars().take(9).collect::<String>());
+        }
+    }
+
+    #[test]
+    fn phones_keep_only_what_is_dialled() {
+        for (written, kept) in [
+            (" 138-1234 5678 ", Some("13812345678")),
+            ("+86 138 1234 5678", Some("13812345678")),
+            ("+852 2345 6789", Some("+85223456789")),
+            ("", Some("")),
+            ("李女士", None),
+            ("12", None),
+        ] {
+            assert_eq!(phone(written).ok().as_deref(), kept, "{written}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What is answered: from the domain onto the wire.
+
+use super::enums::Wire;
+use crate::dispatch::{Claimed, Lease, Paper, Receipt};
+use crate::domain::{
+    Clock, ClockKind, Contact, Leg, Order, Plan, Reading, Span, Timestamp, Unit, next_deadline,
+};
+use crate::pb;
+
+pub(super) fn time(at: Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp {
+        seconds: at.0.div_euclid(1_000),
+        nanos: (at.0.rem_euclid(1_000) * 1_000_000) as i32,
+    }
+}
+
+pub(super) fn span(span: Span) -> prost_types::Duration {
+    prost_types::Duration { seconds: span.0 / 1_000, nanos: (span.0 % 1_000 * 1_000_000) as i32 }
+}
+
+fn unit(unit: Option<Unit>) -> String {
+    unit.map(|unit| unit.to_string()).unwrap_or_default()
+}
+
+pub(super) fn units(units: &[Unit]) -> Vec<String> {
+    units.iter().map(Unit::to_string).collect()
+}
+
+pub(super) fn reading(reading: &Reading) -> pb::Reading {
+    pb::Reading {
+        kind: reading.kind.to_pb().into(),
+        category: reading.category.to_string(),
+        urgency: reading.urgency.to_pb().into(),
+        category_confidence: reading.category_confidence.percent().into(),
+        division: reading.division.to_string(),
+        division_confidence: reading.division_confidence.percent().into(),
+    }
+}
+
+fn leg(leg: &Leg, now: Timestamp) -> pb::Leg {
+    pb::Leg {
+        unit: leg.unit.to_string(),
+        duty: leg.duty.to_pb().into(),
+        started_at: Some(time(leg.started_at)),
+        delivered_at: leg.delivered_at.map(time),
+        signed_at: leg.signed_at.map(time),
+        ended_at: leg.ended.map(|(at, _)| time(at)),
+        ending: leg.ended.map_or(0, |(_, ending)| ending.to_pb().into()),
+        held: Some(span(leg.held(now))),
+    }
+}
+
+fn clock(order: &Order, kind: ClockKind) -> pb::Clock {
+    let Clock { limit, warned, breached_at, stopped_at, raised_to } = order.clock(kind);
+    pb::Clock {
+        limit: Some(span(*limit)),
+        due_at: Some(time(order.due(kind))),
+        warned: (*warned).into(),
+        breached_at: breached_at.map(time),
+        stopped_at: stopped_at.map(time),
+        raised_to: unit(*raised_to),
+    }
+}
+
+/// The whole order; `now` ends the holding that runs.
+pub(super) fn order(order: &Order, now: Timestamp) -> pb::Order {
+    let now = now.max(order.updated_at);
+    pb::Order {
+        order_no: order.no.to_string(),
+        version: order.version,
+        stage: order.stage.to_pb().into(),
+        channel: order.channel.to_pb().into(),
+        reading: Some(reading(&order.reading)),
+        chain: units(order.plan.as_ref().map_or(&[], Plan::units)),
+        holder: unit(order.holder()),
+        next_down: unit(order.holder().and_then(|_| order.next_down())),
+        catalogue_version: order.catalogue,
+        rule: order.rule.into(),
+        heard_at: Some(time(order.heard_at)),
+        registered_at: Some(time(order.registered_at)),
+        updated_at: Some(time(order.updated_at)),
+        next_deadline: next_deadline(order).map(time),
+        arrival: Some(clock(order, ClockKind::Arrival)),
+        closure: Some(clock(order, ClockKind::Closure)),
+        legs: order.legs.iter().map(|l| leg(l, now)).collect(),
+        refused_by: units(&order.refused_by),
+        returned: order.marks.returned.into(),
+        rejected: order.marks.rejected.into(),
+        papers: order.papers.into(),
+    }
+}
+
+/// A lease as one opaque word; [`super::from_proto::lease`] reads it back.
+pub(super) fn lease(lease: &Lease) -> String {
+    format!("{}-{}", lease.assignment, lease.claim)
+}
+
+pub(super) fn claimed(claimed: &Claimed, now: Timestamp) -> pb::ClaimedOrder {
+    pb::ClaimedOrder { order: Some(order(&claimed.order, now)), lease: lease(&claimed.lease) }
+}
+
+pub(super) fn receipt(receipt: &Receipt) -> pb::Receipt {
+    pb::Receipt {
+        order_no: receipt.order.to_string(),
+        version: receipt.version,
+        stage: receipt.stage.to_pb().into(),
+        holder: unit(receipt.holder),
+        category: receipt.category.to_string(),
+        division: receipt.division.to_string(),
+        arrival_due: Some(time(receipt.arrival_due)),
+        closure_due: Some(time(receipt.closure_due)),
+        at: Some(time(receipt.at)),
+    }
+}
+
+pub(super) fn paper(index: u16, paper: Paper) -> pb::Paper {
+    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect();
+    let file = |e: crate::dispatch::Evidence| pb::Evidence { uri: e.uri, sha256: hex(&e.sha256) };
+    pb::Paper {
+        index: index.into(),
+        title: paper.title,
+        body: paper.body,
+        evidence: paper.evidence.into_iter().map(file).collect(),
+    }
+}
+
+pub(super) fn contact(contact: &Contact) -> pb::Contact {
+    pb::Contact {
+        name: contact.name.reveal().clone(),
+        phone: contact.phone.reveal().clone(),
+        address: contact.address.reveal().clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_before_the_epoch_and_negative_spans_keep_their_sign() {
+        assert_eq!(time(Timestamp(-1)), prost_types::Timestamp { seconds: -1, nanos: 999_000_000 });
+        assert_eq!(span(Span(-1)), prost_types::Duration { seconds: 0, nanos: -1_000_000 });
+        assert_eq!(span(Span(1_500)), prost_types::Duration { seconds: 1, nanos: 500_000_000 });
+    }
+}

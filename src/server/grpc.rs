@@ -1,0 +1,98 @@
+//! The gRPC listener: every service, health, reflection, and every bound said aloud.
+
+use super::ServerError;
+use super::observe;
+use crate::api::{self, Limits, SERVICES};
+use crate::dispatch::Dispatch;
+use crate::pb;
+use crate::telemetry::Readiness;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tonic::service::Routes;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+/// The most calls of one connection at a time.
+const MAX_STREAMS: u32 = 1_024;
+/// The most a client may send ahead on one call; a page of feed or one message fits.
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// The most a client may send ahead on one connection.
+const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
+/// The largest set of headers: ours are three short words.
+const MAX_HEADERS: u32 = 16 * 1024;
+/// A call that has not begun to answer this long after its longest wait is given up. What it
+/// handed over is still written.
+const CALL_SLACK: Duration = Duration::from_secs(15);
+/// How often a silent client is asked whether it is there.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+/// How long it has to answer.
+const KEEPALIVE_ANSWER: Duration = Duration::from_secs(10);
+/// The same, of the transport below.
+const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// Every service, ready to be served.
+pub(super) struct Services {
+    routes: Routes,
+    health: HealthReporter,
+    readiness: Readiness,
+    call_timeout: Duration,
+}
+
+impl Services {
+    pub(super) fn new(
+        dispatch: Arc<Dispatch>,
+        limits: Limits,
+        readiness: &Readiness,
+    ) -> Result<Services, ServerError> {
+        let (health, health_service) = tonic_health::server::health_reporter();
+        let reflection = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(pb::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .build_v1()
+            .map_err(|e| ServerError::Internal(format!("reflection: {e}")))?;
+        let call_timeout = limits.long_poll_max + CALL_SLACK;
+        let routes =
+            api::routes(dispatch, limits).add_service(health_service).add_service(reflection);
+        let routes = observe::observed(routes);
+        Ok(Services { routes, health, readiness: readiness.clone(), call_timeout })
+    }
+
+    /// Serves until `ends`, then until the last call in flight is answered.
+    pub(super) async fn serve(self, listener: TcpListener, ends: impl Future<Output = ()>) {
+        let incoming = TcpIncoming::from(listener)
+            .with_nodelay(Some(true))
+            .with_keepalive(Some(TCP_KEEPALIVE));
+        let served = Server::builder()
+            .timeout(self.call_timeout)
+            .max_concurrent_streams(MAX_STREAMS)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .http2_max_header_list_size(MAX_HEADERS)
+            .http2_keepalive_interval(Some(KEEPALIVE))
+            .http2_keepalive_timeout(Some(KEEPALIVE_ANSWER))
+            .add_routes(self.routes)
+            .serve_with_incoming_shutdown(incoming, ends);
+        tokio::select! {
+            served = served => if let Err(error) = served {
+                tracing::error!(%error, "the gRPC listener ended");
+            },
+            () = follow(self.health, self.readiness) => {}
+        }
+    }
+}
+
+/// Health says what readiness says, for the server as a whole and for each service.
+async fn follow(health: HealthReporter, readiness: Readiness) {
+    let mut ready = readiness.is_ready();
+    loop {
+        let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
+        health.set_service_status("", status).await;
+        for service in SERVICES {
+            health.set_service_status(service, status).await;
+        }
+        ready = readiness.changed_from(ready).await;
+    }
+}

@@ -1,0 +1,324 @@
+//! The trait over the parts: what is in memory is answered from there, the rest from the file.
+
+use super::group::Outcome;
+use super::opening::feed_events;
+use super::prepared::Prepared;
+use super::requests::Slot;
+use super::tables::*;
+use super::writer::Job;
+use super::{Embedded, archived, unreadable};
+use crate::clock::tick;
+use crate::domain::{
+    Cell, Date, Desk, Entry, Event, Order, OrderNo, TALLIES, Tally, Timestamp, Unit,
+};
+use crate::store::{
+    Change, Claimed, CommitError, Cursor, MAX_BATCH, MAX_FEED, Paper, Remembered, RequestId,
+    SealedContact, Store, StoreError, codec,
+};
+use async_trait::async_trait;
+use redb::{Database, ReadableDatabase};
+use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Unbounded};
+use std::sync::{Arc, PoisonError, RwLockReadGuard};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+fn closed() -> StoreError {
+    StoreError::Unreachable("the store is closed".to_owned())
+}
+
+/// The writer is gone without having answered: it panicked, or was killed.
+fn no_answer() -> StoreError {
+    StoreError::Unreachable("the store's writer stopped; start the hotline again".to_owned())
+}
+
+/// Says whose record is damaged, where the record itself cannot.
+fn of(what: &str, no: OrderNo) -> impl Fn(StoreError) -> StoreError {
+    move |e| match e {
+        StoreError::Damaged(why) => StoreError::Damaged(format!("{what} of {no}: {why}")),
+        e @ (StoreError::Unreachable(_)
+        | StoreError::TooNew { .. }
+        | StoreError::FeedDiverged { .. }) => e,
+    }
+}
+
+impl Embedded {
+    /// The state, if the file behind it can be used.
+    fn hot(&self) -> Result<(RwLockReadGuard<'_, super::Hot>, Arc<Database>), StoreError> {
+        let hot = self.shared.read();
+        let db = hot.db.clone()?;
+        Ok((hot, db))
+    }
+
+    async fn ask<T>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<T>) -> Job,
+    ) -> Result<oneshot::Receiver<T>, StoreError> {
+        let (sender, answer) = oneshot::channel();
+        let jobs = self.jobs.as_ref().ok_or_else(closed)?;
+        jobs.send(job(sender)).await.map_err(|_| closed())?;
+        Ok(answer)
+    }
+
+    fn answer_at(&self, db: &Database, slot: Slot) -> Result<Option<Remembered>, StoreError> {
+        let look = || -> Result<Option<Vec<u8>>, redb::Error> {
+            let table = db.begin_read()?.open_table(REQUESTS)?;
+            let value = table.get(&request_key(slot.bucket, slot.pack))?;
+            Ok(value.map(|value| value.value().to_vec()))
+        };
+        let Some(value) = look().map_err(unreadable)? else { return Ok(None) };
+        let damaged = || {
+            StoreError::Damaged(format!(
+                "requests {}/{}; restore the store from a backup",
+                slot.bucket, slot.pack
+            ))
+        };
+        let records = unpack(&value).ok_or_else(damaged)?;
+        let record = records.get(usize::from(slot.index)).and_then(|r| r.get(16..));
+        codec::decode_remembered(record.ok_or_else(damaged)?).map(Some)
+    }
+}
+
+#[async_trait]
+impl Store for Embedded {
+    fn cell(&self) -> Cell {
+        self.cell
+    }
+
+    async fn reserve(&self, date: Date, count: u32, above: u32) -> Result<u32, StoreError> {
+        let day = OrderNo::new(self.cell, date, 0).day();
+        let answer = self.ask(|answer| Job::Reserve { day, count, above, answer }).await?;
+        answer.await.map_err(|_| no_answer())?
+    }
+
+    async fn load(&self, no: OrderNo) -> Result<Option<Arc<Order>>, StoreError> {
+        let db = {
+            let (hot, db) = self.hot()?;
+            if let Some(kept) = hot.orders.get(&no) {
+                return codec::decode_order(&kept.snapshot).map(|order| Some(Arc::new(order)));
+            }
+            if hot.archive_end.is_none_or(|end| no > end) {
+                return Ok(None);
+            }
+            db
+        };
+        Ok(archived(&db, no)?.map(Arc::new))
+    }
+
+    async fn remembered(&self, id: RequestId) -> Result<Option<Remembered>, StoreError> {
+        let (slot, db) = {
+            let (hot, db) = self.hot()?;
+            (hot.requests.find(id.0), db)
+        };
+        slot.map_or(Ok(None), |slot| self.answer_at(&db, slot))
+    }
+
+    async fn commit(&self, change: Change) -> Result<(), CommitError> {
+        let prepared = Box::new(Prepared::new(&change));
+        drop(change);
+        let answer = self.ask(|answer| Job::Commit(prepared, answer)).await;
+        let answer = answer.map_err(CommitError::Unavailable)?.await;
+        match answer.map_err(|_| CommitError::Unknown(no_answer()))? {
+            Outcome::Done => Ok(()),
+            Outcome::Conflict => Err(CommitError::Conflict),
+            Outcome::LeaseStale => Err(CommitError::LeaseStale),
+            Outcome::Unavailable(e) => Err(CommitError::Unavailable(e)),
+            Outcome::Unknown(e) => Err(CommitError::Unknown(e)),
+            Outcome::Repeated(slot) => {
+                let db = self.shared.read().db.clone();
+                let found = db.and_then(|db| self.answer_at(&db, slot));
+                match found.map_err(CommitError::Unavailable)? {
+                    Some(remembered) => Err(CommitError::Repeated(Box::new(remembered))),
+                    // Forgotten between the check and this look, after 48 h: ask again.
+                    None => Err(CommitError::Conflict),
+                }
+            }
+        }
+    }
+
+    async fn claim(
+        &self,
+        units: &[Unit],
+        desk: Desk,
+        max: usize,
+        lease: Duration,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        let claimed = {
+            let mut hot = self.shared.write();
+            hot.db.clone()?;
+            hot.claim(units, desk, max.min(MAX_BATCH), tick(), lease)
+        };
+        let read = |(lease, snapshot): (_, Box<[u8]>)| {
+            Ok(Claimed { order: Arc::new(codec::decode_order(&snapshot)?), lease })
+        };
+        claimed.into_iter().map(read).collect()
+    }
+
+    async fn due(
+        &self,
+        now: Timestamp,
+        max: usize,
+    ) -> Result<Vec<(Timestamp, OrderNo)>, StoreError> {
+        let (hot, _) = self.hot()?;
+        let due = hot.deadlines.iter().take_while(|(at, _)| *at <= now);
+        Ok(due.take(max.min(MAX_BATCH)).copied().collect())
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let (hot, _) = self.hot()?;
+        Ok(hot.deadlines.first().map(|(at, _)| *at))
+    }
+
+    async fn tray(
+        &self,
+        unit: Unit,
+        desk: Desk,
+        after: Option<(Timestamp, OrderNo)>,
+        max: usize,
+    ) -> Result<Vec<(Entry, OrderNo)>, StoreError> {
+        let (hot, _) = self.hot()?;
+        let Some(tray) = hot.trays.get(&(unit, desk)) else { return Ok(Vec::new()) };
+        let page = tray.page(after, max.min(MAX_BATCH)).into_iter();
+        Ok(page
+            .map(|((deadline, no), assignment)| (Entry { unit, desk, assignment, deadline }, no))
+            .collect())
+    }
+
+    async fn scan(
+        &self,
+        after: Option<OrderNo>,
+        max: usize,
+    ) -> Result<Vec<Arc<Order>>, StoreError> {
+        let max = max.min(MAX_BATCH);
+        let (mut page, db) = {
+            let (hot, db) = self.hot()?;
+            let open = hot.orders.range((after.map_or(Unbounded, Excluded), Unbounded)).take(max);
+            let page: BTreeMap<OrderNo, Box<[u8]>> =
+                open.map(|(no, kept)| (*no, kept.snapshot.clone())).collect();
+            (page, db)
+        };
+        let look = |page: &mut BTreeMap<OrderNo, Box<[u8]>>| -> Result<(), redb::Error> {
+            let table = db.begin_read()?.open_table(ARCHIVED)?;
+            let after = after.map(order_key);
+            let range = (after.as_ref().map_or(Unbounded, Excluded), Unbounded);
+            for row in table.range::<&[u8; 8]>(range)?.take(max) {
+                let (key, value) = row?;
+                if let Ok(no) = OrderNo::from_code(u64::from_be_bytes(*key.value())) {
+                    // What memory still has as open was not yet shown as archived.
+                    page.entry(no).or_insert_with(|| value.value().into());
+                }
+            }
+            Ok(())
+        };
+        look(&mut page).map_err(unreadable)?;
+        let read = |snapshot: &Box<[u8]>| codec::decode_order(snapshot).map(Arc::new);
+        page.values().take(max).map(read).collect()
+    }
+
+    async fn all_entries(&self) -> Result<Vec<(Entry, OrderNo)>, StoreError> {
+        Ok(self.hot()?.0.all_entries())
+    }
+
+    async fn all_deadlines(&self) -> Result<Vec<(Timestamp, OrderNo)>, StoreError> {
+        Ok(self.hot()?.0.deadlines.iter().copied().collect())
+    }
+
+    async fn tallies(&self) -> Result<Vec<(Tally, i64)>, StoreError> {
+        let (hot, _) = self.hot()?;
+        Ok(TALLIES.iter().copied().zip(hot.tallies).collect())
+    }
+
+    async fn paper(&self, no: OrderNo, index: u16) -> Result<Option<Paper>, StoreError> {
+        let db = self.hot()?.1;
+        let look = || -> Result<Option<Vec<u8>>, redb::Error> {
+            let table = db.begin_read()?.open_table(PAPERS)?;
+            Ok(table.get(&paper_key(no, index))?.map(|value| value.value().to_vec()))
+        };
+        let bytes = look().map_err(unreadable)?;
+        bytes.map(|bytes| codec::decode_paper(&bytes).map_err(of("a paper", no))).transpose()
+    }
+
+    async fn contact(&self, no: OrderNo) -> Result<Option<SealedContact>, StoreError> {
+        let db = self.hot()?.1;
+        let look = || -> Result<Option<Vec<u8>>, redb::Error> {
+            let table = db.begin_read()?.open_table(CONTACTS)?;
+            Ok(table.get(&order_key(no))?.map(|value| value.value().to_vec()))
+        };
+        let bytes = look().map_err(unreadable)?;
+        bytes.map(|bytes| codec::decode_contact(&bytes).map_err(of("the contact", no))).transpose()
+    }
+
+    async fn feed(
+        &self,
+        after: Option<Cursor>,
+        max: usize,
+    ) -> Result<Vec<(Cursor, Event)>, StoreError> {
+        let (end, db) = {
+            let (hot, db) = self.hot()?;
+            (hot.feed_end, db)
+        };
+        let epoch = end.epoch;
+        let after = after.unwrap_or(Cursor { epoch, sequence: 0, index: 0 });
+        if after.epoch != epoch || after > end {
+            return Err(StoreError::FeedDiverged { epoch });
+        }
+        let max = max.min(MAX_FEED);
+        let mut page = Vec::new();
+        let table = || -> Result<_, redb::Error> { Ok(db.begin_read()?.open_table(FEED)?) };
+        let table = table().map_err(unreadable)?;
+        let (first, last) = (after.sequence.to_be_bytes(), end.sequence.to_be_bytes());
+        let rows = table.range::<&[u8; 8]>(&first..=&last).map_err(|e| unreadable(e.into()))?;
+        for row in rows {
+            let (key, value) = row.map_err(|e| unreadable(e.into()))?;
+            let sequence = u64::from_be_bytes(*key.value());
+            for (index, event) in (0..).zip(feed_events(sequence, value.value())?) {
+                let cursor = Cursor { epoch, sequence, index };
+                if cursor > end || page.len() == max {
+                    return Ok(page);
+                }
+                if cursor > after {
+                    page.push((cursor, event));
+                }
+            }
+        }
+        Ok(page)
+    }
+
+    async fn feed_end(&self) -> Result<Cursor, StoreError> {
+        Ok(self.hot()?.0.feed_end)
+    }
+
+    async fn feed_grown(&self, after: Cursor, at_most: Duration) -> Result<(), StoreError> {
+        let mut end = self.shared.end.subscribe();
+        // Running out of time is an answer too.
+        let _ = tokio::time::timeout(at_most, end.wait_for(|end| *end > after)).await;
+        self.hot().map(|_| ())
+    }
+
+    async fn hold_timers(&self, holder: u64, for_: Duration) -> Result<bool, StoreError> {
+        let mut timers = self.timers.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = tick();
+        let free = timers.is_none_or(|(who, until)| who == holder || until <= now);
+        if free {
+            *timers = Some((holder, now + for_));
+        }
+        Ok(free)
+    }
+
+    /// One file, one process: its clock is the machine's.
+    async fn wall_clock(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(None)
+    }
+
+    /// Asks the writer, who opens a file again that had refused.
+    async fn check(&self) -> Result<(), StoreError> {
+        self.ask(Job::Check).await?.await.map_err(|_| no_answer())?
+    }
+
+    async fn close(&self) {
+        if let Ok(answer) = self.ask(Job::Close).await {
+            // The writer answers when the file is free, or is gone already.
+            let _ = answer.await;
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! A store that lies on purpose, so that what should catch it can be shown to.
+//!
+//! The test that kills a service under load compares every acknowledged order with a ledger
+//! kept by the client. A checker that never failed proves nothing, so once it must: with
+//! `HOTLINE_FAULT_DROP_COMMIT=N` in the environment, the N-th commit of the process (from 1)
+//! is acknowledged and not written. The hook is in debug builds only; a release build has
+//! no such code.
+
+/// Whether this commit, counted by calling, is to be acknowledged without being written.
+#[cfg(debug_assertions)]
+pub fn drops_this_commit() -> bool {
+    use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static DROPPED: LazyLock<Option<u64>> =
+        LazyLock::new(|| std::env::var("HOTLINE_FAULT_DROP_COMMIT").ok()?.parse().ok());
+    static COMMITS: AtomicU64 = AtomicU64::new(0);
+    let Some(dropped) = *DROPPED else { return false };
+    COMMITS.fetch_add(1, Ordering::Relaxed) + 1 == dropped
+}
+
+/// Never in a release build.
+#[cfg(not(debug_assertions))]
+pub const fn drops_this_commit() -> bool {
+    false
+}

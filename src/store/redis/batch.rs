@@ -1,0 +1,311 @@
+//! The batcher: while batches are on their way, the next one gathers. A batch is one call of
+//! the library, all of it in one write of the append-only file.
+//!
+//! No batch holds two steps of one order or with one request id: the second begins the next
+//! batch. So no step of a batch depends on another, and the library need not look.
+
+use super::greeting::{Opening, loading};
+use super::keys::{Id, Keys};
+use super::link::Link;
+use super::step::{Deadline, Step};
+use super::trouble::Fault;
+use super::value::{bytes, items, must_integer, text};
+use crate::domain::Tally;
+use crate::store::{CommitError, StoreError, codec, fault};
+use ::redis::{Cmd, Value};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+/// How many steps wait to be gathered; who comes later waits with its caller.
+pub const QUEUE: usize = 4_096;
+/// The most steps of a batch. It holds Redis up for about 2 ms.
+const MAX_STEPS: usize = 128;
+/// A batch heavier than this is full.
+const MAX_WEIGHT: usize = 1 << 20;
+/// A batch with more papers is full: Lua passes at most 8,000 arguments at once.
+const MAX_PAPERS: usize = 1_024;
+/// How many batches may be on their way.
+const IN_FLIGHT: usize = 2;
+/// How often a batch that Redis took nothing of is sent again.
+const ATTEMPTS: usize = 3;
+
+/// The function that takes a batch.
+const COMMIT: &str = "hotline_v1_commit";
+
+/// How a step ends.
+pub type Outcome = Result<(), CommitError>;
+
+/// A step and who waits for it.
+pub struct Job {
+    /// The step.
+    pub step: Step,
+    /// Where the outcome goes.
+    pub answer: oneshot::Sender<Outcome>,
+}
+
+/// What gathers and sends.
+pub struct Batcher {
+    /// The writing connection.
+    pub link: Arc<Link>,
+    /// What is known of the cell.
+    pub opening: Arc<Opening>,
+    /// The cell's keys.
+    pub keys: Keys,
+}
+
+impl Batcher {
+    /// Gathers until nobody can hand over any more, and finishes what was handed over.
+    pub async fn run(self: Arc<Self>, mut queue: mpsc::Receiver<Job>) {
+        let flight = Arc::new(Semaphore::new(IN_FLIGHT));
+        let mut held = None;
+        loop {
+            let first = match held.take() {
+                Some(job) => job,
+                None => match queue.recv().await {
+                    Some(job) => job,
+                    None => break,
+                },
+            };
+            let Ok(permit) = flight.clone().acquire_owned().await else { break };
+            let mut batch = Gathering::default();
+            held = batch.take(first);
+            while held.is_none() && !batch.is_full() {
+                let Ok(job) = queue.try_recv() else { break };
+                held = batch.take(job);
+            }
+            tokio::spawn(self.clone().deliver(batch.jobs, permit));
+        }
+        // All permits back means every batch has its answer.
+        let _ = flight.acquire_many(IN_FLIGHT as u32).await;
+    }
+
+    async fn deliver(self: Arc<Self>, jobs: Vec<Job>, _permit: OwnedSemaphorePermit) {
+        let (steps, answers): (Vec<_>, Vec<_>) =
+            jobs.into_iter().map(|job| (job.step, job.answer)).unzip();
+        let outcomes = if steps.is_empty() { Ok(Vec::new()) } else { self.send(&steps).await };
+        match outcomes {
+            Ok(outcomes) => {
+                for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                    // Whoever no longer waits asks again with the same request id.
+                    let _ = answer.send(outcome);
+                }
+            }
+            Err(fault) => {
+                for answer in answers {
+                    let _ = answer.send(Err(fault.clone().of_commit()));
+                }
+            }
+        }
+    }
+
+    /// Sends a batch, and again only when Redis says it did nothing.
+    async fn send(&self, steps: &[Step]) -> Result<Vec<Outcome>, Fault> {
+        for _ in 0..ATTEMPTS {
+            let bucket = self.opening.bucket.load(Relaxed);
+            let epoch = self.opening.epoch.load(Relaxed);
+            let call = command(&self.keys, epoch, bucket, steps);
+            let answer = match self.link.call(&call).await {
+                Err(Fault::NoLibrary) => {
+                    self.link.call(&loading()).await?;
+                    continue;
+                }
+                other => other?,
+            };
+            let unclear = Fault::Unknown;
+            let parts = items(answer).map_err(unclear)?;
+            match parts.first().map(text).as_deref() {
+                Some("ok") => return outcomes(&parts, steps.len()).map_err(unclear),
+                Some("bucket") => {
+                    let current = parts.get(1).map_or(Ok(0), must_integer).map_err(unclear)?;
+                    self.opening.bucket.store(current.unsigned_abs(), Relaxed);
+                }
+                Some("epoch") => {
+                    let trouble = replaced();
+                    self.link.distrust(trouble.clone());
+                    return Err(Fault::NotDone(trouble));
+                }
+                _ => return Err(Fault::Unknown(StoreError::Damaged("a batch's answer".into()))),
+            }
+        }
+        Err(Fault::NoLibrary)
+    }
+}
+
+/// What is answered when the data is not the data that was opened.
+pub fn replaced() -> StoreError {
+    StoreError::Unreachable(
+        "the cell's data in Redis was emptied or replaced; it is being opened anew: try again"
+            .to_owned(),
+    )
+}
+
+fn outcomes(parts: &[Value], count: usize) -> Result<Vec<Outcome>, StoreError> {
+    let damaged = || StoreError::Damaged("a batch's answer".to_owned());
+    let letters = parts.get(1).and_then(bytes).filter(|l| l.len() == count).ok_or_else(damaged)?;
+    let mut remembered = parts[2..].iter();
+    letters
+        .iter()
+        .map(|letter| match letter {
+            b'o' => Ok(Ok(())),
+            b'c' => Ok(Err(CommitError::Conflict)),
+            b'l' => Ok(Err(CommitError::LeaseStale)),
+            b'r' => {
+                let found = remembered.next().and_then(bytes).ok_or_else(damaged)?;
+                Ok(Err(match codec::decode_remembered(found) {
+                    Ok(found) => CommitError::Repeated(Box::new(found)),
+                    Err(trouble) => CommitError::Unavailable(trouble),
+                }))
+            }
+            _ => Err(damaged()),
+        })
+        .collect()
+}
+
+#[derive(Default)]
+struct Gathering {
+    jobs: Vec<Job>,
+    orders: HashSet<Id>,
+    requests: HashSet<[u8; 16]>,
+    weight: usize,
+    papers: usize,
+}
+
+impl Gathering {
+    fn is_full(&self) -> bool {
+        self.jobs.len() >= MAX_STEPS || self.weight >= MAX_WEIGHT || self.papers >= MAX_PAPERS
+    }
+
+    /// Takes a job in, or gives it back for the next batch.
+    fn take(&mut self, job: Job) -> Option<Job> {
+        let step = &job.step;
+        let request = step.request.as_ref().map(|(id, _)| *id);
+        if self.orders.contains(&step.id) || request.is_some_and(|r| self.requests.contains(&r)) {
+            return Some(job);
+        }
+        if fault::drops_this_commit() {
+            let _ = job.answer.send(Ok(()));
+            return None;
+        }
+        self.orders.insert(step.id);
+        self.requests.extend(request);
+        self.weight += step.weight();
+        self.papers += step.papers.len();
+        self.jobs.push(job);
+        None
+    }
+}
+
+/// The call of a batch; what stands where is in `lua/commit.lua`.
+fn command(keys: &Keys, epoch: u64, bucket: u64, steps: &[Step]) -> Cmd {
+    let weight: usize = steps.iter().map(|step| step.weight() + 256).sum();
+    let mut call = Cmd::with_capacity(16 + steps.len() * 16, 256 + weight);
+    call.arg("FCALL").arg(COMMIT);
+    let named: usize = steps.iter().map(keys_of).sum();
+    call.arg(9 + named);
+    call.arg(keys.meta()).arg(keys.due()).arg(keys.tallies()).arg(keys.feed());
+    call.arg(keys.trays()).arg(keys.leases()).arg(keys.blocks());
+    call.arg(keys.requests(bucket)).arg(keys.requests(bucket.saturating_sub(1)));
+    for step in steps {
+        call.arg(keys.order(step.id));
+        for (index, _) in &step.papers {
+            call.arg(match index {
+                None => keys.intake(step.id),
+                Some(index) => keys.paper(step.id, *index),
+            });
+        }
+        for place in step.leaves.iter().chain(&step.comes).chain(&step.stays) {
+            call.arg(keys.tray(place.tray));
+        }
+    }
+    call.arg(epoch).arg(bucket).arg(steps.len());
+    let mut blocks: Vec<_> = steps.iter().filter_map(|step| step.block).collect();
+    blocks.sort_unstable();
+    blocks.dedup();
+    call.arg(blocks.len());
+    for block in &blocks {
+        call.arg(&block[..]);
+    }
+    let mut profiles: Vec<&[(Tally, i64)]> = Vec::new();
+    let profile_of: Vec<u8> = steps.iter().map(|step| profile(&mut profiles, step)).collect();
+    call.arg(profiles.len());
+    for counters in profiles {
+        call.arg(counters.len());
+        for (tally, difference) in counters {
+            call.arg(*tally).arg(*difference);
+        }
+    }
+    for (step, profile) in steps.iter().zip(profile_of) {
+        arguments(&mut call, step, profile);
+    }
+    call
+}
+
+
+fn keys_of(step: &Step) -> usize {
+    1 + step.papers.len() + step.leaves.len() + step.comes.len() + step.stays.len()
+}
+
+/// Most steps of a batch move the same counters: each such set is sent once.
+fn profile<'a>(profiles: &mut Vec<&'a [(Tally, i64)]>, step: &'a Step) -> u8 {
+    let known = profiles.iter().position(|p| *p == step.tallies);
+    let at = known.unwrap_or_else(|| {
+        profiles.push(&step.tallies);
+        profiles.len() - 1
+    });
+    // At most MAX_STEPS of them.
+    at as u8
+}
+
+fn arguments(call: &mut Cmd, step: &Step, profile: u8) {
+    let Step { deadline, papers, leaves, comes, stays, lease, request, before, .. } = step;
+    let deadline_kind = match deadline {
+        Deadline::Stays => 0,
+        Deadline::Set(_) => 1,
+        Deadline::None => 2,
+    };
+    // A lease that stands nowhere is looked for in one place where nothing can be.
+    let nowhere = [[0_u8; 17]];
+    let fields = lease.as_ref().map_or(&[][..], |lease| match &lease.fields[..] {
+        [] => &nowhere[..],
+        fields => fields,
+    });
+    let head = [
+        u8::from(before.is_none()),
+        u8::from(request.is_some()),
+        deadline_kind,
+        papers.len() as u8,
+        leaves.len() as u8,
+        comes.len() as u8,
+        stays.len() as u8,
+        fields.len() as u8,
+        profile,
+    ];
+    call.arg(&head[..]);
+    if let Some(version) = before {
+        call.arg(&version[..]);
+    }
+    call.arg(&step.value[..]).arg(&step.frame[..]);
+    if let Some((id, answer)) = request {
+        call.arg(&id[..]).arg(&answer[..]);
+    }
+    if let Deadline::Set(at) = deadline {
+        call.arg(*at);
+    }
+    for (_, paper) in papers {
+        call.arg(&paper[..]);
+    }
+    for place in leaves {
+        call.arg(&place.member[..]);
+    }
+    for place in comes.iter().chain(stays) {
+        call.arg(&place.member[..]).arg(place.score);
+    }
+    if let Some(lease) = lease {
+        call.arg(lease.claim);
+        for field in fields {
+            call.arg(&field[..]);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The feed: a stream with one entry per batch, and one reader of it per process that wakes
+//! everybody who waits.
+
+use super::greeting::Opening;
+use super::keys::Keys;
+use super::link::Link;
+use super::step::FRAME_HEAD;
+use super::value::{items, must, text};
+use crate::domain::Event;
+use crate::store::{Cursor, MAX_FEED, StoreError, codec};
+use ::redis::{Value, cmd};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+/// How many batches one call reads.
+const PAGE: usize = 16;
+/// How long one blocking read waits; then everything is looked at anyway.
+const SWEEP: Duration = Duration::from_secs(1);
+/// The pause after a read that failed.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// A batch of the feed: its number and its frames.
+struct Batch {
+    sequence: u64,
+    frames: Vec<u8>,
+}
+
+impl Batch {
+    fn of(entry: Value) -> Result<Batch, StoreError> {
+        let odd = || StoreError::Damaged("an entry of the feed".to_owned());
+        let parts = items(entry)?;
+        let [id, fields] = &parts[..] else { return Err(odd()) };
+        let sequence = text(id).split('-').next().and_then(|n| n.parse().ok()).ok_or_else(odd)?;
+        let Value::Array(fields) = fields else { return Err(odd()) };
+        let frames = must(fields.get(1).ok_or_else(odd)?)?.to_vec();
+        Ok(Batch { sequence, frames })
+    }
+
+    /// Each step's events, as bytes, and how many there are.
+    fn steps(&self) -> impl Iterator<Item = Result<(u32, &[u8]), StoreError>> {
+        let mut rest = &self.frames[..];
+        std::iter::from_fn(move || {
+            if rest.is_empty() {
+                return None;
+            }
+            let step = rest.split_first_chunk::<FRAME_HEAD>().and_then(|(head, after)| {
+                let [a, b, c, d, e, f, g, h] = *head;
+                let length = u32::from_be_bytes([a, b, c, d]) as usize;
+                let (events, after) = after.split_at_checked(length)?;
+                Some((u32::from_be_bytes([e, f, g, h]), events, after))
+            });
+            Some(match step {
+                Some((count, events, after)) => {
+                    rest = after;
+                    Ok((count, events))
+                }
+                None => {
+                    rest = &[];
+                    Err(StoreError::Damaged(format!("batch {} of the feed", self.sequence)))
+                }
+            })
+        })
+    }
+
+    fn count(&self) -> Result<u32, StoreError> {
+        self.steps().try_fold(0, |sum, step| Ok(sum + step?.0))
+    }
+}
+
+/// Events after a cursor.
+pub async fn read(
+    link: &Link,
+    keys: &Keys,
+    epoch: u64,
+    after: Option<Cursor>,
+    max: usize,
+) -> Result<Vec<(Cursor, Event)>, StoreError> {
+    let max = max.min(MAX_FEED);
+    let after = after.unwrap_or(Cursor { epoch, sequence: 0, index: 0 });
+    let diverged = || StoreError::FeedDiverged { epoch };
+    if after.epoch != epoch {
+        return Err(diverged());
+    }
+    let mut found = Vec::new();
+    // The batch the cursor stands in is read again: if it is not there, or is shorter, then
+    // this is not the history the cursor came from.
+    let mut expected = after.sequence.max(1);
+    loop {
+        let mut call = cmd("XRANGE");
+        call.arg(keys.feed()).arg(format!("{expected}-0")).arg("+").arg("COUNT").arg(PAGE);
+        let page = items(link.call(&call).await?)?;
+        let short = page.len() < PAGE;
+        if page.is_empty() && expected == after.sequence {
+            return Err(diverged());
+        }
+        for entry in page {
+            let batch = Batch::of(entry)?;
+            if batch.sequence != expected {
+                return Err(diverged());
+            }
+            if batch.sequence == after.sequence && after.index >= batch.count()? {
+                return Err(diverged());
+            }
+            expected += 1;
+            let mut index = 0;
+            for step in batch.steps() {
+                let (count, events) = step?;
+                let last = Cursor { epoch, sequence: batch.sequence, index: index + count };
+                // Steps that lie before the cursor whole are not decoded.
+                if last > after {
+                    for event in codec::decode_events(events)? {
+                        let cursor = Cursor { epoch, sequence: batch.sequence, index };
+                        if cursor > after && found.len() < max {
+                            found.push((cursor, event));
+                        }
+                        index += 1;
+                    }
+                }
+                index = last.index;
+            }
+            if found.len() >= max {
+                return Ok(found);
+            }
+        }
+        if short {
+            return Ok(found);
+        }
+    }
+}
+
+/// The place of the last event.
+pub async fn end(link: &Link, keys: &Keys, epoch: u64) -> Result<Cursor, StoreError> {
+    let mut call = cmd("XREVRANGE");
+    call.arg(keys.feed()).arg("+").arg("-").arg("COUNT").arg(1);
+    match items(link.call(&call).await?)?.into_iter().next() {
+        None => Ok(Cursor { epoch, sequence: 0, index: 0 }),
+        Some(entry) => {
+            let batch = Batch::of(entry)?;
+            let index = batch.count()?.saturating_sub(1);
+            Ok(Cursor { epoch, sequence: batch.sequence, index })
+        }
+    }
+}
+
+/// The one blocking reader of a process. It rests while nobody waits.
+pub struct FeedReader {
+    end: watch::Sender<Cursor>,
+    wanted: Arc<Notify>,
+    link: Arc<Link>,
+    task: JoinHandle<()>,
+}
+
+impl FeedReader {
+    /// Starts it on a connection of its own: a blocking read holds up what comes behind it.
+    pub fn start(link: Link, opening: Arc<Opening>, keys: Keys) -> FeedReader {
+        let (link, wanted) = (Arc::new(link), Arc::new(Notify::new()));
+        let epoch = opening.epoch.load(Relaxed);
+        let end = watch::Sender::new(Cursor { epoch, sequence: 0, index: 0 });
+        let task =
+            tokio::spawn(follow(link.clone(), opening, keys, end.clone(), wanted.clone()));
+        FeedReader { end, wanted, link, task }
+    }
+
+    /// Waits until the feed's end is past the cursor, or is of another epoch.
+    pub async fn grown(&self, after: Cursor, at_most: Duration) {
+        let mut end = self.end.subscribe();
+        self.wanted.notify_one();
+        let news = end.wait_for(|end| end.epoch != after.epoch || *end > after);
+        // Running out of time is an answer too.
+        let _ = tokio::time::timeout(at_most, news).await;
+    }
+
+    /// Ends it.
+    pub fn close(&self) {
+        self.task.abort();
+        self.link.close();
+    }
+}
+
+impl Drop for FeedReader {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn follow(
+    link: Arc<Link>,
+    opening: Arc<Opening>,
+    keys: Keys,
+    end_of_feed: watch::Sender<Cursor>,
+    wanted: Arc<Notify>,
+) {
+    loop {
+        while end_of_feed.receiver_count() == 0 {
+            wanted.notified().await;
+        }
+        let Ok(now) = end(&link, &keys, opening.epoch.load(Relaxed)).await else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        end_of_feed.send_if_modified(|known| {
+            let news = *known != now;
+            *known = now;
+            news
+        });
+        let mut call = cmd("XREAD");
+        call.arg("COUNT").arg(1).arg("BLOCK").arg(SWEEP.as_millis() as u64);
+        call.arg("STREAMS").arg(keys.feed()).arg(format!("{}-0", now.sequence));
+        // What it brings is not looked at: the end is read next, however far it has come.
+        if link.call_blocking(&call, SWEEP).await.is_err() {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}

@@ -1,0 +1,133 @@
+-- Trays: claiming from them under a lease, and reading them.
+
+local LEASED = 1e15
+local CHUNK = 500
+
+-- A member's order as a number that sorts as the order does: day and sequence, 48 bits.
+local function number_of(member)
+  local a, b, c, d, e, f = string.byte(member, 1, 6)
+  return ((((a * 256 + b) * 256 + c) * 256 + d) * 256 + e) * 256 + f
+end
+
+local function earlier(x, y)
+  if x.at ~= y.at then return x.at < y.at end
+  return x.no < y.no
+end
+
+-- Entries whose lease ran out wait again. At most four chunks a tray: the rest comes back
+-- with the next claim.
+local function give_back(tray, leases, now)
+  local call, id = redis.call, string.sub(tray, -9)
+  for _ = 1, 4 do
+    local over = call('ZRANGE', tray, whole(LEASED), whole(LEASED + now), 'BYSCORE',
+      'LIMIT', '0', CHUNK)
+    if #over == 0 then return end
+    local fields = {}
+    for j, member in ipairs(over) do fields[j] = id .. member end
+    local records = call('HMGET', leases, unpack(fields))
+    local back = { tray }
+    for j, member in ipairs(over) do
+      back[#back + 1] = string.match(records[j] or '', '^%d+ (%-?%d+) %d+$') or '0'
+      back[#back + 1] = member
+    end
+    call('ZADD', unpack(back))
+    call('HDEL', leases, unpack(fields))
+    if #over < CHUNK then return end
+  end
+end
+
+-- hotline_v1_claim: the earliest entries nobody has under a running lease, over many trays.
+--
+-- KEYS  1 meta, 2 leases, 3.. trays
+-- ARGV  epoch, at most how many, milliseconds the lease runs
+-- Returns {'ok', (which tray from 1, member, claim)*}; or {'epoch'} with nothing written.
+redis.register_function('hotline_v1_claim', function(keys, argv)
+  local call = redis.call
+  if call('HGET', keys[1], 'epoch') ~= argv[1] then return { 'epoch' } end
+  local now, most = now_of(call('TIME')), tonumber(argv[2])
+  local found, bound = {}, '(' .. whole(LEASED)
+  for t = 3, #keys do
+    give_back(keys[t], keys[2], now)
+    local head = call('ZRANGE', keys[t], '-inf', bound, 'BYSCORE', 'LIMIT', '0', most,
+      'WITHSCORES')
+    for j = 1, #head, 2 do
+      found[#found + 1] = { tray = t, member = head[j], score = head[j + 1],
+        at = tonumber(head[j + 1]), no = number_of(head[j]) }
+    end
+    -- Never carry more than a few times what is asked: what lies behind is out of reach.
+    if #found > 4 * most then
+      table.sort(found, earlier)
+      for j = #found, most + 1, -1 do found[j] = nil end
+      bound = found[most].score
+    end
+  end
+  if #found == 0 then return { 'ok' } end
+  table.sort(found, earlier)
+  local count = math.min(#found, most)
+  local claim = call('HINCRBY', keys[1], 'claim', count) - count
+  local ends = now + tonumber(argv[3])
+  local records, moved, answer = { keys[2] }, {}, { 'ok' }
+  for j = 1, count do
+    local entry = found[j]
+    claim = claim + 1
+    records[#records + 1] = string.sub(keys[entry.tray], -9) .. entry.member
+    records[#records + 1] = whole(claim) .. ' ' .. entry.score .. ' ' .. whole(ends)
+    local args = gather(moved, keys[entry.tray])
+    args[#args + 1] = whole(LEASED + ends)
+    args[#args + 1] = entry.member
+    answer[#answer + 1] = whole(entry.tray - 2)
+    answer[#answer + 1] = entry.member
+    answer[#answer + 1] = whole(claim)
+  end
+  call('HSET', unpack(records))
+  for _, args in ipairs(moved) do call('ZADD', unpack(args)) end
+  return answer
+end)
+
+-- hotline_v1_tray: a page of a tray by deadline and number, leased entries in their places.
+-- The leased ones are all looked at, for their deadlines stand in their records.
+--
+-- KEYS  1 tray, 2 leases
+-- ARGV  at most how many; deadline and id to read after, or nothing
+-- Returns (member, deadline)*
+redis.register_function { function_name = 'hotline_v1_tray', flags = { 'no-writes' },
+  callback = function(keys, argv)
+    local call, id, most = redis.call, string.sub(keys[1], -9), tonumber(argv[1])
+    local from, after = '-inf', nil
+    if argv[2] then
+      from, after = argv[2], { at = tonumber(argv[2]), no = number_of(argv[3]) }
+    end
+    local found = {}
+    local function take(member, score)
+      local entry = { member = member, score = score, at = tonumber(score), no = number_of(member) }
+      if not after or earlier(after, entry) then found[#found + 1] = entry end
+    end
+    local offset = 0
+    repeat
+      local page = call('ZRANGE', keys[1], from, '(' .. whole(LEASED), 'BYSCORE',
+        'LIMIT', offset, most, 'WITHSCORES')
+      for j = 1, #page, 2 do take(page[j], page[j + 1]) end
+      offset = offset + most
+    until #found >= most or #page < 2 * most
+    offset = 0
+    repeat
+      local page = call('ZRANGE', keys[1], whole(LEASED), '+inf', 'BYSCORE',
+        'LIMIT', offset, CHUNK)
+      if #page > 0 then
+        local fields = {}
+        for j, member in ipairs(page) do fields[j] = id .. member end
+        local records = call('HMGET', keys[2], unpack(fields))
+        for j, member in ipairs(page) do
+          take(member, string.match(records[j] or '', '^%d+ (%-?%d+) %d+$') or '0')
+        end
+      end
+      offset = offset + CHUNK
+    until #page < CHUNK
+    table.sort(found, earlier)
+    local answer = {}
+    for j = 1, math.min(#found, most) do
+      answer[#answer + 1] = found[j].member
+      answer[#answer + 1] = found[j].score
+    end
+    return answer
+  end }

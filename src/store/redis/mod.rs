@@ -1,0 +1,270 @@
+//! A cell in Redis 7.0 or later, one node.
+//!
+//! Every key is listed in [`keys`]; all of a cell carry its hash tag. What must happen in one
+//! piece is a function of one library (`lua/*.lua`), sent when the server lacks it. Steps
+//! travel in batches ([`batch`]): one call, one write of the append-only file, one answer per
+//! step. So with `appendfsync always` the answer comes after the fsync, and the fsync is
+//! shared.
+//!
+//! ```text
+//!  commit ─▶ step: all bytes made ready ─▶ queue ─▶ batcher ─▶ FCALL hotline_v1_commit
+//!  claim ──────────────── the writing link ───────────────────▶ FCALL hotline_v1_claim
+//!  load, due, tray, … ─── the reading link ────────────────────▶ GET, ZRANGE, FCALL_RO
+//!  feed_grown ─────────── the feed's link, one reader for all waiters ─▶ XREAD BLOCK
+//! ```
+//!
+//! - An order is one string: its version in four bytes, which the library compares as bytes,
+//!   and the codec's record, which it never looks into.
+//! - A tray is a sorted set. Waiting entries stand at their deadline; a claim moves them
+//!   behind all deadlines, to the end of their lease, and keeps claim and deadline in a
+//!   record beside. The next claim of the tray brings back those whose lease ran out. Leases
+//!   run by Redis's own clock.
+//! - The feed is a stream with one entry per batch, numbered 1, 2, 3 …: a number that is
+//!   missing or not yet there means that the history is another one.
+//! - Request ids lie in hashes of 48 hours each that expire whole after the next 48; the
+//!   current one and the one before are looked into.
+//! - A [`link`] looks after each connection. What was sent and not answered is *unknown* and
+//!   is never sent again by us: the caller asks again with the same request id.
+
+pub mod batch;
+pub mod feed;
+pub mod greeting;
+pub mod keys;
+pub mod link;
+mod reads;
+pub mod step;
+pub mod trouble;
+mod value;
+
+use self::batch::{Batcher, Job, QUEUE};
+use self::feed::FeedReader;
+use self::greeting::Opening;
+use self::keys::Keys;
+use self::link::{Link, Patience, closed};
+use self::step::Step;
+use super::{
+    Change, Claimed, CommitError, Cursor, Paper, Remembered, RequestId, SealedContact, Store,
+    StoreError,
+};
+use crate::domain::{Cell, Date, Desk, Entry, Event, Order, OrderNo, Tally, Timestamp, Unit};
+use ::redis::Client;
+use async_trait::async_trait;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+/// How long to wait for Redis.
+#[derive(Clone, Copy, Debug)]
+pub struct RedisOptions {
+    /// For a connection, name lookup and handshake included.
+    pub connect_timeout: Duration,
+    /// For the answer to a call; a commit without one is of unknown outcome.
+    pub call_timeout: Duration,
+}
+
+impl Default for RedisOptions {
+    fn default() -> RedisOptions {
+        RedisOptions {
+            connect_timeout: Duration::from_secs(2),
+            call_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// A cell in Redis.
+pub struct RedisStore {
+    keys: Keys,
+    opening: Arc<Opening>,
+    write: Arc<Link>,
+    read: Arc<Link>,
+    feed: FeedReader,
+    queue: RwLock<Option<mpsc::Sender<Job>>>,
+    batcher: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl RedisStore {
+    /// Opens the cell at `url` (`redis://host:port`), and makes it if it is not there.
+    pub async fn open(
+        url: &str,
+        cell: Cell,
+        options: RedisOptions,
+    ) -> Result<Arc<RedisStore>, StoreError> {
+        // What is wrong with a URL is not repeated: it may hold a password.
+        let client = Client::open(url).map_err(|_| {
+            StoreError::Unreachable(
+                "the store's URL is none for Redis: write redis://HOST:PORT, or \
+                 redis://USER:PASSWORD@HOST:PORT/NUMBER"
+                    .to_owned(),
+            )
+        })?;
+        let RedisOptions { connect_timeout: connect, call_timeout: call } = options;
+        let patience = Patience { connect, call };
+        let keys = Keys::of(cell);
+        let opening = Opening::new(keys.clone());
+        let write = Arc::new(Link::open(client.clone(), patience, opening.clone()).await?);
+        let read = Arc::new(Link::open(client.clone(), patience, opening.clone()).await?);
+        let listening = Link::open(client, patience, opening.clone()).await?;
+        let feed = FeedReader::start(listening, opening.clone(), keys.clone());
+        let (sender, queue) = mpsc::channel(QUEUE);
+        let (link, known) = (write.clone(), opening.clone());
+        let batcher = Arc::new(Batcher { link, opening: known, keys: keys.clone() });
+        Ok(Arc::new(RedisStore {
+            keys,
+            opening,
+            write,
+            read,
+            feed,
+            queue: RwLock::new(Some(sender)),
+            batcher: Mutex::new(Some(tokio::spawn(batcher.run(queue)))),
+        }))
+    }
+
+    fn queue(&self) -> Option<mpsc::Sender<Job>> {
+        self.queue.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn hand_over(&self, change: Change) -> Result<(), CommitError> {
+        let Some(queue) = self.queue() else { return Err(CommitError::Unavailable(closed())) };
+        if let Some(trouble) = self.write.trouble() {
+            return Err(CommitError::Unavailable(trouble));
+        }
+        if change.after.no.cell() != self.keys.cell() {
+            return Err(CommitError::Unavailable(StoreError::Unreachable(format!(
+                "order {} belongs to another cell than {}",
+                change.after.no,
+                self.keys.cell()
+            ))));
+        }
+        let step = Step::of(&change).map_err(CommitError::Unavailable)?;
+        let (answer, outcome) = oneshot::channel();
+        if queue.send(Job { step, answer }).await.is_err() {
+            return Err(CommitError::Unavailable(closed()));
+        }
+        drop(queue);
+        outcome.await.unwrap_or_else(|_| Err(CommitError::Unknown(closed())))
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    fn cell(&self) -> Cell {
+        self.keys.cell()
+    }
+
+    async fn reserve(&self, date: Date, count: u32, above: u32) -> Result<u32, StoreError> {
+        self.reserve_numbers(date, count, above).await
+    }
+
+    async fn load(&self, no: OrderNo) -> Result<Option<Arc<Order>>, StoreError> {
+        self.read_order(no).await
+    }
+
+    async fn remembered(&self, id: RequestId) -> Result<Option<Remembered>, StoreError> {
+        self.read_remembered(id).await
+    }
+
+    async fn commit(&self, change: Change) -> Result<(), CommitError> {
+        self.hand_over(change).await
+    }
+
+    async fn claim(
+        &self,
+        units: &[Unit],
+        desk: Desk,
+        max: usize,
+        lease: Duration,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        self.claim_entries(units, desk, max, lease).await
+    }
+
+    async fn due(
+        &self,
+        now: Timestamp,
+        max: usize,
+    ) -> Result<Vec<(Timestamp, OrderNo)>, StoreError> {
+        self.read_due(now, max).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.read_next_due().await
+    }
+
+    async fn tray(
+        &self,
+        unit: Unit,
+        desk: Desk,
+        after: Option<(Timestamp, OrderNo)>,
+        max: usize,
+    ) -> Result<Vec<(Entry, OrderNo)>, StoreError> {
+        self.read_tray(unit, desk, after, max).await
+    }
+
+    async fn scan(
+        &self,
+        after: Option<OrderNo>,
+        max: usize,
+    ) -> Result<Vec<Arc<Order>>, StoreError> {
+        self.read_page(after, max).await
+    }
+
+    async fn all_entries(&self) -> Result<Vec<(Entry, OrderNo)>, StoreError> {
+        self.read_all_entries().await
+    }
+
+    async fn all_deadlines(&self) -> Result<Vec<(Timestamp, OrderNo)>, StoreError> {
+        self.read_all_deadlines().await
+    }
+
+    async fn tallies(&self) -> Result<Vec<(Tally, i64)>, StoreError> {
+        self.read_tallies().await
+    }
+
+    async fn paper(&self, no: OrderNo, index: u16) -> Result<Option<Paper>, StoreError> {
+        self.read_paper(no, index).await
+    }
+
+    async fn contact(&self, no: OrderNo) -> Result<Option<SealedContact>, StoreError> {
+        self.read_contact(no).await
+    }
+
+    async fn feed(
+        &self,
+        after: Option<Cursor>,
+        max: usize,
+    ) -> Result<Vec<(Cursor, Event)>, StoreError> {
+        feed::read(&self.read, &self.keys, self.epoch(), after, max).await
+    }
+
+    async fn feed_end(&self) -> Result<Cursor, StoreError> {
+        feed::end(&self.read, &self.keys, self.epoch()).await
+    }
+
+    async fn feed_grown(&self, after: Cursor, at_most: Duration) -> Result<(), StoreError> {
+        self.feed.grown(after, at_most).await;
+        if self.queue().is_none() { Err(closed()) } else { Ok(()) }
+    }
+
+    async fn hold_timers(&self, holder: u64, for_: Duration) -> Result<bool, StoreError> {
+        self.hold_timer_lease(holder, for_).await
+    }
+
+    async fn wall_clock(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.read_clock().await.map(Some)
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.try_out().await
+    }
+
+    async fn close(&self) {
+        // With the last sender gone the batcher finishes what it has, and ends.
+        self.queue.write().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(batcher) = self.batcher.lock().await.take() {
+            let _ = batcher.await;
+        }
+        self.feed.close();
+        self.write.close();
+        self.read.close();
+    }
+}

@@ -1,0 +1,392 @@
+//! Everything but committing and the feed: what is read, and the small things that are
+//! claimed or reserved.
+
+use super::RedisStore;
+use super::batch::replaced;
+use super::greeting::loading;
+use super::keys::{self, BLOCK};
+use super::link::Link;
+use super::step::{VERSION, split_intake};
+use super::trouble::Fault;
+use super::value::{bytes, integer, items, must, must_integer, scored, text};
+use crate::domain::{
+    Cell, Date, Desk, Entry, Order, OrderNo, TALLIES, Tally, Timestamp, Unit, entries,
+};
+use crate::store::{
+    Claimed, Lease, MAX_BATCH, Paper, Remembered, RequestId, SealedContact, StoreError, codec,
+};
+use ::redis::{Cmd, Value, cmd};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+/// The most trays one claim looks through at once. Beyond it the earliest of the first so
+/// many trays come before the earliest of the next.
+const MAX_TRAYS: usize = 2_048;
+/// How many members one step of a walk through all deadlines asks for.
+const WALK: usize = 1_000;
+/// How often a read is begun again because the bucket of request ids had changed.
+const ATTEMPTS: usize = 3;
+
+/// Asks, and if the server lacks our library loads it and asks again.
+async fn ask(link: &Link, command: &Cmd) -> Result<Value, StoreError> {
+    match link.call(command).await {
+        Err(Fault::NoLibrary) => {
+            link.call(&loading()).await?;
+            Ok(link.call(command).await?)
+        }
+        other => Ok(other?),
+    }
+}
+
+fn function(call: &str, name: &str, keys: &[Vec<u8>]) -> Cmd {
+    let mut command = cmd(call);
+    command.arg(name).arg(keys.len()).arg(keys);
+    command
+}
+
+/// An order as its string has it.
+fn decode(value: &[u8]) -> Result<Arc<Order>, StoreError> {
+    let record = value.get(VERSION..).unwrap_or_default();
+    codec::decode_order(record).map(Arc::new)
+}
+
+impl RedisStore {
+    pub(super) fn epoch(&self) -> u64 {
+        self.opening.epoch.load(Relaxed)
+    }
+
+    async fn get(&self, key: Vec<u8>) -> Result<Value, StoreError> {
+        ask(&self.read, cmd("GET").arg(key)).await
+    }
+
+    /// An order of another cell is not here, though its id within the cell may be.
+    fn is_ours(&self, no: OrderNo) -> bool {
+        no.cell() == self.keys.cell()
+    }
+
+    pub(super) async fn read_order(&self, no: OrderNo) -> Result<Option<Arc<Order>>, StoreError> {
+        if !self.is_ours(no) {
+            return Ok(None);
+        }
+        let value = self.get(self.keys.order(keys::id(no))).await?;
+        bytes(&value).map(decode).transpose()
+    }
+
+    pub(super) async fn reserve_numbers(
+        &self,
+        date: Date,
+        count: u32,
+        above: u32,
+    ) -> Result<u32, StoreError> {
+        let day = OrderNo::new(self.keys.cell(), date, 0).day();
+        let mut call = function("FCALL", "hotline_v1_reserve", &[self.keys.numbers()]);
+        call.arg(day).arg(count.max(1)).arg(above);
+        let first = integer(&ask(&self.write, &call).await?);
+        first.and_then(|first| u32::try_from(first).ok()).ok_or_else(|| {
+            StoreError::Unreachable("the numbers of this date are used up".to_owned())
+        })
+    }
+
+    pub(super) async fn read_remembered(
+        &self,
+        id: RequestId,
+    ) -> Result<Option<Remembered>, StoreError> {
+        for _ in 0..ATTEMPTS {
+            let bucket = self.opening.bucket.load(Relaxed);
+            let before = bucket.saturating_sub(1);
+            let all =
+                [self.keys.meta(), self.keys.requests(bucket), self.keys.requests(before)];
+            let mut call = function("FCALL_RO", "hotline_v1_remembered", &all);
+            call.arg(bucket).arg(&keys::request(id)[..]);
+            let parts = items(ask(&self.read, &call).await?)?;
+            if parts.first().map(text).as_deref() == Some("ok") {
+                let found = parts.get(1).and_then(bytes);
+                return found.map(codec::decode_remembered).transpose();
+            }
+            let current = must_integer(parts.get(1).unwrap_or(&Value::Nil))?;
+            self.opening.bucket.store(current.unsigned_abs(), Relaxed);
+        }
+        Err(StoreError::Unreachable("Redis's clock jumps: set it right".to_owned()))
+    }
+
+    pub(super) async fn claim_entries(
+        &self,
+        units: &[Unit],
+        desk: Desk,
+        max: usize,
+        lease: Duration,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        let max = max.min(MAX_BATCH);
+        let mut claimed = Vec::new();
+        for units in units.chunks(MAX_TRAYS) {
+            if claimed.len() < max {
+                claimed.extend(self.claim_of(units, desk, max - claimed.len(), lease).await?);
+            }
+        }
+        Ok(claimed)
+    }
+
+    async fn claim_of(
+        &self,
+        units: &[Unit],
+        desk: Desk,
+        max: usize,
+        lease: Duration,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        let mut all = Vec::with_capacity(units.len() + 2);
+        all.extend([self.keys.meta(), self.keys.leases()]);
+        all.extend(units.iter().map(|unit| self.keys.tray(keys::tray(*unit, desk))));
+        let mut call = function("FCALL", "hotline_v1_claim", &all);
+        call.arg(self.epoch()).arg(max).arg(lease.as_millis().min(u128::from(u32::MAX)) as u64);
+        let parts = items(ask(&self.write, &call).await?)?;
+        let Some((verdict, parts)) = parts.split_first() else {
+            return Err(StoreError::Damaged("a claim's answer".to_owned()));
+        };
+        if text(verdict) != "ok" {
+            let trouble = replaced();
+            self.write.distrust(trouble.clone());
+            return Err(trouble);
+        }
+        let mut taken = Vec::with_capacity(parts.len() / 3);
+        for part in parts.chunks_exact(3) {
+            let at = usize::try_from(must_integer(&part[0])? - 1).unwrap_or(usize::MAX);
+            let unit = units.get(at).copied().ok_or_else(|| {
+                StoreError::Damaged("a claim names a tray that was not asked".to_owned())
+            })?;
+            let (entry, no) = self.keys.entry((unit, desk), must(&part[1])?, Timestamp(0))?;
+            let claim = must_integer(&part[2])?.unsigned_abs();
+            taken.push((entry, Lease { order: no, assignment: entry.assignment, claim }));
+        }
+        let numbers: Vec<_> = taken.iter().map(|(_, lease)| lease.order).collect();
+        let orders = self.read_orders(&numbers).await?;
+        let with_orders = taken.into_iter().zip(orders);
+        Ok(with_orders
+            .filter_map(|((entry, lease), order)| {
+                // An order that has moved on since took the lease with it.
+                let order = order?;
+                let waits = entries(&order).iter().any(|e| {
+                    e.unit == entry.unit && e.desk == desk && e.assignment == entry.assignment
+                });
+                waits.then_some(Claimed { order, lease })
+            })
+            .collect())
+    }
+
+    async fn read_orders(&self, all: &[OrderNo]) -> Result<Vec<Option<Arc<Order>>>, StoreError> {
+        if all.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut call = cmd("MGET");
+        for no in all {
+            call.arg(self.keys.order(keys::id(*no)));
+        }
+        let values = items(ask(&self.read, &call).await?)?;
+        values.iter().map(|value| bytes(value).map(decode).transpose()).collect()
+    }
+
+    fn deadlines(
+        &self,
+        members: Vec<(Vec<u8>, i64)>,
+    ) -> Result<Vec<(Timestamp, OrderNo)>, StoreError> {
+        let read = |(id, score): (Vec<u8>, i64)| Ok((Timestamp(score), self.keys.order_no(&id)?));
+        members.into_iter().map(read).collect()
+    }
+
+    pub(super) async fn read_due(
+        &self,
+        now: Timestamp,
+        max: usize,
+    ) -> Result<Vec<(Timestamp, OrderNo)>, StoreError> {
+        let mut call = cmd("ZRANGE");
+        call.arg(self.keys.due()).arg("-inf").arg(keys::score(now)).arg("BYSCORE");
+        call.arg("LIMIT").arg(0).arg(max.min(MAX_BATCH)).arg("WITHSCORES");
+        self.deadlines(scored(ask(&self.read, &call).await?)?)
+    }
+
+    pub(super) async fn read_next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let mut call = cmd("ZRANGE");
+        call.arg(self.keys.due()).arg(0).arg(0).arg("WITHSCORES");
+        let first = scored(ask(&self.read, &call).await?)?;
+        Ok(first.first().map(|(_, score)| Timestamp(*score)))
+    }
+
+    pub(super) async fn read_tray(
+        &self,
+        unit: Unit,
+        desk: Desk,
+        after: Option<(Timestamp, OrderNo)>,
+        max: usize,
+    ) -> Result<Vec<(Entry, OrderNo)>, StoreError> {
+        let max = max.min(MAX_BATCH);
+        if max == 0 {
+            return Ok(Vec::new());
+        }
+        let all = [self.keys.tray(keys::tray(unit, desk)), self.keys.leases()];
+        let mut call = function("FCALL_RO", "hotline_v1_tray", &all);
+        call.arg(max);
+        if let Some((deadline, no)) = after {
+            call.arg(keys::score(deadline)).arg(&keys::id(no)[..]);
+        }
+        let members = scored(ask(&self.read, &call).await?)?;
+        let entry = |(member, score): (Vec<u8>, i64)| {
+            self.keys.entry((unit, desk), &member, Timestamp(score))
+        };
+        members.into_iter().map(entry).collect()
+    }
+
+    pub(super) async fn read_page(
+        &self,
+        after: Option<OrderNo>,
+        max: usize,
+    ) -> Result<Vec<Arc<Order>>, StoreError> {
+        let max = max.min(MAX_BATCH);
+        let mut from = match after {
+            None => b"-".to_vec(),
+            Some(no) => [&b"["[..], &keys::block(no)].concat(),
+        };
+        while max > 0 {
+            let mut call = cmd("ZRANGE");
+            call.arg(self.keys.blocks()).arg(&from).arg("+").arg("BYLEX").arg("LIMIT");
+            call.arg(0).arg(1);
+            let found = items(ask(&self.read, &call).await?)?;
+            let Some(block) = found.first() else { break };
+            let block = must(block)?;
+            let numbers = numbers_of(self.keys.cell(), block)?;
+            let wanted: Vec<_> =
+                numbers.into_iter().filter(|no| after.is_none_or(|after| *no > after)).collect();
+            let orders = self.read_orders(&wanted).await?;
+            let page: Vec<_> = orders.into_iter().flatten().take(max).collect();
+            if !page.is_empty() {
+                return Ok(page);
+            }
+            from = [&b"("[..], block].concat();
+        }
+        Ok(Vec::new())
+    }
+
+    pub(super) async fn read_all_entries(&self) -> Result<Vec<(Entry, OrderNo)>, StoreError> {
+        let trays = items(ask(&self.read, cmd("SMEMBERS").arg(self.keys.trays())).await?)?;
+        let mut all = Vec::new();
+        for tray in &trays {
+            let (unit, desk) = keys::unit_and_desk(must(tray)?)?;
+            let mut after = None;
+            loop {
+                let page = self.read_tray(unit, desk, after, MAX_BATCH).await?;
+                let Some((last, no)) = page.last() else { break };
+                after = Some((last.deadline, *no));
+                all.extend(page);
+            }
+        }
+        Ok(all)
+    }
+
+    pub(super) async fn read_all_deadlines(
+        &self,
+    ) -> Result<Vec<(Timestamp, OrderNo)>, StoreError> {
+        // A walk may show a member twice, but misses none that is there all the while.
+        let mut all = BTreeMap::new();
+        let mut at = b"0".to_vec();
+        loop {
+            let mut call = cmd("ZSCAN");
+            call.arg(self.keys.due()).arg(&at).arg("COUNT").arg(WALK);
+            let mut parts = items(ask(&self.read, &call).await?)?.into_iter();
+            at = must(&parts.next().unwrap_or_default())?.to_vec();
+            all.extend(scored(parts.next().unwrap_or_default())?);
+            if at == b"0" {
+                return self.deadlines(all.into_iter().collect());
+            }
+        }
+    }
+
+    pub(super) async fn read_tallies(&self) -> Result<Vec<(Tally, i64)>, StoreError> {
+        let mut call = cmd("HMGET");
+        call.arg(self.keys.tallies()).arg(TALLIES);
+        let values = items(ask(&self.read, &call).await?)?;
+        Ok(TALLIES.iter().zip(&values).map(|(t, value)| (*t, integer(value).unwrap_or(0))).collect())
+    }
+
+    pub(super) async fn read_paper(
+        &self,
+        no: OrderNo,
+        index: u16,
+    ) -> Result<Option<Paper>, StoreError> {
+        if !self.is_ours(no) {
+            return Ok(None);
+        }
+        let id = keys::id(no);
+        if index == 0 {
+            let intake = self.get(self.keys.intake(id)).await?;
+            let paper = bytes(&intake).map(|value| split(value, no)).transpose()?;
+            if let Some((paper, _)) = paper.filter(|(paper, _)| !paper.is_empty()) {
+                return codec::decode_paper(paper).map(Some);
+            }
+        }
+        let value = self.get(self.keys.paper(id, index)).await?;
+        bytes(&value).map(codec::decode_paper).transpose()
+    }
+
+    pub(super) async fn read_contact(
+        &self,
+        no: OrderNo,
+    ) -> Result<Option<SealedContact>, StoreError> {
+        if !self.is_ours(no) {
+            return Ok(None);
+        }
+        let intake = self.get(self.keys.intake(keys::id(no))).await?;
+        let Some(value) = bytes(&intake) else { return Ok(None) };
+        let (_, contact) = split(value, no)?;
+        if contact.is_empty() { Ok(None) } else { codec::decode_contact(contact).map(Some) }
+    }
+
+    pub(super) async fn hold_timer_lease(
+        &self,
+        holder: u64,
+        for_: Duration,
+    ) -> Result<bool, StoreError> {
+        let mut call = function("FCALL", "hotline_v1_hold_timers", &[self.keys.timers()]);
+        call.arg(holder).arg(for_.as_millis().clamp(1, u128::from(u32::MAX)) as u64);
+        Ok(must_integer(&ask(&self.write, &call).await?)? == 1)
+    }
+
+    pub(super) async fn read_clock(&self) -> Result<Timestamp, StoreError> {
+        let time = items(ask(&self.read, &cmd("TIME")).await?)?;
+        let [seconds, micros] = &time[..] else {
+            return Err(StoreError::Damaged("Redis's time".to_owned()));
+        };
+        Ok(Timestamp(must_integer(seconds)? * 1_000 + must_integer(micros)? / 1_000))
+    }
+
+    /// Reads and writes, so that a full disk, a replica and a lost cell are noticed.
+    pub(super) async fn try_out(&self) -> Result<(), StoreError> {
+        let epoch = ask(&self.read, cmd("HGET").arg(self.keys.meta()).arg("epoch")).await?;
+        if integer(&epoch).map(i64::unsigned_abs) != Some(self.epoch()) {
+            let trouble = replaced();
+            self.write.distrust(trouble.clone());
+            return Err(trouble);
+        }
+        let mut write = cmd("HSET");
+        write.arg(self.keys.meta()).arg("checked").arg(1);
+        ask(&self.write, &write).await.map(|_| ())
+    }
+}
+
+fn split(value: &[u8], no: OrderNo) -> Result<(&[u8], &[u8]), StoreError> {
+    split_intake(value).ok_or_else(|| StoreError::Damaged(format!("what came in with {no}")))
+}
+
+/// Every number of a block, whether there is an order or not.
+fn numbers_of(cell: Cell, block: &[u8]) -> Result<Vec<OrderNo>, StoreError> {
+    let [a, b, c, d, e] = *block else {
+        return Err(StoreError::Damaged("a block of numbers has the wrong size".to_owned()));
+    };
+    let day = u64::from(u16::from_be_bytes([a, b]));
+    let first = u32::from_be_bytes([0, c, d, e]) * BLOCK;
+    let number = |i| {
+        let code = u64::from(cell.code()) << 48 | day << 32 | u64::from(first + i);
+        OrderNo::from_code(code)
+            .map_err(|_| StoreError::Damaged("a block of numbers names no order".to_owned()))
+    };
+    (0..BLOCK).map(number).collect()
+}

@@ -1,0 +1,173 @@
+//! A change made ready for the batch: everything that can be worked out without Redis is,
+//! and by the task that commits, not by the one that gathers.
+
+use super::keys::{self, Id, Place, Tray};
+use crate::domain::{Entry, Tally, entries, next_deadline, tallies};
+use crate::store::{Change, StoreError, codec};
+
+/// The most papers one change can bring.
+pub const MAX_PAPERS: usize = 64;
+/// The bytes of a version in front of an order.
+pub const VERSION: usize = 4;
+/// The bytes in front of a frame of events: its length and how many there are.
+pub const FRAME_HEAD: usize = 8;
+
+/// What becomes of the order's deadline.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Deadline {
+    /// Nothing.
+    Stays,
+    /// It is now this.
+    Set(i64),
+    /// It has none any more.
+    None,
+}
+
+/// A lease to be checked: the claim and where it could stand.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The number.
+    pub claim: u64,
+    /// The fields of the lease hash.
+    pub fields: Vec<[u8; 17]>,
+}
+
+/// A change, ready to be sent.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The order.
+    pub id: Id,
+    /// Its block of numbers, if it is new.
+    pub block: Option<[u8; 5]>,
+    /// The version it must have, if it is not.
+    pub before: Option<[u8; VERSION]>,
+    /// Version and record.
+    pub value: Vec<u8>,
+    /// Its events.
+    pub frame: Vec<u8>,
+    /// The request id and what is remembered.
+    pub request: Option<([u8; 16], Vec<u8>)>,
+    /// Its deadline.
+    pub deadline: Deadline,
+    /// `None` for what came in with the order, a number for a later paper.
+    pub papers: Vec<(Option<u16>, Vec<u8>)>,
+    /// Where it no longer waits.
+    pub leaves: Vec<Place>,
+    /// Where it newly waits.
+    pub comes: Vec<Place>,
+    /// Where it waits on, with another deadline.
+    pub stays: Vec<Place>,
+    /// A lease that must hold.
+    pub lease: Option<Claim>,
+    /// What it adds to the counters.
+    pub tallies: Vec<(Tally, i64)>,
+}
+
+impl Step {
+    /// Works out what a change writes.
+    pub fn of(change: &Change) -> Result<Step, StoreError> {
+        let Change { before, after, events, papers, contact, request, lease } = change;
+        if papers.len() > MAX_PAPERS {
+            return Err(StoreError::Unreachable(format!(
+                "a change brings {} papers: the most is {MAX_PAPERS}",
+                papers.len()
+            )));
+        }
+        let no = after.no;
+        let was = before.as_deref().map(entries).unwrap_or_default();
+        let is = entries(after);
+        let same = |a: &Entry, b: &Entry| {
+            a.unit == b.unit && a.desk == b.desk && a.assignment == b.assignment
+        };
+        let place = |entry: &Entry| keys::place(no, entry);
+        let leaves = was.iter().filter(|e| !is.iter().any(|n| same(e, n))).map(place).collect();
+        let (mut comes, mut stays) = (Vec::with_capacity(is.len()), Vec::new());
+        for entry in &is {
+            match was.iter().find(|e| same(e, entry)) {
+                None => comes.push(place(entry)),
+                Some(e) if e.deadline != entry.deadline => stays.push(place(entry)),
+                Some(_) => {}
+            }
+        }
+        let due = next_deadline(after);
+        let deadline = match (before.as_deref().map(next_deadline), due) {
+            (None, None) => Deadline::Stays,
+            (Some(was), is) if was == is => Deadline::Stays,
+            (Some(_), None) => Deadline::None,
+            (_, Some(at)) => Deadline::Set(keys::score(at)),
+        };
+        let claim = lease.map(|lease| Claim {
+            claim: lease.claim,
+            fields: was
+                .iter()
+                .filter(|e| lease.order == no && e.assignment == lease.assignment)
+                .map(|e| lease_field(&place(e)))
+                .collect(),
+        });
+        let mut stored = Vec::with_capacity(papers.len() + 1);
+        let first = papers.iter().find(|(index, _)| *index == 0).map(|(_, paper)| paper);
+        if before.is_none() && (first.is_some() || contact.is_some()) {
+            let paper = first.map(codec::encode_paper).unwrap_or_default();
+            let contact = contact.as_ref().map(codec::encode_contact).unwrap_or_default();
+            stored.push((None, intake(&paper, &contact)));
+        }
+        let later = papers.iter().filter(|(index, _)| before.is_some() || *index != 0);
+        stored.extend(later.map(|(index, paper)| (Some(*index), codec::encode_paper(paper))));
+        let record = codec::encode_order(after);
+        let mut value = Vec::with_capacity(VERSION + record.len());
+        value.extend_from_slice(&after.version.to_be_bytes());
+        value.extend_from_slice(&record);
+        let packed = codec::encode_events(events);
+        let mut frame = Vec::with_capacity(FRAME_HEAD + packed.len());
+        frame.extend_from_slice(&(packed.len() as u32).to_be_bytes());
+        frame.extend_from_slice(&(events.len() as u32).to_be_bytes());
+        frame.extend_from_slice(&packed);
+        Ok(Step {
+            id: keys::id(no),
+            block: before.is_none().then(|| keys::block(no)),
+            before: before.as_ref().map(|order| order.version.to_be_bytes()),
+            value,
+            frame,
+            request: request
+                .as_ref()
+                .map(|(id, answer)| (keys::request(*id), codec::encode_remembered(answer))),
+            deadline,
+            papers: stored,
+            leaves,
+            comes,
+            stays,
+            lease: claim,
+            tallies: tallies(before.as_deref(), after, events),
+        })
+    }
+
+    /// About how many bytes it sends.
+    pub fn weight(&self) -> usize {
+        let papers: usize = self.papers.iter().map(|(_, paper)| paper.len()).sum();
+        self.value.len() + self.frame.len() + papers
+    }
+}
+
+/// Where the lease of an entry stands.
+fn lease_field(place: &Place) -> [u8; 17] {
+    const TRAY: usize = size_of::<Tray>();
+    let mut field = [0; 17];
+    field[..TRAY].copy_from_slice(&place.tray);
+    field[TRAY..].copy_from_slice(&place.member);
+    field
+}
+
+/// What comes in with an order, as one value: the paper's length, the paper, the contact.
+fn intake(paper: &[u8], contact: &[u8]) -> Vec<u8> {
+    let mut value = Vec::with_capacity(4 + paper.len() + contact.len());
+    value.extend_from_slice(&(paper.len() as u32).to_be_bytes());
+    value.extend_from_slice(paper);
+    value.extend_from_slice(contact);
+    value
+}
+
+/// Paper and contact of what came in with an order; empty where there was none.
+pub fn split_intake(value: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = value.split_first_chunk::<4>()?;
+    rest.split_at_checked(u32::from_be_bytes(*length) as usize)
+}

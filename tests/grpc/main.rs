@@ -1,0 +1,9 @@
+//! The API over real sockets: a server on a port of its own and a real client.
+
+mod bad_input;
+mod changes;
+mod life;
+mod serving;
+mod streams;
+#[path = "../support/server.rs"]
+mod server;

@@ -1,0 +1,190 @@
+//! A real server on ports of its own, and clients that say who they are.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use hotline::catalogue::Catalogue;
+use hotline::clock::{Clock, ManualClock};
+use hotline::config::Config;
+use hotline::dispatch::{Parts, Settings};
+use hotline::domain::{Span, Timestamp};
+use hotline::pb;
+use hotline::pb::admin_service_client::AdminServiceClient;
+use hotline::pb::command_service_client::CommandServiceClient;
+use hotline::pb::feed_service_client::FeedServiceClient;
+use hotline::pb::intake_service_client::IntakeServiceClient;
+use hotline::pb::work_order_service_client::WorkOrderServiceClient;
+use hotline::server::{self, Running};
+use hotline::store::Store;
+use hotline::store::memory::Memory;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status};
+use tonic_types::StatusExt;
+
+/// 2022-03-14 08:40 in Beijing.
+pub const NOW: Timestamp = Timestamp(1_647_218_400_000);
+
+/// The hotline's centre and one chain below it.
+pub const CENTRE: &str = "3304";
+pub const COUNTY: &str = "330402";
+
+/// A server, its clock and a channel to it.
+pub struct Server {
+    pub running: Running,
+    pub clock: Arc<ManualClock>,
+    pub store: Arc<dyn Store>,
+    pub channel: Channel,
+}
+
+impl Server {
+    /// On a store in memory.
+    pub async fn start() -> Server {
+        let catalogue = Catalogue::builtin().unwrap();
+        let store = Arc::new(Memory::new(catalogue.cell()));
+        Server::on(store).await
+    }
+
+    /// On this store.
+    pub async fn on(store: Arc<dyn Store>) -> Server {
+        let clock = Arc::new(ManualClock::at(NOW));
+        let parts = Parts {
+            store: Arc::clone(&store),
+            catalogue: Arc::new(Catalogue::builtin().unwrap()),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            sealer: sealer(),
+            settings: Settings { sweep: Duration::from_millis(20), ..Settings::default() },
+        };
+        let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let config = Config {
+            listen: anywhere,
+            metrics_listen: anywhere,
+            drain_timeout: Duration::from_secs(5),
+            ..Config::default()
+        };
+        let running = server::assemble(&config, parts, None).await.unwrap();
+        let address = format!("http://{}", running.grpc_address());
+        let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
+        Server { running, clock, store, channel }
+    }
+
+    pub fn intake(&self) -> IntakeServiceClient<Channel> {
+        IntakeServiceClient::new(self.channel.clone())
+    }
+
+    pub fn work(&self) -> WorkOrderServiceClient<Channel> {
+        WorkOrderServiceClient::new(self.channel.clone())
+    }
+
+    pub fn command(&self) -> CommandServiceClient<Channel> {
+        CommandServiceClient::new(self.channel.clone())
+    }
+
+    pub fn feed(&self) -> FeedServiceClient<Channel> {
+        FeedServiceClient::new(self.channel.clone())
+    }
+
+    pub fn admin(&self) -> AdminServiceClient<Channel> {
+        AdminServiceClient::new(self.channel.clone())
+    }
+
+    /// Order time moves on.
+    pub fn later(&self, span: Span) {
+        self.clock.advance(span);
+    }
+
+    /// Files a matter whose chain is known and returns what it came to.
+    pub async fn filed(&self) -> pb::Receipt {
+        let request = pb::SubmitOrderRequest { request_id: id(), submission: Some(matter()) };
+        let answer = self.intake().submit_order(by(CENTRE, "agent", request)).await.unwrap();
+        answer.into_inner().receipt.unwrap()
+    }
+
+    /// The order as it stands.
+    pub async fn order(&self, no: &str) -> pb::Order {
+        let request = pb::GetOrderRequest { order_no: no.to_owned() };
+        let answer = self.intake().get_order(by(CENTRE, "agent", request)).await.unwrap();
+        answer.into_inner().order.unwrap()
+    }
+
+    /// Hands out what a tray holds.
+    pub async fn pull(&self, unit: &str, desk: pb::Desk) -> Vec<pb::ClaimedOrder> {
+        let request = pb::PullOrdersRequest {
+            unit: unit.to_owned(),
+            desk: desk.into(),
+            ..Default::default()
+        };
+        self.work().pull_orders(by(unit, "handler", request)).await.unwrap().into_inner().orders
+    }
+}
+
+fn sealer() -> hotline::store::seal::Sealer {
+    hotline::store::seal::Sealer
+}
+
+/// Somebody of a unit says it.
+pub fn by<T>(unit: &str, role: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    let metadata = request.metadata_mut();
+    metadata.insert("hotline-staff", "t-0117".parse().unwrap());
+    metadata.insert("hotline-unit", unit.parse().unwrap());
+    metadata.insert("hotline-role", role.parse().unwrap());
+    request
+}
+
+/// A new request id.
+pub fn id() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+/// A matter that goes down all four levels: water, in a village.
+pub fn matter() -> pb::Submission {
+    pb::Submission {
+        channel: pb::Channel::Phone.into(),
+        title: "路灯不亮".to_owned(),
+        text: "村口的路灯三天不亮了，晚上老人小孩出门看不见路。".to_owned(),
+        contact: Some(pb::Contact {
+            name: "王阿姨".to_owned(),
+            phone: "13812345678".to_owned(),
+            address: "5幢801".to_owned(),
+        }),
+        category: category(),
+        division: VILLAGE.to_owned(),
+        ..Default::default()
+    }
+}
+
+/// A village of Jiaxing.
+pub const VILLAGE: &str = "330411104201";
+
+/// A category whose duty lies with the village.
+pub fn category() -> String {
+    let catalogue = Catalogue::builtin().unwrap();
+    let village = VILLAGE.parse().unwrap();
+    let deep = catalogue.categories().map(|row| row.category).find(|category| {
+        let route = hotline::route::route(&catalogue, *category, village);
+        route.is_ok_and(|r| {
+            r.plan.units().iter().map(|u| u.level().index()).eq(0..4)
+        })
+    });
+    deep.expect("a category of the villages").to_string()
+}
+
+/// What an error says: code, reason, and the field at fault; and that it is complete.
+pub fn told(status: &Status) -> (Code, String, String) {
+    let details = status.get_error_details();
+    let info = details.error_info().unwrap_or_else(|| panic!("no ErrorInfo: {status:?}"));
+    assert_eq!(info.domain, "hotline", "{status:?}");
+    let snake = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    assert!(info.reason.chars().all(snake), "{}", info.reason);
+    let localized = details.localized_message().expect("a message for people");
+    assert_eq!(localized.locale, "zh-CN");
+    assert!(!localized.message.is_empty() && !localized.message.is_ascii());
+    let infos = status.get_error_details_vec();
+    let infos = infos.iter().filter(|d| matches!(d, tonic_types::ErrorDetail::ErrorInfo(_)));
+    assert_eq!(infos.count(), 1, "exactly one ErrorInfo");
+    let fields = details.bad_request().map(|b| b.field_violations.clone()).unwrap_or_default();
+    let field = fields.first().map(|v| v.field.clone()).unwrap_or_default();
+    (status.code(), info.reason.clone(), field)
+}
