@@ -78,16 +78,20 @@ impl ClientArgs {
         self.connection(role, None).await
     }
 
-    async fn connection(&self, role: Role, answer: Option<Duration>) -> Result<Connection, Failure> {
+    async fn connection(
+        &self,
+        role: Role,
+        answer: Option<Duration>,
+    ) -> Result<Connection, Failure> {
         let endpoint = self.endpoint()?;
         let endpoint = match answer {
             Some(limit) => endpoint.timeout(limit),
             None => endpoint,
         };
-        let channel = endpoint.connect().await.map_err(|e| Failure::Unreachable {
-            server: self.server.clone(),
-            cause: cause(&e),
-        })?;
+        let channel = endpoint
+            .connect()
+            .await
+            .map_err(|e| Failure::Unreachable { server: self.server.clone(), cause: cause(&e) })?;
         Ok(Connection {
             channel,
             server: self.server.clone(),

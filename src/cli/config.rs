@@ -52,7 +52,7 @@ impl Args for ConfigArgs {
         let command = command.next_help_heading("Settings").arg(file);
         SETTINGS.iter().fold(command, |command, setting| {
             let arg = Arg::new(setting.key)
-                .long(setting.flag())
+                .long(setting.flag)
                 .value_name(setting.value)
                 .help(format!("{} [env: {}]", setting.help, setting.env()));
             command.arg(match setting.is_switch() {

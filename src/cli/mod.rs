@@ -4,6 +4,8 @@ mod board;
 mod catalogue;
 pub mod client;
 mod config;
+mod crew;
+mod dev;
 mod doctor;
 mod failure;
 mod health;
@@ -11,6 +13,7 @@ mod order;
 mod output;
 mod queue;
 mod retry;
+mod serve;
 mod show;
 mod submit;
 mod work;
@@ -44,6 +47,8 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
+    Dev(dev::DevArgs),
+    Serve(serve::ServeArgs),
     Submit(submit::SubmitArgs),
     #[command(subcommand)]
     Order(order::OrderVerb),
@@ -61,6 +66,8 @@ enum Verb {
 /// Does what was asked.
 pub async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.verb {
+        Verb::Dev(args) => Ok(dev::run(args).await?),
+        Verb::Serve(args) => serve::run(args).await,
         Verb::Submit(args) => submit::run(args).await,
         Verb::Order(verb) => order::run(verb).await,
         Verb::Queue(verb) => queue::run(verb).await,

@@ -152,7 +152,8 @@ async fn list(args: ListArgs) -> Result<(), Failure> {
 
 /// Orders as one line each.
 pub(super) fn order_table(orders: &[pb::Order]) -> String {
-    let mut lines = table(&["单号", "环节", "当前单位", "类别", "地点", "紧急", "到达时限", "办结时限"]);
+    let mut lines =
+        table(&["单号", "环节", "当前单位", "类别", "地点", "紧急", "到达时限", "办结时限"]);
     for order in orders {
         let reading = order.reading.clone().unwrap_or_default();
         let due = |clock: &Option<pb::Clock>| match clock {
@@ -293,10 +294,8 @@ pub(super) struct ContactArgs {
 
 async fn contact(args: ContactArgs) -> Result<(), Failure> {
     let server = args.client.connect(Role::Handler).await?;
-    let request = GetContactRequest {
-        request_id: Uuid::new_v4().to_string(),
-        order_no: args.order_no,
-    };
+    let request =
+        GetContactRequest { request_id: Uuid::new_v4().to_string(), order_no: args.order_no };
     let mut client = WorkOrderServiceClient::new(server.channel.clone());
     let answer = server.answer(client.get_contact(server.stamp(request)).await)?;
     let contact = answer.contact.unwrap_or_default();

@@ -24,10 +24,6 @@ pub(super) enum Output {
 }
 
 impl OutputArgs {
-    pub(super) fn is_json(self) -> bool {
-        self.output == Output::Json
-    }
-
     /// Prints one of the two.
     pub(super) fn print(
         self,
@@ -55,7 +51,7 @@ pub(super) fn say(text: &str) -> Result<(), Failure> {
 /// A table with these headers.
 pub(super) fn table(headers: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED);
+    table.load_style(UTF8_FULL_CONDENSED);
     table.set_header(headers.iter().copied());
     table
 }
@@ -63,7 +59,7 @@ pub(super) fn table(headers: &[&str]) -> Table {
 /// Two columns without a frame of headers: names and values.
 pub(super) fn sheet(rows: Vec<(&str, String)>) -> String {
     let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED);
+    table.load_style(UTF8_FULL_CONDENSED);
     for (name, value) in rows {
         table.add_row([name.to_owned(), value]);
     }

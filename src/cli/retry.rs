@@ -82,23 +82,32 @@ mod tests {
     #[tokio::test]
     async fn perhaps_is_asked_again_and_no_is_not() {
         let asked = Cell::new(0);
-        let answer = spaced(|_| Duration::ZERO, async || {
-            asked.set(asked.get() + 1);
-            if asked.get() < 3 { Err(Status::unavailable("")) } else { Ok(asked.get()) }
-        });
+        let answer = spaced(
+            |_| Duration::ZERO,
+            async || {
+                asked.set(asked.get() + 1);
+                if asked.get() < 3 { Err(Status::unavailable("")) } else { Ok(asked.get()) }
+            },
+        );
         assert_eq!(answer.await.unwrap(), 3);
         asked.set(0);
-        let answer = spaced(|_| Duration::ZERO, async || {
-            asked.set(asked.get() + 1);
-            Err::<(), _>(Status::unavailable(""))
-        });
+        let answer = spaced(
+            |_| Duration::ZERO,
+            async || {
+                asked.set(asked.get() + 1);
+                Err::<(), _>(Status::unavailable(""))
+            },
+        );
         assert!(answer.await.is_err());
         assert_eq!(asked.get(), MAX_TRIES);
         asked.set(0);
-        let answer = spaced(|_| Duration::ZERO, async || {
-            asked.set(asked.get() + 1);
-            Err::<(), _>(Status::not_found(""))
-        });
+        let answer = spaced(
+            |_| Duration::ZERO,
+            async || {
+                asked.set(asked.get() + 1);
+                Err::<(), _>(Status::not_found(""))
+            },
+        );
         assert!(answer.await.is_err());
         assert_eq!(asked.get(), 1);
     }

@@ -1,8 +1,7 @@
 //! What the server sends, as people read it and as programs do.
 
 use crate::domain::{
-    ClockKind, Desk, Duty, Ending, Kind, Level, ReturnReason, Role, Span, Stage, Timestamp,
-    Urgency,
+    Channel, ClockKind, Duty, Ending, Kind, Level, ReturnReason, Role, Span, Stage, Timestamp, Urgency,
 };
 use crate::pb;
 use serde_json::{Value, json};
@@ -29,7 +28,6 @@ macro_rules! words {
 
 words! {
     stage stage_zh "STAGE_" Stage;
-    desk desk_zh "DESK_" Desk;
     kind kind_zh "KIND_" Kind;
     urgency urgency_zh "URGENCY_" Urgency;
     duty duty_zh "DUTY_" Duty;
@@ -39,8 +37,6 @@ words! {
     return_reason return_reason_zh "RETURN_REASON_" ReturnReason;
     channel channel_zh "CHANNEL_" Channel;
 }
-
-use crate::domain::Channel;
 
 fn english(name: &str, prefix: &str) -> String {
     name.strip_prefix(prefix).unwrap_or(name).to_ascii_lowercase()
@@ -184,10 +180,10 @@ pub(super) fn clock_line(clock: &Option<pb::Clock>) -> String {
 }
 
 /// One event: its name for programs and for people, and what else there is to say.
-pub(super) fn event(event: &pb::FeedEvent) -> (&'static str, &'static str, Value) {
+pub(super) fn event(event: &pb::FeedEvent) -> (&'static str, String, Value) {
     use pb::feed_event::What;
-    let Some(what) = &event.what else { return ("unknown", "未知", json!({})) };
-    match what {
+    let Some(what) = &event.what else { return ("unknown", "未知".to_owned(), json!({})) };
+    let (name, zh, details) = match what {
         What::Registered(e) => {
             ("registered", "登记", json!({ "heard_at": moment_json(&e.heard_at) }))
         }
@@ -237,7 +233,23 @@ pub(super) fn event(event: &pb::FeedEvent) -> (&'static str, &'static str, Value
         ),
         What::ContactViewed(e) => ("contact_viewed", "查看联系方式", json!({ "unit": e.unit })),
         What::Archived(_) => ("archived", "归档", json!({})),
-    }
+    };
+    let zh = match what {
+        What::Warned(e) => format!("{}{zh} {}%", clock_kind_zh(e.clock), e.percent),
+        What::Breached(e) => format!("{}{zh}", clock_kind_zh(e.clock)),
+        What::Returned(e) => format!("{zh}（{}）", return_reason_zh(e.reason)),
+        What::Registered(_)
+        | What::Accepted(_)
+        | What::Delivered(_)
+        | What::Signed(_)
+        | What::Relayed(_)
+        | What::Reported(_)
+        | What::ReportRejected(_)
+        | What::Closed(_)
+        | What::ContactViewed(_)
+        | What::Archived(_) => zh.to_owned(),
+    };
+    (name, zh, details)
 }
 
 #[cfg(test)]

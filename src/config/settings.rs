@@ -9,6 +9,8 @@ use std::time::Duration;
 pub struct Setting {
     /// Its name in the file; the environment and the flags derive theirs from it.
     pub key: &'static str,
+    /// The flag that sets it, without its dashes.
+    pub flag: &'static str,
     /// What it means, in one line.
     pub help: &'static str,
     /// What it looks like, for the flag's help.
@@ -30,11 +32,6 @@ impl Setting {
         format!("HOTLINE_{}", self.key.to_ascii_uppercase())
     }
 
-    /// The flag that sets it, without its dashes.
-    pub fn flag(&self) -> String {
-        self.key.replace('_', "-")
-    }
-
     /// Whether it is a switch: the flag alone means `true`.
     pub fn is_switch(&self) -> bool {
         self.value == "BOOL"
@@ -49,6 +46,7 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "store",
+        flag: "store",
         help: "Where orders are kept",
         value: "URL",
         set: |c, v| StoreUrl::parse(v).map(|url| c.store = url),
@@ -56,6 +54,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "cell",
+        flag: "cell",
         help: "The city served, by the first four digits of its division code",
         value: "CITY",
         set: |c, v| v.parse().map(|cell| c.cell = cell).map_err(said),
@@ -63,6 +62,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "listen",
+        flag: "listen",
         help: "Where gRPC is served",
         value: "ADDR",
         set: |c, v| address(v).map(|a| c.listen = a),
@@ -70,6 +70,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "metrics_listen",
+        flag: "metrics-listen",
         help: "Where /metrics, /livez and /readyz are served",
         value: "ADDR",
         set: |c, v| address(v).map(|a| c.metrics_listen = a),
@@ -77,6 +78,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "insecure_bind",
+        flag: "insecure-bind",
         help: "Serve gRPC beyond loopback although callers are not yet identified",
         value: "BOOL",
         set: |c, v| switch(v).map(|on| c.insecure_bind = on),
@@ -84,6 +86,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "key_file",
+        flag: "key-file",
         help: "The key that seals contacts",
         value: "PATH",
         set: |c, v| path(v).map(|p| c.key_file = p),
@@ -91,6 +94,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "catalogue",
+        flag: "catalogue",
         help: "The catalogue: `builtin` (Jiaxing) or a folder laid out like deploy/jiaxing",
         value: "DIR",
         set: |c, v| {
@@ -107,6 +111,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "category_confidence",
+        flag: "category-confidence",
         help: "Below this percentage the category is a person's decision",
         value: "PERCENT",
         set: |c, v| percent(v).map(|p| c.category_confidence = p),
@@ -114,6 +119,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "division_confidence",
+        flag: "division-confidence",
         help: "Below this percentage the place is a person's decision",
         value: "PERCENT",
         set: |c, v| percent(v).map(|p| c.division_confidence = p),
@@ -121,6 +127,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "lease_default",
+        flag: "lease-default",
         help: "How long a pulled order stays with a puller who named no time",
         value: "DURATION",
         set: |c, v| duration(v, SECOND, HOUR).map(|d| c.lease_default = d),
@@ -128,6 +135,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "lease_max",
+        flag: "lease-max",
         help: "The longest lease a puller may ask for",
         value: "DURATION",
         set: |c, v| duration(v, SECOND, HOUR).map(|d| c.lease_max = d),
@@ -135,6 +143,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "long_poll_max",
+        flag: "long-poll-max",
         help: "The longest an empty pull waits",
         value: "DURATION",
         set: |c, v| duration(v, SECOND, 60 * SECOND).map(|d| c.long_poll_max = d),
@@ -142,6 +151,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "request_memory",
+        flag: "request-memory",
         help: "How long a request id is remembered",
         value: "DURATION",
         set: |c, v| duration(v, HOUR, 30 * DAY).map(|d| c.request_memory = d),
@@ -149,6 +159,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "drain_timeout",
+        flag: "drain-timeout",
         help: "How long calls in flight may take once the server is told to stop",
         value: "DURATION",
         set: |c, v| duration(v, Duration::ZERO, HOUR).map(|d| c.drain_timeout = d),
@@ -156,6 +167,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "commit_group",
+        flag: "commit-group",
         help: "The most commits written as one group",
         value: "COUNT",
         set: |c, v| count(v, 1, 4_096).map(|n| c.commit_group = n),
@@ -163,6 +175,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "commit_queue",
+        flag: "commit-queue",
         help: "The most commits that may wait to be written before callers are sent away",
         value: "COUNT",
         set: |c, v| count(v, 1, 65_536).map(|n| c.commit_queue = n),
@@ -170,6 +183,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "timer_sweep",
+        flag: "timer-sweep",
         help: "How often timers and waiting pulls are looked at even if nothing woke them",
         value: "DURATION",
         set: |c, v| duration(v, Duration::from_millis(10), 60 * SECOND).map(|d| c.timer_sweep = d),
@@ -177,6 +191,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "log",
+        flag: "log",
         help: "What is logged: error, warn, info, debug or trace, or a filter such as \
                `info,hotline::dispatch=debug`",
         value: "FILTER",
@@ -237,6 +252,13 @@ fn written(d: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn flags_are_keys_with_dashes() {
+        for setting in SETTINGS {
+            assert_eq!(setting.flag, setting.key.replace('_', "-"));
+        }
+    }
 
     #[test]
     fn what_is_shown_can_be_read_back() {

@@ -112,8 +112,7 @@ async fn pages_come_to_an_end_and_miss_nothing() {
             assert_eq!(seen, filed, "{unit} {desk:?} {stage:?}");
         }
     }
-    let closed =
-        pb::ListOrdersRequest { stage: pb::Stage::Archived.into(), ..Default::default() };
+    let closed = pb::ListOrdersRequest { stage: pb::Stage::Archived.into(), ..Default::default() };
     let closed = s.intake().list_orders(by(CENTRE, "agent", closed)).await.unwrap().into_inner();
     assert!(closed.orders.is_empty() && closed.next_page_token.is_empty());
     s.running.stop().await;
@@ -123,7 +122,7 @@ async fn pages_come_to_an_end_and_miss_nothing() {
 async fn the_clock_moves_an_order_on_and_everybody_can_see_it() {
     let s = Server::start().await;
     let filed = s.filed().await;
-    s.later(Span::minutes(5) );
+    s.later(Span::minutes(5));
     let order = loop {
         let order = s.order(&filed.order_no).await;
         if order.legs.len() > 1 {
