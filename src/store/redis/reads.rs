@@ -245,12 +245,15 @@ impl RedisStore {
             None => b"-".to_vec(),
             Some(no) => [&b"["[..], &keys::block(no)].concat(),
         };
-        while max > 0 {
+        if max == 0 {
+            return Ok(Vec::new());
+        }
+        loop {
             let mut call = cmd("ZRANGE");
             call.arg(self.keys.blocks()).arg(&from).arg("+").arg("BYLEX").arg("LIMIT");
             call.arg(0).arg(1);
             let found = items(ask(&self.read, &call).await?)?;
-            let Some(block) = found.first() else { break };
+            let Some(block) = found.first() else { return Ok(Vec::new()) };
             let block = must(block)?;
             let numbers = numbers_of(self.keys.cell(), block)?;
             let wanted: Vec<_> =
@@ -262,7 +265,6 @@ impl RedisStore {
             }
             from = [&b"("[..], block].concat();
         }
-        Ok(Vec::new())
     }
 
     pub(super) async fn read_all_entries(&self) -> Result<Vec<(Entry, OrderNo)>, StoreError> {
