@@ -93,10 +93,8 @@ async fn an_emptied_server_starts_a_new_epoch() {
     let () = server.ask(&["FLUSHALL"]);
     let refused = store.commit(new_order(2, HEARD)).await;
     assert!(matches!(refused, Err(CommitError::Unavailable(_))), "{refused:?}");
-    until("a commit is taken again", || async {
-        store.commit(new_order(2, HEARD)).await.is_ok()
-    })
-    .await;
+    until("a commit is taken again", || async { store.commit(new_order(2, HEARD)).await.is_ok() })
+        .await;
     let feed = store.feed(Some(end), 10).await;
     assert!(matches!(feed, Err(StoreError::FeedDiverged { epoch }) if epoch != end.epoch));
     assert_eq!(store.feed(None, 10).await.unwrap().len(), 1);
@@ -150,10 +148,8 @@ async fn a_demoted_master_is_left_alone_until_it_is_one_again() {
     .await;
     assert!(refusal(&server.url(), cell()).await.to_string().contains("replica"));
     let () = server.ask(&["REPLICAOF", "NO", "ONE"]);
-    until("commits are taken again", || async {
-        store.commit(new_order(1, HEARD)).await.is_ok()
-    })
-    .await;
+    until("commits are taken again", || async { store.commit(new_order(1, HEARD)).await.is_ok() })
+        .await;
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ Examples:
   hotline serve --store redis://127.0.0.1:6379    the same on Redis
   hotline submit --file calls.jsonl               file many matters
   hotline order list --stage triage               what waits for a person
-  hotline order get 3304-261123-00042-0 -o json   one order, for programs";
+  hotline order get 3304-261123-00042-5 -o json   one order, for programs";
 
 /// The dispatcher of a 12345 government hotline.
 #[derive(Parser, Debug)]

@@ -50,7 +50,7 @@ pub(super) async fn run(verb: OrderVerb) -> Result<(), Failure> {
 
 /// Shows one order: where it stands, who held it how long, what was written.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  hotline order get 3304-261123-00042-0 -o json")]
+#[command(after_help = "Example:\n  hotline order get 3304-261123-00042-5 -o json")]
 pub(super) struct GetArgs {
     /// The order's number.
     order_no: String,
@@ -208,7 +208,7 @@ pub(super) async fn pages(
 /// Shows what happens, as it happens. Ctrl-C ends it.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  hotline order watch\n  hotline order watch 3304-261123-00042-0 --from-start\n  hotline order watch -o json --cursor 1-1042-0"
+    after_help = "Examples:\n  hotline order watch\n  hotline order watch 3304-261123-00042-5 --from-start\n  hotline order watch -o json --cursor 1-1042-0"
 )]
 pub(super) struct WatchArgs {
     /// Only this order's.
@@ -282,7 +282,7 @@ fn event_line(event: &pb::FeedEvent, output: Output) -> String {
 
 /// Shows whom to call back. Each look is recorded.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  hotline order contact 3304-261123-00042-0 --unit 330402001003")]
+#[command(after_help = "Example:\n  hotline order contact 3304-261123-00042-5 --unit 330402001003")]
 pub(super) struct ContactArgs {
     /// The order's number.
     order_no: String,

@@ -1,7 +1,8 @@
 //! What the server sends, as people read it and as programs do.
 
 use crate::domain::{
-    Channel, ClockKind, Duty, Ending, Kind, Level, ReturnReason, Role, Span, Stage, Timestamp, Urgency,
+    Channel, ClockKind, Duty, Ending, Kind, Level, ReturnReason, Role, Span, Stage, Timestamp,
+    Urgency,
 };
 use crate::pb;
 use serde_json::{Value, json};

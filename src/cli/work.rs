@@ -79,7 +79,7 @@ where
 
 /// 签收: the unit takes the order.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  hotline order sign 3304-261123-00042-0 --unit 330402001003")]
+#[command(after_help = "Example:\n  hotline order sign 3304-261123-00042-5 --unit 330402001003")]
 pub(super) struct SignArgs {
     #[command(flatten)]
     change: ChangeArgs,
@@ -105,7 +105,7 @@ pub(super) async fn sign(args: SignArgs) -> Result<(), Failure> {
 /// 下派: sends the order down, to the next of its chain or to the unit named.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Example:\n  hotline order relay 3304-261123-00042-0 --unit 330402 --to 330402001"
+    after_help = "Example:\n  hotline order relay 3304-261123-00042-5 --unit 330402 --to 330402001"
 )]
 pub(super) struct RelayArgs {
     #[command(flatten)]
@@ -155,7 +155,7 @@ pub(super) fn status_of(error: ItemError) -> Status {
 /// 退单: gives the order back to the level above. The clocks go on.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Example:\n  hotline order return 3304-261123-00042-0 --reason not_our_duty --text 属水利部门职责"
+    after_help = "Example:\n  hotline order return 3304-261123-00042-5 --reason not_our_duty --text 属水利部门职责"
 )]
 pub(super) struct ReturnArgs {
     #[command(flatten)]
@@ -194,7 +194,7 @@ pub(super) async fn give_back(args: ReturnArgs) -> Result<(), Failure> {
 /// 反馈: says what was done.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Example:\n  hotline order report 3304-261123-00042-0 --text 已修复路灯 --evidence https://e/1.jpg=9f86…"
+    after_help = "Example:\n  hotline order report 3304-261123-00042-5 --text 已修复路灯 --evidence https://e/1.jpg=9f86…"
 )]
 pub(super) struct ReportArgs {
     #[command(flatten)]
@@ -234,7 +234,7 @@ pub(super) async fn report(args: ReportArgs) -> Result<(), Failure> {
 /// 受理派单: takes an order out of triage and says where it belongs.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Example:\n  hotline order accept 3304-261123-00042-0 --category 0203 --division 330402001"
+    after_help = "Example:\n  hotline order accept 3304-261123-00042-5 --category 0203 --division 330402001"
 )]
 pub(super) struct AcceptArgs {
     #[command(flatten)]
@@ -278,7 +278,7 @@ pub(super) async fn accept(args: AcceptArgs) -> Result<(), Failure> {
 /// 审核: says whether a report is enough.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  hotline order decide 3304-261123-00042-0 --unit 330402001 --accept\n  hotline order decide 3304-261123-00042-0 --unit 330402001 --reject --text 请附现场照片"
+    after_help = "Examples:\n  hotline order decide 3304-261123-00042-5 --unit 330402001 --accept\n  hotline order decide 3304-261123-00042-5 --unit 330402001 --reject --text 请附现场照片"
 )]
 pub(super) struct DecideArgs {
     #[command(flatten)]

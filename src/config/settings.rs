@@ -40,7 +40,6 @@ impl Setting {
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
-const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// Every setting.
 pub const SETTINGS: &[Setting] = &[
@@ -150,36 +149,12 @@ pub const SETTINGS: &[Setting] = &[
         get: |c| written(c.long_poll_max),
     },
     Setting {
-        key: "request_memory",
-        flag: "request-memory",
-        help: "How long a request id is remembered",
-        value: "DURATION",
-        set: |c, v| duration(v, HOUR, 30 * DAY).map(|d| c.request_memory = d),
-        get: |c| written(c.request_memory),
-    },
-    Setting {
         key: "drain_timeout",
         flag: "drain-timeout",
         help: "How long calls in flight may take once the server is told to stop",
         value: "DURATION",
         set: |c, v| duration(v, Duration::ZERO, HOUR).map(|d| c.drain_timeout = d),
         get: |c| written(c.drain_timeout),
-    },
-    Setting {
-        key: "commit_group",
-        flag: "commit-group",
-        help: "The most commits written as one group",
-        value: "COUNT",
-        set: |c, v| count(v, 1, 4_096).map(|n| c.commit_group = n),
-        get: |c| c.commit_group.to_string(),
-    },
-    Setting {
-        key: "commit_queue",
-        flag: "commit-queue",
-        help: "The most commits that may wait to be written before callers are sent away",
-        value: "COUNT",
-        set: |c, v| count(v, 1, 65_536).map(|n| c.commit_queue = n),
-        get: |c| c.commit_queue.to_string(),
     },
     Setting {
         key: "timer_sweep",
@@ -226,11 +201,6 @@ fn path(v: &str) -> Result<PathBuf, String> {
 fn percent(v: &str) -> Result<Confidence, String> {
     let percent = v.parse::<u8>().ok().filter(|p| *p <= 100);
     percent.map(Confidence::new).ok_or_else(|| "expected a percentage from 0 to 100".to_owned())
-}
-
-fn count(v: &str, least: usize, most: usize) -> Result<usize, String> {
-    let count = v.parse::<usize>().ok().filter(|n| (least..=most).contains(n));
-    count.ok_or_else(|| format!("expected a number from {least} to {most}"))
 }
 
 fn duration(v: &str, least: Duration, most: Duration) -> Result<Duration, String> {
@@ -280,8 +250,6 @@ mod tests {
             ("category_confidence", "101", "0 to 100"),
             ("lease_max", "forever", "90s"),
             ("lease_max", "2h", "1s to 1h"),
-            ("request_memory", "5m", "1h to 30days"),
-            ("commit_group", "0", "1 to 4096"),
             ("log", "hotline=loud", "log filter"),
             ("key_file", "", "a path"),
         ] {

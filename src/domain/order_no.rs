@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The number of an order: city, date, sequence and a check digit, short enough to read
-/// over the phone: `3304-261123-00042-7`. It tells which cell holds the order. The check
+/// over the phone: `3304-261123-00042-5`. It tells which cell holds the order. The check
 /// digit is Damm's (any one wrong digit and any two swapped neighbours are caught).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OrderNo {
@@ -19,7 +19,7 @@ pub struct OrderNo {
 const DAY_2000: i64 = 10_957;
 const ORDER_NO: BadName = BadName {
     what: "an order number",
-    allowed: "city, date, sequence and check digit, for example 3304-261123-00042-0",
+    allowed: "city, date, sequence and check digit, for example 3304-261123-00042-5",
 };
 
 impl OrderNo {
