@@ -108,7 +108,7 @@ pub fn serve(args: &[String]) {
         tokio::spawn(Arc::clone(&dispatch).run());
         let routes = api::routes(dispatch, api::Limits::default());
         let server = Server::builder().tcp_nodelay(true);
-        let server = server.layer(tower_layer::layer_fn(Fresh::over));
+        let mut server = server.layer(tower_layer::layer_fn(Fresh::over));
         server.add_routes(routes).serve_with_incoming(incoming).await.expect("serves");
     });
 }
