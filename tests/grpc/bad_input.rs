@@ -44,8 +44,7 @@ async fn a_matter_that_is_wrong_names_its_field() {
         spoil(&mut submission);
         let request = pb::SubmitOrderRequest { request_id: id(), submission: Some(submission) };
         let status = s.intake().submit_order(by(CENTRE, "agent", request)).await.unwrap_err();
-        let expected =
-            (Code::InvalidArgument, (*reason).to_owned(), format!("submission.{field}"));
+        let expected = (Code::InvalidArgument, (*reason).to_owned(), format!("submission.{field}"));
         assert_eq!(told(&status), expected);
         for secret in ["不告诉你", "王阿姨", "13812345678", "801", "路灯不亮"] {
             assert!(!format!("{status:?}").contains(secret), "{status:?}");
@@ -158,8 +157,7 @@ async fn text_that_is_no_utf8_says_so() {
     let wire = vec![0x12, 0x04, 0x22, 0x02, 0xff, 0xfe];
     let path = "/hotline.v1.IntakeService/SubmitOrder".parse().unwrap();
     let status = grpc.unary(by(CENTRE, "agent", wire), path, Raw).await.unwrap_err();
-    let expected =
-        (Code::InvalidArgument, "INVALID_UTF8".to_owned(), "submission.text".to_owned());
+    let expected = (Code::InvalidArgument, "INVALID_UTF8".to_owned(), "submission.text".to_owned());
     assert_eq!(told(&status), expected);
     s.running.stop().await;
 }
@@ -187,8 +185,7 @@ async fn every_real_call_is_acceptable() {
         };
         let request =
             pb::SubmitOrderRequest { request_id: text("request_id"), submission: Some(submission) };
-        let answer: Result<_, Status> =
-            s.intake().submit_order(by(CENTRE, "agent", request)).await;
+        let answer: Result<_, Status> = s.intake().submit_order(by(CENTRE, "agent", request)).await;
         refused.extend(answer.err().map(|status| (text("request_id"), status)));
     }
     assert!(refused.is_empty(), "{refused:?}");

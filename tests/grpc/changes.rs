@@ -60,7 +60,10 @@ async fn one_id_for_two_items_of_a_bulk_call_takes_effect_once() {
     };
     assert_eq!(a, b);
     let Some(R::Error(bad_id)) = &results[2].result else { panic!("{results:?}") };
-    assert_eq!((bad_id.reason.as_str(), bad_id.fields[0].field.as_str()), ("INVALID_REQUEST_ID", "request_id"));
+    assert_eq!(
+        (bad_id.reason.as_str(), bad_id.fields[0].field.as_str()),
+        ("INVALID_REQUEST_ID", "request_id")
+    );
     assert!(!bad_id.message_zh.is_empty());
     let Some(R::Error(bad_no)) = &results[3].result else { panic!("{results:?}") };
     assert!(["INVALID_ORDER_NO", "ORDER_NOT_FOUND"].contains(&bad_no.reason.as_str()));

@@ -79,8 +79,18 @@ async fn an_order_goes_down_four_levels_and_is_closed() {
     assert_eq!(
         names,
         [
-            "registered", "delivered", "relayed", "delivered", "relayed", "delivered", "relayed",
-            "delivered", "signed", "reported", "delivered", "closed",
+            "registered",
+            "delivered",
+            "relayed",
+            "delivered",
+            "relayed",
+            "delivered",
+            "relayed",
+            "delivered",
+            "signed",
+            "reported",
+            "delivered",
+            "closed",
         ]
     );
     let again = pb::ReadFeedRequest { cursor: feed.next_cursor.clone(), max_events: 9 };
@@ -146,7 +156,8 @@ async fn a_citizen_tracks_the_matter_and_the_holder_calls_back() {
     let status = s.intake().track_order(by(CENTRE, "agent", track("5679"))).await.unwrap_err();
     assert_eq!(told(&status), (tonic::Code::NotFound, "ORDER_NOT_FOUND".into(), String::new()));
 
-    let look = |order_no: &str| pb::GetContactRequest { request_id: id(), order_no: order_no.into() };
+    let look =
+        |order_no: &str| pb::GetContactRequest { request_id: id(), order_no: order_no.into() };
     let mine = by(&filed.holder, "handler", look(&filed.order_no));
     let contact = s.work().get_contact(mine).await.unwrap().into_inner().contact.unwrap();
     assert_eq!(contact.phone, "13812345678");

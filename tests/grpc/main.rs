@@ -3,7 +3,7 @@
 mod bad_input;
 mod changes;
 mod life;
-mod serving;
-mod streams;
 #[path = "../support/server.rs"]
 mod server;
+mod serving;
+mod streams;

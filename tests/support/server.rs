@@ -164,9 +164,7 @@ pub fn category() -> String {
     let village = VILLAGE.parse().unwrap();
     let deep = catalogue.categories().map(|row| row.category).find(|category| {
         let route = hotline::route::route(&catalogue, *category, village);
-        route.is_ok_and(|r| {
-            r.plan.units().iter().map(|u| u.level().index()).eq(0..4)
-        })
+        route.is_ok_and(|r| r.plan.units().iter().map(|u| u.level().index()).eq(0..4))
     });
     deep.expect("a category of the villages").to_string()
 }
