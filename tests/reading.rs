@@ -6,8 +6,9 @@
 
 use hotline::catalogue::Catalogue;
 use hotline::classify::Classifier;
-use hotline::domain::{Category, Division};
+use hotline::domain::{Category, Division, Kind, Urgency};
 use hotline::locate::Locator;
+use hotline::route::route;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -28,9 +29,9 @@ fn data(file: &str) -> Option<String> {
 /// world otherwise than the catalogue does, and leave parts of it out.
 fn label(category: Category) -> &'static str {
     match (category.field(), category.0) {
-        (_, 1001) | (_, 301) => "商贸旅游",
-        (_, 701..=799) => "交通运输",
-        (2..=5, _) => "城乡建设",
+        (_, 1001) => "商贸旅游",
+        (2..=5, _) | (_, 701) => "城乡建设",
+        (7, _) => "交通运输",
         (6, _) => "环境保护",
         (9 | 10, _) => "教育文体",
         (11, _) => "卫生计生",
@@ -44,6 +45,8 @@ fn label(category: Category) -> &'static str {
 fn messages_are_classified() {
     let Some(text) = data("messages/teddy7_train.jsonl") else { return };
     let classifier = Classifier::new(&Catalogue::builtin().unwrap()).unwrap();
+    let mut kinds: BTreeMap<Kind, usize> = BTreeMap::new();
+    let mut urgencies: BTreeMap<Urgency, usize> = BTreeMap::new();
     let mut confusion: BTreeMap<(String, &str), usize> = BTreeMap::new();
     // Per tenth of confidence: how many, how many right.
     let mut by_confidence = [(0_usize, 0_usize); 11];
@@ -64,11 +67,14 @@ fn messages_are_classified() {
         bin.0 += 1;
         bin.1 += usize::from(said == is);
         *confusion.entry((is.to_owned(), said)).or_default() += 1;
+        *kinds.entry(read.kind).or_default() += 1;
+        *urgencies.entry(read.urgency).or_default() += 1;
         if std::env::var_os("HOTLINE_SHOW_WRONG").is_some() && said != is {
             println!("WRONG {is} {} {said} {}", read.category, field("subject"));
         }
     }
     let percent = |n: usize, of: usize| 100.0 * n as f64 / of.max(1) as f64;
+    println!("{kinds:?}\n{urgencies:?}");
     for ((is, said), n) in &confusion {
         println!("{is} read as {said}: {n}");
     }
@@ -94,8 +100,8 @@ fn messages_are_classified() {
         percent(spoken, all),
         percent(right, all)
     );
-    assert!(percent(right, all) >= 60.0);
-    assert!(percent(spoken, all) >= 95.0);
+    assert!(percent(right, all) >= 81.0);
+    assert!(percent(spoken, all) >= 98.0);
 }
 
 #[test]
@@ -149,5 +155,39 @@ fn addresses_are_located() {
         percent(shallower),
         percent(wrong)
     );
-    assert!(percent(same) >= 85.0);
+    assert!(percent(same) >= 86.0);
+    assert!(percent(wrong) <= 1.0);
+}
+
+#[test]
+fn calls_find_their_way() {
+    let Some(text) = data("calls.jsonl") else { return };
+    let catalogue = Catalogue::builtin().unwrap();
+    let classifier = Classifier::new(&catalogue).unwrap();
+    let locator = Locator::new(&catalogue).unwrap();
+    let (mut all, mut sure_place, mut sure_matter, mut sure) = (0, 0, 0, 0);
+    let mut lengths: BTreeMap<(usize, bool), usize> = BTreeMap::new();
+    for line in text.lines() {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        let field = |name: &str| row[name].as_str().unwrap_or_default();
+        let read = classifier.classify(field("title"), field("text"));
+        let place = locator.locate(field("address"));
+        all += 1;
+        let matter = read.category_confidence.percent() >= 50;
+        sure_matter += usize::from(matter);
+        sure_place += usize::from(place.confidence.percent() >= 50);
+        sure += usize::from(matter && place.confidence.percent() >= 50);
+        if read.category != Category::NONE {
+            let route = route(&catalogue, read.category, place.division).unwrap();
+            *lengths.entry((route.plan.units().len(), route.short)).or_default() += 1;
+        }
+    }
+    for ((units, short), n) in lengths {
+        let why = if short { ", cut short by the address" } else { "" };
+        println!("chains of {units} units{why}: {n}");
+    }
+    println!(
+        "calls: {all}; sure (50) of matter {sure_matter}, of place {sure_place}, of both {sure}"
+    );
+    assert!(sure * 10 >= all * 7);
 }

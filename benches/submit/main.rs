@@ -33,15 +33,23 @@ fn main() {
     let options = read(&args);
     let mut rates: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     let mut ratios: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    println!("{} characters of text, {} s a run, {} rounds", TEXT.trim().chars().count(), options.seconds, options.rounds);
+    println!(
+        "{} characters of text, {} s a run, {} rounds",
+        TEXT.trim().chars().count(),
+        options.seconds,
+        options.rounds
+    );
     for round in 1..=options.rounds {
         for store in &options.stores {
             // The echo right before each, for the machine's speed drifts.
-            let echo = run(&Subject::start("echo"), options.seconds);
+            let (echo, _) = run(&Subject::start("echo"), options.seconds);
             let subject = Subject::start(store);
-            let rate = run(&subject, options.seconds);
-            subject.check();
-            println!("round {round}: echo {echo:>9.0}/s  {store:<13} {rate:>9.0}/s  ratio {:.3}", rate / echo);
+            let (rate, answered) = run(&subject, options.seconds);
+            println!(
+                "round {round}: echo {echo:>9.0}/s  {store:<13} {rate:>9.0}/s  ratio {:.3}",
+                rate / echo
+            );
+            subject.check(answered);
             rates.entry("echo".into()).or_default().push(echo);
             rates.entry(store.clone()).or_default().push(rate);
             ratios.entry(store.clone()).or_default().push(rate / echo);
@@ -75,15 +83,33 @@ fn median(values: &[f64]) -> f64 {
     sorted[sorted.len() / 2]
 }
 
-/// One run of the load generator; requests a second.
-fn run(subject: &Subject, seconds: u32) -> f64 {
+/// One run of the load generator; requests a second, and how many were answered.
+fn run(subject: &Subject, seconds: u32) -> (f64, u64) {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let payload = dir.path().join("request.bin");
     std::fs::write(&payload, fresh::request(TEXT)).expect("writing the request");
     let out = Command::new("h2load")
-        .args(["-c", "16", "-m", "64", "-t", "1", "-D", &seconds.to_string(), "--warm-up-time", "1"])
+        .args([
+            "-c",
+            "16",
+            "-m",
+            "64",
+            "-t",
+            "1",
+            "-D",
+            &seconds.to_string(),
+            "--warm-up-time",
+            "1",
+        ])
         .args(["-H", "content-type: application/grpc", "-H", "te: trailers"])
-        .args(["-H", "hotline-staff: b001", "-H", "hotline-unit: 3304", "-H", "hotline-role: agent"])
+        .args([
+            "-H",
+            "hotline-staff: b001",
+            "-H",
+            "hotline-unit: 3304",
+            "-H",
+            "hotline-role: agent",
+        ])
         .arg("-d")
         .arg(&payload)
         .arg(format!("http://127.0.0.1:{}{}", subject.port, subject.path()))
@@ -91,9 +117,14 @@ fn run(subject: &Subject, seconds: u32) -> f64 {
         .output()
         .expect("h2load runs: apt-get install nghttp2-client");
     let text = String::from_utf8_lossy(&out.stdout);
-    let failed = text.lines().find(|line| line.starts_with("requests:")).unwrap_or_default();
-    assert!(failed.contains(" 0 failed, 0 errored"), "{text}");
-    text.lines()
-        .find_map(|line| line.strip_prefix("finished in ")?.split(", ").nth(1)?.strip_suffix(" req/s")?.parse().ok())
-        .unwrap_or_else(|| panic!("no rate in {text}"))
+    let requests = text.lines().find(|line| line.starts_with("requests:")).unwrap_or_default();
+    assert!(requests.contains(" 0 failed, 0 errored"), "{text}");
+    let answered = requests.split(", ").find_map(|part| part.strip_suffix(" succeeded"));
+    let finished = text.lines().find_map(|line| line.strip_prefix("finished in "));
+    let rate =
+        finished.and_then(|line| line.split(", ").nth(1)?.strip_suffix(" req/s")?.parse().ok());
+    match (rate, answered.and_then(|n| n.parse().ok())) {
+        (Some(rate), Some(answered)) => (rate, answered),
+        _ => panic!("no rate in {text}"),
+    }
 }

@@ -1,1 +1,225 @@
+use super::*;
+use crate::domain::{Level, Span};
 
+const TOML: &str = r#"version = 3
+name = "试城"
+cell = "3304"
+fallback = "3304-001"
+[policy]
+arrival = "1h"
+closure = "3h"
+follow_up = "24h"
+[policy.shares]
+city = "5m"
+county = "10m"
+town = "15m"
+village = "30m"
+"#;
+const DIVISIONS: &str = "code,name
+3304,嘉兴市
+330402,南湖区
+330402100,凤桥镇
+330402100201,三星村委会
+";
+const ALIASES: &str = "alias,code\n禾城,3304\n杭州市,-\n";
+const UNITS: &str = "unit,name,channel
+city,{}热线,system
+county,{}指挥室,system
+town,{}指挥室,system
+village,{},phone
+3304-001,值班室,system
+county-009,{}人社局,desk
+";
+const CATEGORIES: &str = "code,name,kind,urgency
+0100,疫情防控,,
+0101,药品保障,request,urgent
+0199,其他,,
+";
+const KEYWORDS: &str = "speaks,keyword,weight\n0101,断药,10\n";
+const DUTIES: &str = "scope,level,office\n01,village,\n0101,county,009\n";
+
+/// A sound small catalogue, with one file replaced.
+fn with(file: &str, text: &str) -> Result<Catalogue, CatalogueError> {
+    Catalogue::from_files(|wanted| {
+        if wanted == file {
+            return Ok(text.to_owned());
+        }
+        Ok(match wanted {
+            "catalogue.toml" => TOML,
+            "divisions.csv" => DIVISIONS,
+            "aliases.csv" => ALIASES,
+            "units.csv" => UNITS,
+            "categories.csv" => CATEGORIES,
+            "keywords.csv" => KEYWORDS,
+            "duties.csv" => DUTIES,
+            other => panic!("no file {other} is known"),
+        }
+        .to_owned())
+    })
+}
+
+/// What is wrong with the catalogue when `from` becomes `to` in one file.
+fn broken(file: &str, from: &str, to: &str) -> String {
+    let sound = match file {
+        "catalogue.toml" => TOML,
+        "divisions.csv" => DIVISIONS,
+        "aliases.csv" => ALIASES,
+        "units.csv" => UNITS,
+        "categories.csv" => CATEGORIES,
+        "keywords.csv" => KEYWORDS,
+        "duties.csv" => DUTIES,
+        other => panic!("no file {other} is known"),
+    };
+    assert!(sound.contains(from), "{file} has no {from:?}");
+    match with(file, &sound.replacen(from, to, 1)) {
+        Ok(_) => format!("{file}: sound with {to:?}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn every_broken_line_is_named_with_what_is_allowed() {
+    for (file, from, to, said) in [
+        // catalogue.toml
+        ("catalogue.toml", "name", "title", "catalogue.toml:2: unknown field `title`"),
+        ("catalogue.toml", "version = 3", "version =", "catalogue.toml:1: "),
+        ("catalogue.toml", "version = 3", "version = 0", "counted from 1"),
+        ("catalogue.toml", "\"3304\"", "\"33\"", "catalogue.toml:3: cell is not a cell"),
+        ("catalogue.toml", "3304-001", "3304-1", "catalogue.toml:4: fallback is not a unit"),
+        ("catalogue.toml", "3304-001", "3304-077", "catalogue.toml:4: unreachable fallback"),
+        ("catalogue.toml", "3304-001", "3304", "is the centre that sat on the order"),
+        ("catalogue.toml", "3304-001", "330402-009", "has no system"),
+        ("catalogue.toml", "3304-001", "330402", "is not an office of the city"),
+        ("catalogue.toml", "\"3h\"", "\"3 hrs ago\"", "catalogue.toml:7: closure"),
+        ("catalogue.toml", "\"15m\"", "\"\"", "write 90s, 5m, 1h or 1h 30m"),
+        ("catalogue.toml", "\"30m\"", "\"31m\"", "catalogue.toml:5: the shares add up to 1h 1m"),
+        ("catalogue.toml", "\"3h\"", "\"59m\"", "arrival = 1h is longer than closure = 59m"),
+        ("catalogue.toml", "\"5m\"", "\"0s\"", "must be longer than nothing"),
+        // divisions.csv and aliases.csv
+        ("divisions.csv", "code,", "kode,", "divisions.csv:1: unknown column \"kode\""),
+        ("divisions.csv", "code,name", "name,code", "out of order: they are code,name"),
+        ("divisions.csv", "凤桥镇", "凤桥镇,1", "divisions.csv:4: 3 fields: 2 are needed"),
+        ("divisions.csv", "330402,南", "33040,南", "divisions.csv:3: \"33040\" is no division"),
+        ("divisions.csv", "330402,南", "330502,南", "only codes that begin with 3304"),
+        ("divisions.csv", "330402100,凤", "330402,凤", "divisions.csv:4: 330402 is there twice"),
+        ("divisions.csv", "330402100,凤", "330402101,凤", "divisions.csv:5: unknown parent"),
+        ("divisions.csv", "凤桥镇", "", "divisions.csv:4: 330402100 has no name"),
+        ("divisions.csv", DIVISIONS, "", "divisions.csv: empty: the first line must be"),
+        ("aliases.csv", "3304", "3305", "aliases.csv:2: unknown division \"3305\""),
+        ("aliases.csv", "杭州市", "禾城", "aliases.csv:3: 禾城 is there twice"),
+        ("aliases.csv", "禾城", "禾", "aliases.csv:2: \"禾\" is too short"),
+        // units.csv
+        ("units.csv", "county-009", "country-009", "units.csv:7: \"country-009\" is no unit"),
+        ("units.csv", "county-009", "county-000", "units.csv:7: \"county-000\" is no unit"),
+        ("units.csv", "desk", "post", "units.csv:7: unknown channel \"post\": system, desk"),
+        ("units.csv", "county-009", "county", "units.csv:7: county is there twice"),
+        ("units.csv", "3304-001", "330403-001", "units.csv:6: 330403-001: its division is not"),
+        ("units.csv", "town,", "town-001,", "330402100 has no hall: a row \"town\""),
+        ("units.csv", "值班室", "", "units.csv:6: 3304-001 has no name"),
+        // categories.csv
+        ("categories.csv", "0101", "101", "categories.csv:3: \"101\" is no category: 4 digits"),
+        ("categories.csv", "0101", "0001", "categories.csv:3: \"0001\" is no category"),
+        ("categories.csv", "0101", "0199", "categories.csv:4: 0199 is there twice"),
+        ("categories.csv", "request", "wish", "unknown kind \"wish\": inquiry, request"),
+        ("categories.csv", "urgent", "soon", "unknown urgency \"soon\": normal, urgent, critical"),
+        ("categories.csv", "0199", "0198", "categories.csv:2: field 01 has no 0199"),
+        ("categories.csv", "0199", "0299", "categories.csv:4: 0299 has no field"),
+        ("categories.csv", "药品保障", "", "categories.csv:3: 0101 has no name"),
+        // keywords.csv
+        ("keywords.csv", "0101", "0102", "keywords.csv:2: \"0102\" is nothing a keyword can"),
+        ("keywords.csv", ",10", ",0", "keywords.csv:2: bad weight \"0\": a whole number from 1"),
+        ("keywords.csv", ",10", ",101", "bad weight \"101\""),
+        ("keywords.csv", ",10", ",-3", "bad weight \"-3\""),
+        ("keywords.csv", "断药", "药", "keywords.csv:2: \"药\" has 1 characters: 2 to 16"),
+        (
+            "keywords.csv",
+            ",10",
+            ",10\n0101,断 药,5",
+            "keywords.csv:3: 断药 is there twice for 0101",
+        ),
+        // duties.csv
+        ("duties.csv", "0101", "0102", "duties.csv:3: unknown scope \"0102\""),
+        ("duties.csv", "village", "hamlet", "duties.csv:2: bad level \"hamlet\": city, county"),
+        ("duties.csv", "009", "010", "duties.csv:3: unknown unit: no county has an office \"010\""),
+        ("duties.csv", "009", "010", "or one of 009"),
+        ("duties.csv", "county,009", "town,009", "no town has an office \"009\""),
+        ("duties.csv", "0101,county,009", "01,town,", "duties.csv:3: 01 is there twice"),
+        ("duties.csv", "01,village,\n", "", "duties.csv: 0199 其他 has no duty"),
+    ] {
+        let error = broken(file, from, to);
+        assert!(error.contains(said), "{file} {from:?} → {to:?}\n said {error}\n not {said}");
+        assert!(error.starts_with(file), "{error}");
+    }
+}
+
+#[test]
+fn comments_blank_lines_and_a_byte_order_mark_are_allowed() {
+    let text = format!("\u{feff}# 区划\n{DIVISIONS}\n# end\n");
+    let catalogue = with("divisions.csv", &text).unwrap();
+    assert_eq!(catalogue.divisions().count(), 4);
+    // A comment counts as a line: the numbers are those an editor shows.
+    let error = with("divisions.csv", &text.replace("330402100,", "x,")).err().unwrap();
+    assert_eq!(error.problems[0].line, 5);
+}
+
+#[test]
+fn one_check_lists_what_it_finds_up_to_a_bound() {
+    let rows: String = (0..30).map(|i| format!("0101,词{i},0\n")).collect();
+    let error = with("keywords.csv", &format!("speaks,keyword,weight\n{rows}")).err().unwrap();
+    assert_eq!((error.problems.len(), error.more), (MAX_PROBLEMS, 10));
+    assert!(error.to_string().ends_with("and 10 more problems"));
+}
+
+#[test]
+fn a_missing_folder_and_a_missing_file_are_named() {
+    let error = Catalogue::load(Path::new("/nowhere/at/all")).err().unwrap();
+    assert_eq!(error.problems.len(), 7);
+    assert!(error.to_string().starts_with("catalogue.toml: not readable: "));
+}
+
+#[test]
+fn the_builtin_catalogue_and_its_folder_are_the_same() {
+    let builtin = Catalogue::builtin().unwrap();
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/jiaxing");
+    let loaded = Catalogue::load(&dir).unwrap();
+    assert_eq!(builtin.version(), loaded.version());
+    assert!(builtin.units().eq(loaded.units()));
+    assert!(builtin.keywords().eq(loaded.keywords()));
+}
+
+#[test]
+fn jiaxing_is_all_there() {
+    let catalogue = Catalogue::builtin().unwrap();
+    let of = |level| catalogue.divisions().filter(|row| row.level() == level).count();
+    assert_eq!(Level::ALL.map(of), [1, 7, 72, 1_202]);
+    assert!(catalogue.categories().count() >= 115);
+    let policy = catalogue.policy();
+    assert_eq!((policy.arrival, policy.closure), (Span::hours(1), Span::hours(3)));
+    assert_eq!(policy.shares, [5, 10, 15, 30].map(Span::minutes));
+    assert_eq!(policy.check(), Ok(()));
+    assert!(catalogue.unit(catalogue.fallback()).is_some());
+    for row in catalogue.divisions() {
+        let hall = catalogue.unit(Unit::hall(row.division)).unwrap();
+        assert!(hall.name.starts_with(&row.name), "{}", hall.name);
+    }
+    let bureau = catalogue.unit("330402-005".parse().unwrap()).unwrap();
+    assert_eq!(bureau.name, "嘉兴市公安局南湖区分局");
+    for category in catalogue.categories() {
+        assert!(catalogue.duty(category.category).is_some());
+    }
+}
+
+#[test]
+fn relays_go_one_level_down() {
+    let catalogue = Catalogue::builtin().unwrap();
+    let children = |unit: &str| -> Vec<String> {
+        catalogue.children(unit.parse().unwrap()).map(|unit| unit.to_string()).collect()
+    };
+    let centre = children("3304");
+    assert!(centre.contains(&"330402".to_owned()) && centre.contains(&"3304-008".to_owned()));
+    assert!(!centre.contains(&"330402100".to_owned()));
+    assert!(children("330402100").contains(&"330402100-005".to_owned()));
+    // A bureau relays to its own trade below it.
+    assert!(children("3304-005").contains(&"330402-005".to_owned()));
+    assert_eq!(children("330402100-005"), Vec::<String>::new());
+}

@@ -11,7 +11,7 @@
 //!   whether it speaks with one voice: two equal fields are a coin's throw. Where the category
 //!   is closely run by another of its own field, up to a fifth is taken off.
 //! - A kind needs [`ENOUGH_KIND`]; an urgency [`ENOUGH_URGENCY`], and what speaks for a higher
-//!   one speaks for the lower too. Else the category's own kind and urgency hold.
+//!   one speaks for the lower too; a word late in the text speaks half as loudly for it. Else the category's own kind and urgency hold.
 
 use super::MAX_RIVALS;
 use super::words::{Found, ONE, Words};
@@ -44,7 +44,7 @@ impl Scores {
         let mut slots = vec![0_u32; words.slots()];
         for found in found {
             for vote in words.votes(found) {
-                slots[vote.slot] += found.strength * u32::from(vote.weight);
+                slots[vote.slot] += found.loudness(vote);
             }
         }
         let mut fields = slots;

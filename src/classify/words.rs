@@ -13,11 +13,20 @@ const REPEATS: [u32; 5] = [0, ONE, ONE * 3 / 2, ONE * 7 / 4, ONE * 2];
 /// How loudly a word speaks that stands in the title, where a citizen says what it is about.
 const TITLE: u32 = ONE * 2;
 
+/// A citizen in need says so at once: up to here, in bytes, a word of the text is early. Later
+/// it is more often told of than happening, and speaks half as loudly for an urgency.
+const EARLY: usize = 360;
+
+/// The bits of a word's count.
+const TIMES: u8 = 0x3f;
+const IS_EARLY: u8 = 0x40;
+const IN_TITLE: u8 = 0x80;
+
 /// What a keyword speaks for, by its place in the scores.
 #[derive(Clone, Copy)]
 pub(super) struct Vote {
     pub(super) slot: usize,
-    pub(super) weight: u16,
+    weight: u16,
     speaks: Speaks,
 }
 
@@ -44,8 +53,20 @@ pub(super) struct Place {
 /// A word that was found and how strongly, in sixteenths of its weight.
 pub(super) struct Found {
     word: usize,
-    pub(super) strength: u32,
+    strength: u32,
+    early: bool,
     in_title: bool,
+}
+
+impl Found {
+    /// How loudly the word speaks for something, in sixteenths.
+    pub(super) fn loudness(&self, vote: &Vote) -> u32 {
+        let full = self.strength * u32::from(vote.weight);
+        match vote.speaks {
+            Speaks::Urgency(_) if !self.early => full / 2,
+            Speaks::Urgency(_) | Speaks::Category(_) | Speaks::Field(_) | Speaks::Kind(_) => full,
+        }
+    }
 }
 
 pub(super) struct Words {
@@ -115,7 +136,7 @@ impl Words {
     /// Every keyword that stands in the title or the text, also one within another.
     pub(super) fn find(&self, title: &str, text: &str) -> Vec<Found> {
         let Some(automaton) = &self.automaton else { return Vec::new() };
-        // Per word: how often it stands in the text, and in the title (the high bit).
+        // Per word: how often it stands in the text, and whether early or in the title.
         let mut counts = vec![0_u8; self.words.len()];
         let mut hits: Vec<usize> = Vec::with_capacity(64);
         for hit in automaton.find_overlapping_iter(title) {
@@ -123,22 +144,25 @@ impl Words {
             if counts[word] == 0 {
                 hits.push(word);
             }
-            counts[word] = 0x80;
+            counts[word] = IN_TITLE | IS_EARLY;
         }
         for hit in automaton.find_overlapping_iter(text) {
             let word = hit.value() as usize;
             if counts[word] == 0 {
                 hits.push(word);
             }
-            if counts[word] & 0x7f < 4 {
+            if counts[word] & TIMES < 4 {
                 counts[word] += 1;
+            }
+            if hit.start() < EARLY {
+                counts[word] |= IS_EARLY;
             }
         }
         let found = hits.into_iter().map(|word| {
-            let in_title = counts[word] & 0x80 != 0;
+            let in_title = counts[word] & IN_TITLE != 0;
             let title = if in_title { TITLE } else { 0 };
-            let strength = title + REPEATS[(counts[word] & 0x7f) as usize];
-            Found { word, strength, in_title }
+            let strength = title + REPEATS[(counts[word] & TIMES) as usize];
+            Found { word, strength, early: counts[word] & IS_EARLY != 0, in_title }
         });
         found.collect()
     }
@@ -160,7 +184,7 @@ impl Words {
         let mut loudest: Vec<(u32, &Found, &Vote)> = Vec::with_capacity(32);
         for found in found {
             for vote in self.votes(found).iter().filter(|vote| spoke(vote.speaks)) {
-                loudest.push((found.strength * u32::from(vote.weight) / ONE, found, vote));
+                loudest.push((found.loudness(vote) / ONE, found, vote));
             }
         }
         loudest.sort_by(|a, b| {
@@ -192,7 +216,9 @@ fn compile(words: &[Word]) -> Result<Option<CharwiseDoubleArrayAhoCorasick<u32>>
     }
     let mut patterns: Vec<(String, u32)> = patterns.into_iter().collect();
     patterns.sort();
+    // Half the characters of a complaint begin some keyword: a prefilter only costs.
     CharwiseDoubleArrayAhoCorasickBuilder::new()
+        .use_prefilter(false)
         .build_with_values(patterns)
         .map(Some)
         .map_err(|error| error.to_string())

@@ -9,7 +9,7 @@ use crate::domain::{
 };
 use crate::locate::Location;
 use crate::route::{NoRoute, Route, route};
-use crate::store::{CommitError, Paper};
+use crate::store::{CommitError, Paper, StoreError};
 use std::sync::Arc;
 
 /// How many numbers are tried before giving up; a taken one means that the store lost its
@@ -105,7 +105,7 @@ impl Dispatch {
         let now = self.now();
         let (reading, routed) = self.read(&submission);
         let (plan, rule) = match routed {
-            Some(Route { plan, rule, .. }) => (Some(plan), rule),
+            Some(Route { plan, rule, short: _ }) => (Some(plan), rule),
             None => (None, 0),
         };
         let Submission { channel, heard_at, title, text, contact, .. } = submission;
@@ -126,7 +126,10 @@ impl Dispatch {
         };
         for _ in 0..MAX_NUMBERS {
             register.no = self.numbers.next(&*self.store, self.cell(), now.date()).await?;
-            with.contact = Some(self.sealer.seal(register.no, &contact));
+            let sealed = self.sealer.seal(register.no, &contact);
+            with.contact = Some(sealed.map_err(|why| {
+                Refusal::Unavailable(StoreError::Unreachable(format!("contacts: {why}")))
+            })?);
             let action = Action::Register(Box::new(register.clone()));
             let decision = decide(None, &Command { actor: actor.clone(), action }, now)?;
             match self.commit(None, decision, &with).await {

@@ -108,9 +108,11 @@ mod tests {
             // Buses are the city's own.
             (701, village, "3304 3304-008", false),
             (701, "3304", "3304 3304-008", false),
-            // Labour is the county bureau's, the city bureau's where the county is not known.
-            (1202, village, "3304 330411 330411-009", false),
-            (1202, "3304", "3304 3304-009", true),
+            // Schools are the county bureau's, the city bureau's where the county is not known.
+            (901, village, "3304 330411 330411-003", false),
+            (901, "3304", "3304 3304-003", true),
+            // Wages are the town's labour office's.
+            (1201, village, "3304 330411 330411104 330411104-009", false),
             // The police station of the town, the bureau where the town is not known.
             (801, village, "3304 330411 330411104 330411104-005", false),
             (801, "330411", "3304 330411 330411-005", true),

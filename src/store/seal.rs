@@ -1,19 +1,282 @@
-//! To come.
+//! Contacts are sealed before they are stored, from the first day.
+//!
+//! One key file of 32 random bytes; from it, by HMAC-SHA256 under labels, one key to seal
+//! (XChaCha20-Poly1305, the order's number as associated data, so that no contact can be put
+//! under another order) and one to digest (so that a caller is found, and a citizen who knows
+//! the last four digits of the phone is believed, without unsealing anything).
+
 use super::SealedContact;
-use crate::domain::{Contact, OrderNo};
-/// x
-pub struct Sealer;
+use crate::domain::{Contact, OrderNo, Redacted, normal_phone};
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Read, Write};
+use std::path::Path;
+
+const KEY: usize = 32;
+const NONCE: usize = 24;
+/// The digits that a citizen is asked for.
+const TAIL: usize = 4;
+
+/// Why a contact cannot be sealed or opened. Says nothing of what is in it.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SealError {
+    /// The key file.
+    #[error("{path}: {problem}")]
+    KeyFile {
+        /// Which.
+        path: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// It was sealed by another key or for another order, or it was changed.
+    #[error("it does not open: another key sealed it, or it was changed")]
+    DoesNotOpen,
+}
+
+/// Seals and opens contacts.
+pub struct Sealer {
+    cipher: XChaCha20Poly1305,
+    digest: Hmac<Sha256>,
+}
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealer [redacted]")
+    }
+}
+
 impl Sealer {
-    /// x
-    pub fn seal(&self, _: OrderNo, _: &Contact) -> SealedContact {
-        SealedContact { phone: [0; 16], tail: [0; 16], sealed: Vec::new() }
+    /// With the key of a file: 64 hexadecimal digits.
+    pub fn from_key_file(path: &Path) -> Result<Sealer, SealError> {
+        let fault =
+            |problem: String| SealError::KeyFile { path: path.display().to_string(), problem };
+        let mut text = String::new();
+        // A key file that is a disk image is a mistake, not a key: read no more than it takes.
+        let file = OpenOptions::new().read(true).open(path).map_err(|e| match e.kind() {
+            ErrorKind::NotFound => fault(
+                "there is no such file; restore the key that sealed this store's contacts, or \
+                 make one with: openssl rand -hex 32"
+                    .to_owned(),
+            ),
+            _ => fault(e.to_string()),
+        })?;
+        file.take(1_024).read_to_string(&mut text).map_err(|e| fault(e.to_string()))?;
+        let key = unhex(text.trim())
+            .ok_or_else(|| fault("a key file holds 64 hexadecimal digits".to_owned()))?;
+        Ok(Sealer::new(&key))
     }
-    /// x
-    pub fn open(&self, _: OrderNo, _: &SealedContact) -> Result<Contact, String> {
-        Ok(Contact::default())
+
+    /// With a new random key, written to a file that only its owner can read. Refuses to
+    /// write over anything: a lost key is a city's contacts lost.
+    pub fn create_key_file(path: &Path) -> Result<Sealer, SealError> {
+        use std::os::unix::fs::OpenOptionsExt;
+        let fault =
+            |problem: String| SealError::KeyFile { path: path.display().to_string(), problem };
+        let mut key = [0; KEY];
+        getrandom::fill(&mut key).map_err(|e| fault(e.to_string()))?;
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        let mut file = options.open(path).map_err(|e| fault(e.to_string()))?;
+        let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        writeln!(file, "{hex}").and_then(|()| file.sync_all()).map_err(|e| fault(e.to_string()))?;
+        Ok(Sealer::new(&key))
     }
-    /// x
-    pub fn tail_matches(&self, _: OrderNo, _: &str, _: &SealedContact) -> bool {
-        false
+
+    fn new(key: &[u8; KEY]) -> Sealer {
+        let sealing = mac(key, &[b"hotline contact seal 1"]);
+        let digesting = mac(key, &[b"hotline contact digest 1"]);
+        Sealer { cipher: XChaCha20Poly1305::new(&sealing.into()), digest: keyed(&digesting) }
+    }
+
+    /// Seals a contact for an order.
+    pub fn seal(&self, no: OrderNo, contact: &Contact) -> Result<SealedContact, SealError> {
+        let mut nonce = [0; NONCE];
+        getrandom::fill(&mut nonce).map_err(|_| SealError::DoesNotOpen)?;
+        let phone = normal_phone(contact.phone.reveal()).unwrap_or_default();
+        let plain = pack([contact.name.reveal(), contact.phone.reveal(), contact.address.reveal()]);
+        let payload = Payload { msg: &plain, aad: &no.code().to_be_bytes() };
+        let nonce = XNonce::from(nonce);
+        let sealed = self.cipher.encrypt(&nonce, payload).map_err(|_| SealError::DoesNotOpen)?;
+        let tail = phone.len().checked_sub(TAIL).map_or("", |at| &phone[at..]);
+        Ok(SealedContact {
+            phone: self.phone_digest(&phone),
+            tail: self.tail_digest(no, tail),
+            sealed: [&nonce[..], &sealed].concat(),
+        })
+    }
+
+    /// Opens the contact of an order.
+    pub fn open(&self, no: OrderNo, contact: &SealedContact) -> Result<Contact, SealError> {
+        let (nonce, sealed) =
+            contact.sealed.split_first_chunk::<NONCE>().ok_or(SealError::DoesNotOpen)?;
+        let payload = Payload { msg: sealed, aad: &no.code().to_be_bytes() };
+        let nonce = XNonce::from(*nonce);
+        let plain = self.cipher.decrypt(&nonce, payload).map_err(|_| SealError::DoesNotOpen)?;
+        let [name, phone, address] = unpack(&plain).ok_or(SealError::DoesNotOpen)?;
+        Ok(Contact {
+            name: Redacted::new(name),
+            phone: Redacted::new(phone),
+            address: Redacted::new(address),
+        })
+    }
+
+    /// Whether the phone of an order ends in these four digits. Compares digests in constant
+    /// time; an order without a phone has no tail that matches.
+    pub fn tail_matches(&self, no: OrderNo, last_four: &str, contact: &SealedContact) -> bool {
+        if last_four.len() != TAIL || !last_four.bytes().all(|b| b.is_ascii_digit()) {
+            return false;
+        }
+        let given = self.tail_digest(no, last_four);
+        given.iter().zip(contact.tail).fold(0, |wrong, (a, b)| wrong | (a ^ b)) == 0
+    }
+
+    /// The digest that finds a caller, of a phone number in its normal form.
+    pub fn phone_digest(&self, normal: &str) -> [u8; 16] {
+        self.digested(&[b"phone", normal.as_bytes()])
+    }
+
+    fn tail_digest(&self, no: OrderNo, tail: &str) -> [u8; 16] {
+        self.digested(&[b"tail", &no.code().to_be_bytes(), tail.as_bytes()])
+    }
+
+    fn digested(&self, parts: &[&[u8]]) -> [u8; 16] {
+        let mut digest = self.digest.clone();
+        parts.iter().for_each(|part| digest.update(part));
+        let full: [u8; 32] = digest.finalize().into_bytes().into();
+        let mut half = [0; 16];
+        half.copy_from_slice(&full[..16]);
+        half
+    }
+}
+
+fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
+    <Hmac<Sha256> as KeyInit>::new(&hmac::digest::Key::<Hmac<Sha256>>::from({
+        // HMAC pads a key to its block of 64 bytes (RFC 2104).
+        let mut block = [0; 64];
+        block[..32].copy_from_slice(key);
+        block
+    }))
+}
+
+fn mac(key: &[u8; KEY], parts: &[&[u8]]) -> [u8; 32] {
+    let mut mac = keyed(key);
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().into()
+}
+
+/// Three texts, each behind its length.
+fn pack(texts: [&String; 3]) -> Vec<u8> {
+    let mut packed = Vec::with_capacity(12 + texts.iter().map(|t| t.len()).sum::<usize>());
+    for text in texts {
+        packed.extend((text.len() as u32).to_be_bytes());
+        packed.extend(text.as_bytes());
+    }
+    packed
+}
+
+fn unpack(mut packed: &[u8]) -> Option<[String; 3]> {
+    let mut text = || {
+        let (len, rest) = packed.split_first_chunk::<4>()?;
+        let (text, rest) = rest.split_at_checked(u32::from_be_bytes(*len) as usize)?;
+        packed = rest;
+        String::from_utf8(text.to_vec()).ok()
+    };
+    Some([text()?, text()?, text()?])
+}
+
+fn unhex(text: &str) -> Option<[u8; KEY]> {
+    if text.len() != 2 * KEY || !text.is_ascii() {
+        return None;
+    }
+    let mut key = [0; KEY];
+    for (byte, pair) in key.iter_mut().zip(text.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Date;
+
+    fn no(seq: u32) -> OrderNo {
+        OrderNo::new("3304".parse().unwrap(), Date { year: 2026, month: 3, day: 14 }, seq)
+    }
+
+    fn caller() -> Contact {
+        Contact {
+            name: Redacted::new("王阿姨".into()),
+            phone: Redacted::new("+86 138-1234-5678".into()),
+            address: Redacted::new("嘉兴市南湖区5幢801".into()),
+        }
+    }
+
+    #[test]
+    fn what_is_sealed_opens_for_its_order_alone() {
+        let sealer = Sealer::new(&[7; KEY]);
+        let sealed = sealer.seal(no(1), &caller()).unwrap();
+        assert_eq!(sealer.open(no(1), &sealed).unwrap(), caller());
+        assert_eq!(sealer.open(no(2), &sealed).unwrap_err(), SealError::DoesNotOpen);
+        let other = Sealer::new(&[8; KEY]);
+        assert_eq!(other.open(no(1), &sealed).unwrap_err(), SealError::DoesNotOpen);
+        for at in 0..sealed.sealed.len() {
+            let mut changed = sealed.clone();
+            changed.sealed[at] ^= 1;
+            assert!(sealer.open(no(1), &changed).is_err(), "byte {at}");
+        }
+        let nothing = SealedContact { sealed: Vec::new(), ..sealed.clone() };
+        assert!(sealer.open(no(1), &nothing).is_err());
+        let bytes = [&sealed.sealed[..], &sealed.phone, &sealed.tail].concat();
+        for secret in ["王阿姨", "1234", "801"] {
+            let found = bytes.windows(secret.len()).any(|w| w == secret.as_bytes());
+            assert!(!found, "{secret} shows");
+        }
+        assert_eq!(format!("{sealer:?}"), "Sealer [redacted]");
+    }
+
+    #[test]
+    fn the_same_caller_has_one_digest_and_no_two_seals_are_alike() {
+        let sealer = Sealer::new(&[7; KEY]);
+        let (a, b) =
+            (sealer.seal(no(1), &caller()).unwrap(), sealer.seal(no(2), &caller()).unwrap());
+        assert_eq!(a.phone, b.phone);
+        assert_eq!(a.phone, sealer.phone_digest("13812345678"));
+        assert_ne!(a.tail, b.tail, "four digits are few: the digest is the order's own");
+        assert_ne!(a.sealed, b.sealed);
+    }
+
+    #[test]
+    fn the_last_four_digits() {
+        let sealer = Sealer::new(&[7; KEY]);
+        let sealed = sealer.seal(no(1), &caller()).unwrap();
+        let table =
+            [("5678", true), ("5679", false), ("678", false), ("15678", false), ("", false)];
+        for (tail, matches) in table {
+            assert_eq!(sealer.tail_matches(no(1), tail, &sealed), matches, "{tail}");
+        }
+        let nobody = sealer.seal(no(1), &Contact::default()).unwrap();
+        assert!(!sealer.tail_matches(no(1), "0000", &nobody));
+    }
+
+    #[test]
+    fn the_key_file_is_made_once_and_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("contacts.key");
+        let missing = Sealer::from_key_file(&path).unwrap_err().to_string();
+        assert!(missing.contains("no such file"), "{missing}");
+        let sealed = Sealer::create_key_file(&path).unwrap().seal(no(1), &caller()).unwrap();
+        assert!(Sealer::create_key_file(&path).is_err(), "never written over");
+        let again = Sealer::from_key_file(&path).unwrap();
+        assert_eq!(again.open(no(1), &sealed).unwrap(), caller());
+        for bad in ["", "abc", &"g".repeat(64), &"é".repeat(32)] {
+            std::fs::write(&path, bad).unwrap();
+            let error = Sealer::from_key_file(&path).unwrap_err().to_string();
+            assert!(error.contains("64 hexadecimal digits"), "{error}");
+        }
     }
 }

@@ -100,8 +100,12 @@ impl Ledger {
         // A sample of the requests is asked again: the same answer, and nothing new.
         for (asked, receipt) in answered.values().take(40) {
             match again(channel, asked).await {
-                Some(second) if second.order_no == receipt.order_no && second.version == receipt.version => {}
-                other => problems.push(format!("{}: answered {receipt:?}, then {other:?}", asked.id())),
+                Some(second)
+                    if second.order_no == receipt.order_no && second.version == receipt.version => {
+                }
+                other => {
+                    problems.push(format!("{}: answered {receipt:?}, then {other:?}", asked.id()))
+                }
             }
         }
         problems.extend(doctor(channel).await);
@@ -137,7 +141,9 @@ async fn all_orders(channel: &Channel) -> HashMap<String, Order> {
 async fn doctor(channel: &Channel) -> Vec<String> {
     let mut client = admin_service_client::AdminServiceClient::new(channel.clone());
     match client.doctor(stamp(DoctorRequest::default())).await {
-        Ok(answer) => answer.into_inner().findings.iter().map(|f| format!("doctor: {f:?}")).collect(),
+        Ok(answer) => {
+            answer.into_inner().findings.iter().map(|f| format!("doctor: {f:?}")).collect()
+        }
         Err(status) if status.code() == Code::Unimplemented => panic!("no doctor"),
         Err(status) => vec![format!("doctor: {status}")],
     }

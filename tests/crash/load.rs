@@ -66,7 +66,13 @@ async fn work(mut n: u64, channel: Channel, ledger: Arc<Ledger>, stop: watch::Re
 fn is_doubtful(status: &Status) -> bool {
     matches!(
         status.code(),
-        Code::Unavailable | Code::Unknown | Code::Cancelled | Code::DeadlineExceeded | Code::Internal | Code::Aborted | Code::ResourceExhausted
+        Code::Unavailable
+            | Code::Unknown
+            | Code::Cancelled
+            | Code::DeadlineExceeded
+            | Code::Internal
+            | Code::Aborted
+            | Code::ResourceExhausted
     )
 }
 
@@ -89,7 +95,6 @@ fn submit(n: u64) -> SubmitOrderRequest {
     }
 }
 
-
 /// Asks once.
 async fn ask(channel: &Channel, asked: &Asked) -> Result<Receipt, Status> {
     match asked {
@@ -99,7 +104,8 @@ async fn ask(channel: &Channel, asked: &Asked) -> Result<Receipt, Status> {
             answer.into_inner().receipt.ok_or_else(|| Status::internal("no receipt"))
         }
         Asked::Relay(item) => {
-            let mut client = work_order_service_client::WorkOrderServiceClient::new(channel.clone());
+            let mut client =
+                work_order_service_client::WorkOrderServiceClient::new(channel.clone());
             let request = RelayOrdersRequest { items: vec![item.clone()] };
             let answer = client.relay_orders(stamp(request)).await?.into_inner();
             match answer.results.into_iter().next().and_then(|item| item.result) {

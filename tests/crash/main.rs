@@ -39,7 +39,7 @@ async fn the_service_killed_on_embedded() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_service_killed_on_redis() {
-    let redis = RedisServer::start_always();
+    let redis = RedisServer::start("always");
     let home = Home::new();
     kill_the_service(&home, &redis.url(), kills()).await;
 }
@@ -65,7 +65,7 @@ async fn kill_the_service(home: &Home, store: &str, kills: u32) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_killed_under_the_service() {
-    let mut redis = RedisServer::start_always();
+    let mut redis = RedisServer::start("always");
     let home = Home::new();
     let ledger = Arc::new(Ledger::default());
     let mut serve = Serve::start(&home, &redis.url(), &[]).await;
@@ -91,7 +91,7 @@ async fn redis_killed_under_the_service() {
 #[cfg(debug_assertions)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_dropped_commit_is_found() {
-    let redis = RedisServer::start_always();
+    let redis = RedisServer::start("always");
     let home = Home::new();
     for store in [home.redb(), redis.url()] {
         let ledger = Arc::new(Ledger::default());

@@ -34,10 +34,15 @@ pub fn unit(text: &str) -> Unit {
 pub fn chain(n: u64) -> Vec<Unit> {
     let town = 1 + n / 3 % 2;
     let village = 1 + n % 3;
-    ["3304".into(), "330402".into(), format!("330402{town:03}"), format!("330402{town:03}{village:03}")]
-        .iter()
-        .map(|text: &String| unit(text))
-        .collect()
+    [
+        "3304".into(),
+        "330402".into(),
+        format!("330402{town:03}"),
+        format!("330402{town:03}{village:03}"),
+    ]
+    .iter()
+    .map(|text: &String| unit(text))
+    .collect()
 }
 
 /// Somebody of a unit.
@@ -69,7 +74,10 @@ pub fn register(no: OrderNo, heard_at: Timestamp, chain: Option<Vec<Unit>>) -> C
         catalogue: 1,
         rule: 7,
     };
-    Command { actor: actor(cell().centre(), Role::Agent), action: Action::Register(Box::new(register)) }
+    Command {
+        actor: actor(cell().centre(), Role::Agent),
+        action: Action::Register(Box::new(register)),
+    }
 }
 
 /// The holder of an order does something.
@@ -106,12 +114,20 @@ pub fn sealed(no: OrderNo) -> SealedContact {
 
 /// The citizen's words.
 pub fn words(no: OrderNo) -> Paper {
-    Paper { title: "路灯不亮".to_owned(), body: format!("{no}：门口的路灯三天不亮了"), evidence: Vec::new() }
+    Paper {
+        title: "路灯不亮".to_owned(),
+        body: format!("{no}：门口的路灯三天不亮了"),
+        evidence: Vec::new(),
+    }
 }
 
 /// What `decide` makes of a command, as the store is asked for it: with the papers the
 /// decision numbered and, for a new order, the contact. `None` if nothing happened.
-pub fn change(before: Option<Arc<Order>>, command: &Command, now: Timestamp) -> Result<Option<Change>, Rejection> {
+pub fn change(
+    before: Option<Arc<Order>>,
+    command: &Command,
+    now: Timestamp,
+) -> Result<Option<Change>, Rejection> {
     let Decision { after, events } = decide(before.as_deref(), command, now)?;
     if events.is_empty() {
         return Ok(None);
@@ -119,7 +135,15 @@ pub fn change(before: Option<Arc<Order>>, command: &Command, now: Timestamp) -> 
     let had = before.as_ref().map_or(0, |order| order.papers);
     let papers = (had..after.papers).map(|index| (index, words(after.no))).collect();
     let contact = before.is_none().then(|| sealed(after.no));
-    Ok(Some(Change { before, after: Arc::new(after), events, papers, contact, request: None, lease: None }))
+    Ok(Some(Change {
+        before,
+        after: Arc::new(after),
+        events,
+        papers,
+        contact,
+        request: None,
+        lease: None,
+    }))
 }
 
 /// A new order on its chain, heard at a moment and written down a second later.

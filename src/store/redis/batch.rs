@@ -242,7 +242,6 @@ fn command(keys: &Keys, epoch: u64, bucket: u64, steps: &[Step]) -> Cmd {
     call
 }
 
-
 fn keys_of(step: &Step) -> usize {
     1 + step.papers.len() + step.leaves.len() + step.comes.len() + step.stays.len()
 }

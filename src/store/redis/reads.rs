@@ -96,8 +96,7 @@ impl RedisStore {
         for _ in 0..ATTEMPTS {
             let bucket = self.opening.bucket.load(Relaxed);
             let before = bucket.saturating_sub(1);
-            let all =
-                [self.keys.meta(), self.keys.requests(bucket), self.keys.requests(before)];
+            let all = [self.keys.meta(), self.keys.requests(bucket), self.keys.requests(before)];
             let mut call = function("FCALL_RO", "hotline_v1_remembered", &all);
             call.arg(bucket).arg(&keys::request(id)[..]);
             let parts = items(ask(&self.read, &call).await?)?;
@@ -246,12 +245,15 @@ impl RedisStore {
             None => b"-".to_vec(),
             Some(no) => [&b"["[..], &keys::block(no)].concat(),
         };
-        while max > 0 {
+        if max == 0 {
+            return Ok(Vec::new());
+        }
+        loop {
             let mut call = cmd("ZRANGE");
             call.arg(self.keys.blocks()).arg(&from).arg("+").arg("BYLEX").arg("LIMIT");
             call.arg(0).arg(1);
             let found = items(ask(&self.read, &call).await?)?;
-            let Some(block) = found.first() else { break };
+            let Some(block) = found.first() else { return Ok(Vec::new()) };
             let block = must(block)?;
             let numbers = numbers_of(self.keys.cell(), block)?;
             let wanted: Vec<_> =
@@ -263,7 +265,6 @@ impl RedisStore {
             }
             from = [&b"("[..], block].concat();
         }
-        Ok(Vec::new())
     }
 
     pub(super) async fn read_all_entries(&self) -> Result<Vec<(Entry, OrderNo)>, StoreError> {
@@ -282,9 +283,7 @@ impl RedisStore {
         Ok(all)
     }
 
-    pub(super) async fn read_all_deadlines(
-        &self,
-    ) -> Result<Vec<(Timestamp, OrderNo)>, StoreError> {
+    pub(super) async fn read_all_deadlines(&self) -> Result<Vec<(Timestamp, OrderNo)>, StoreError> {
         // A walk may show a member twice, but misses none that is there all the while.
         let mut all = BTreeMap::new();
         let mut at = b"0".to_vec();
@@ -304,7 +303,11 @@ impl RedisStore {
         let mut call = cmd("HMGET");
         call.arg(self.keys.tallies()).arg(TALLIES);
         let values = items(ask(&self.read, &call).await?)?;
-        Ok(TALLIES.iter().zip(&values).map(|(t, value)| (*t, integer(value).unwrap_or(0))).collect())
+        Ok(TALLIES
+            .iter()
+            .zip(&values)
+            .map(|(t, value)| (*t, integer(value).unwrap_or(0)))
+            .collect())
     }
 
     pub(super) async fn read_paper(

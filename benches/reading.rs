@@ -1,0 +1,44 @@
+//! What reading one submission costs: classify, locate and route, on an invented message of
+//! some 400 characters and an address. `cargo bench --bench reading`
+
+#![allow(missing_docs)]
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use hotline::catalogue::Catalogue;
+use hotline::classify::Classifier;
+use hotline::locate::Locator;
+use hotline::route::route;
+use std::hint::black_box;
+
+const TITLE: &str = "小区封控后独居老人断药，请尽快联系送药";
+const TEXT: &str = "您好，我现在人在外地，家里只有八十二岁的母亲一个人住。母亲有多年的高血压和糖尿病，\
+每天要吃降压药，还要打胰岛素。小区从上周五开始封控管理，楼栋封闭，快递和外卖都进不来，志愿者说物资要统\
+一发放，但是药品不在发放的名单里。我给社区打过三次电话，第一次说已经登记，第二次说要等街道统一安排，第\
+三次没有人接。今天早上母亲在电话里说药只够吃两天，胰岛素也只剩最后一支，她行动不便，不会用手机，做核酸\
+检测的时候问过工作人员，对方让她自己在小程序上申请，可是验证码发到旧手机号上，怎么也登录不上。我也联系\
+过医院，医院说可以代配药，但是要有人拿着医保卡去取，送到小区门口，再由社区转交。现在门口的卡口不让跑腿\
+人员靠近，已经退回来一次了。另外楼道里的灯坏了很久，晚上看不见路，老人下楼拿东西也很危险，物业一直没有\
+来修。恳请有关部门帮忙协调一下，尽快把药送到老人手里，最好能安排人每天上门看一看，顺便送一下饭，给大家\
+添麻烦了，非常感谢。";
+const ADDRESS: &str = "浙江省嘉兴市秀洲区新塍镇沙家浜村3组12号";
+
+fn reading(c: &mut Criterion) {
+    let catalogue = Catalogue::builtin().expect("the builtin catalogue is sound");
+    let classifier = Classifier::new(&catalogue).expect("its keywords compile");
+    let locator = Locator::new(&catalogue).expect("its names compile");
+    println!("{} characters", TEXT.chars().count());
+    c.bench_function("classify", |b| {
+        b.iter(|| classifier.classify(black_box(TITLE), black_box(TEXT)));
+    });
+    c.bench_function("locate", |b| b.iter(|| locator.locate(black_box(ADDRESS))));
+    c.bench_function("classify + locate + route", |b| {
+        b.iter(|| {
+            let read = classifier.classify(black_box(TITLE), black_box(TEXT));
+            let place = locator.locate(black_box(ADDRESS));
+            route(&catalogue, read.category, place.division)
+        });
+    });
+}
+
+criterion_group!(benches, reading);
+criterion_main!(benches);

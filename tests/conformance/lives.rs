@@ -1,0 +1,224 @@
+//! Whole lives of orders: at random against the model, by many hands, through reopening.
+
+use crate::Factory;
+use crate::commits::{all_events, put, to_the_archive};
+use crate::support::*;
+use hotline::domain::*;
+use hotline::store::memory::Memory;
+use hotline::store::*;
+use std::sync::Arc;
+use std::time::Duration;
+
+const LONG: Duration = Duration::from_secs(600);
+
+/// Something that might be done to an order, sensible or not.
+fn some_command(dice: &mut Dice, order: &Order) -> Command {
+    let holder = order.leg().unit;
+    let centre = cell().centre();
+    let n = dice.below(100);
+    let (who, action) = match n {
+        0..25 => (holder, Action::Relay { to: None }),
+        25..45 => (holder, Action::Sign),
+        45..57 => (holder, Action::Report),
+        57..69 => (holder, Action::DecideReport { verdict: *dice.pick(Verdict::ALL) }),
+        69..75 => (holder, Action::Return { reason: *dice.pick(ReturnReason::ALL) }),
+        75..80 => (holder, Action::Deliver),
+        80..83 => (centre, Action::ViewContact),
+        83..88 => {
+            let plan = Plan::new(chain(dice.below(6))).unwrap();
+            (centre, Action::Accept(Box::new(Accept { reading: reading(), plan, rule: 0 })))
+        }
+        _ => (centre, Action::Tick { fallback: unit("330402") }),
+    };
+    Command { actor: actor(who, Role::Handler), action }
+}
+
+/// Everything an outsider can see, in a form that two stores can be compared in.
+async fn seen(store: &Arc<dyn Store>, ids: &[RequestId]) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.scan(after, 100).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.no);
+        for order in page {
+            for index in 0..=order.papers {
+                all.push(format!("{:?}", store.paper(order.no, index).await.unwrap()));
+            }
+            all.push(format!("{:?}", store.contact(order.no).await.unwrap()));
+            all.push(format!("{order:?}"));
+        }
+    }
+    let mut entries = store.all_entries().await.unwrap();
+    entries.sort();
+    for (entry, _) in &entries {
+        let tray = store.tray(entry.unit, entry.desk, None, MAX_BATCH).await.unwrap();
+        all.push(format!("{tray:?}"));
+    }
+    all.push(format!("{entries:?}"));
+    let mut deadlines = store.all_deadlines().await.unwrap();
+    deadlines.sort();
+    all.push(format!("{deadlines:?} {:?}", store.next_due().await.unwrap()));
+    let due = store.due(HEARD.plus(Span::hours(2)), MAX_BATCH).await.unwrap();
+    all.push(format!("{due:?} {:?}", store.tallies().await.unwrap()));
+    for id in ids {
+        all.push(format!("{:?}", store.remembered(*id).await.unwrap()));
+    }
+    let events = all_events(store).await.into_iter().map(|(_, event)| event);
+    all.push(format!("{:?}", events.collect::<Vec<_>>()));
+    all
+}
+
+fn name(outcome: &Result<(), CommitError>) -> String {
+    match outcome {
+        Ok(()) => "done".to_owned(),
+        Err(CommitError::Repeated(remembered)) => format!("{remembered:?}"),
+        Err(e) => e.to_string(),
+    }
+}
+
+pub async fn random_lives_are_as_in_the_model(factory: &impl Factory) {
+    for seed in 1..=3 {
+        let mut store = factory.fresh().await;
+        let model: Arc<dyn Store> = Arc::new(Memory::new(cell()));
+        let mut dice = Dice::new(seed);
+        let mut ids: Vec<RequestId> = Vec::new();
+        let mut now = HEARD;
+        let mut seq = 0;
+        for round in 0..250 {
+            now = now.plus(Span::seconds(dice.below(240) as i64));
+            let no = number(1 + dice.below(u64::from(seq) + 1) as u32);
+            let before = model.load(no).await.unwrap();
+            let command = match &before {
+                Some(order) => some_command(&mut dice, order),
+                None => {
+                    seq = no.seq();
+                    register(no, now, (dice.below(4) > 0).then(|| chain(dice.below(6))))
+                }
+            };
+            let Ok(Some(mut change)) = change(before, &command, now) else { continue };
+            match dice.below(10) {
+                0 if !ids.is_empty() => change = with_id(change, *dice.pick(&ids), [2; 16]),
+                1..4 => {
+                    ids.push(fresh_id());
+                    change = with_id(change, ids[ids.len() - 1], [1; 16]);
+                }
+                _ => {}
+            }
+            // Somebody else was quicker: decided upon a version that is not the stored one.
+            if dice.below(20) == 0 && change.after.version > 1 {
+                let mut older = Order::clone(&change.after);
+                older.version -= 1;
+                let mut before = older.clone();
+                before.version -= 1;
+                change.before = (before.version > 0).then(|| Arc::new(before));
+                change.after = Arc::new(older);
+            }
+            let outcome = name(&store.commit(change.clone()).await);
+            assert_eq!(outcome, name(&model.commit(change).await), "seed {seed}, round {round}");
+        }
+        assert_eq!(seen(&store, &ids).await, seen(&model, &ids).await, "seed {seed}");
+        assert_eq!(audit::audit(&*model).await.unwrap(), []);
+        assert_eq!(audit::audit(&*store).await.unwrap(), []);
+        if seed == 1
+            && let Some(again) = factory.reopen(store.clone()).await
+        {
+            store = again;
+            assert_eq!(seen(&store, &ids).await, seen(&model, &ids).await, "after reopening");
+            assert_eq!(audit::audit(&*store).await.unwrap(), []);
+        }
+        store.close().await;
+    }
+}
+
+pub async fn many_hands_at_once_leave_a_sound_store(factory: &impl Factory) {
+    let store = factory.fresh().await;
+    const ORDERS: u32 = 30;
+    for seq in 1..=ORDERS {
+        put(&store, new_order(seq, HEARD)).await;
+    }
+    let hand = |seed| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let mut dice = Dice::new(seed);
+            for round in 0..60 {
+                let now = HEARD.plus(Span::minutes(round * 4));
+                let no = number(1 + dice.below(u64::from(ORDERS)) as u32);
+                let Some(order) = store.load(no).await.unwrap() else { panic!("{no} is lost") };
+                let command = some_command(&mut dice, &order);
+                let Ok(Some(mut change)) = change(Some(order), &command, now) else { continue };
+                change = with_id(change, fresh_id(), [1; 16]);
+                match store.commit(change).await {
+                    Ok(()) | Err(CommitError::Conflict) => {}
+                    Err(e) => panic!("{e}"),
+                }
+            }
+        })
+    };
+    for task in (100..108).map(hand).collect::<Vec<_>>() {
+        // An audit of a store that is being worked on finds nothing either.
+        assert_eq!(audit::audit(&*store).await.unwrap(), []);
+        task.await.unwrap();
+    }
+    assert_eq!(audit::audit(&*store).await.unwrap(), []);
+}
+
+pub async fn reopening_keeps_everything(factory: &impl Factory) {
+    let store = factory.fresh().await;
+    let mut ids = Vec::new();
+    for seq in 1..=10 {
+        ids.push(fresh_id());
+        put(&store, with_id(new_order(seq, HEARD), ids[ids.len() - 1], [1; 16])).await;
+    }
+    to_the_archive(&store, 11).await;
+    let before = seen(&store, &ids).await;
+    let (end, events) = (store.feed_end().await.unwrap(), all_events(&store).await);
+    let Some(store) = factory.reopen(store).await else { return };
+    assert_eq!(seen(&store, &ids).await, before);
+    // The same epoch and places: a reader goes on as if nothing had happened.
+    assert_eq!(store.feed_end().await.unwrap(), end);
+    assert_eq!(all_events(&store).await, events);
+    assert_eq!(store.feed(Some(events[3].0), 100).await.unwrap(), events[4..]);
+    let again = store.commit(with_id(new_order(50, HEARD), ids[0], [1; 16])).await;
+    assert!(matches!(again, Err(CommitError::Repeated(_))));
+    let taken = store.commit(new_order(11, HEARD)).await;
+    assert!(matches!(taken, Err(CommitError::Conflict)), "an archived number stays taken");
+    put(&store, new_order(12, HEARD)).await;
+    assert_eq!(audit::audit(&*store).await.unwrap(), []);
+}
+
+/// A store may keep leases or forget them with its process, but never confuse them.
+pub async fn leases_do_not_outlive_their_process(factory: &impl Factory) {
+    let store = factory.fresh().await;
+    put(&store, new_order(1, HEARD)).await;
+    put(&store, new_order(2, HEARD.plus(Span::seconds(1)))).await;
+    let city = [unit("3304")];
+    let old = store.claim(&city, Desk::Lead, 1, LONG).await.unwrap().pop().unwrap();
+    let Some(store) = factory.reopen(store).await else { return };
+    let mut news = store.claim(&city, Desk::Lead, 2, LONG).await.unwrap();
+    let new = news.pop().unwrap();
+    assert!(new.lease.claim > old.lease.claim, "claims grow over all processes");
+    for claimed in news {
+        // If it was given again, the former holder's token is stale.
+        if claimed.order.no == old.order.no {
+            let mut late = step(&old.order, Action::Deliver, HEARD.plus(Span::minutes(1)));
+            late.lease = Some(old.lease);
+            assert!(matches!(store.commit(late).await, Err(CommitError::LeaseStale)));
+        }
+    }
+}
+
+pub async fn a_closed_store_says_so(factory: &impl Factory) {
+    let store = factory.fresh().await;
+    let order = put(&store, new_order(1, HEARD)).await;
+    store.check().await.unwrap();
+    store.close().await;
+    store.close().await;
+    let unreachable = |error| matches!(error, StoreError::Unreachable(_));
+    assert!(unreachable(store.load(order.no).await.unwrap_err()));
+    assert!(unreachable(store.check().await.unwrap_err()));
+    assert!(unreachable(store.feed(None, 1).await.unwrap_err()));
+    assert!(unreachable(store.reserve(date(), 1, 0).await.unwrap_err()));
+    let late = store.commit(new_order(2, HEARD)).await;
+    assert!(matches!(late, Err(CommitError::Unavailable(_))));
+}

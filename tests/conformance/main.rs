@@ -1,0 +1,131 @@
+//! One suite for every store. A store joins by a [`Factory`] and one line of [`suite!`];
+//! each case is a function over the trait and runs as a test of its own.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod commits;
+mod feeds;
+mod leases;
+mod lives;
+mod numbers;
+mod queues;
+
+use hotline::store::Store;
+use hotline::store::embedded::Embedded;
+use hotline::store::memory::Memory;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Makes stores of one kind. What it makes for one test is of that test alone.
+#[async_trait::async_trait]
+pub trait Factory: Send + Sync {
+    /// An empty store of [`support::cell`]; asked again, another one.
+    async fn fresh(&self) -> Arc<dyn Store>;
+
+    /// The store that `fresh` made last, after its process ended and another began; `None` for
+    /// one that forgets.
+    async fn reopen(&self, store: Arc<dyn Store>) -> Option<Arc<dyn Store>>;
+}
+
+struct InMemory;
+
+#[async_trait::async_trait]
+impl Factory for InMemory {
+    async fn fresh(&self) -> Arc<dyn Store> {
+        Arc::new(Memory::new(support::cell()))
+    }
+
+    async fn reopen(&self, _store: Arc<dyn Store>) -> Option<Arc<dyn Store>> {
+        None
+    }
+}
+
+struct InOneFile {
+    folder: tempfile::TempDir,
+    made: AtomicU32,
+}
+
+impl InOneFile {
+    fn new() -> InOneFile {
+        InOneFile { folder: tempfile::tempdir().unwrap(), made: AtomicU32::new(0) }
+    }
+
+    fn open(&self) -> Arc<dyn Store> {
+        let file = format!("{}.redb", self.made.load(Ordering::Relaxed));
+        Embedded::open(&self.folder.path().join(file), support::cell()).unwrap()
+    }
+}
+
+#[async_trait::async_trait]
+impl Factory for InOneFile {
+    async fn fresh(&self) -> Arc<dyn Store> {
+        self.made.fetch_add(1, Ordering::Relaxed);
+        self.open()
+    }
+
+    async fn reopen(&self, store: Arc<dyn Store>) -> Option<Arc<dyn Store>> {
+        store.close().await;
+        drop(store);
+        Some(self.open())
+    }
+}
+
+/// Every case over one kind of store: `suite!(module, expression that makes a factory)`.
+macro_rules! suite {
+    ($store:ident, $factory:expr) => {
+        suite!(@cases $store, $factory;
+            commits::a_new_order_is_there_whole,
+            commits::a_step_moves_everything_or_nothing,
+            commits::a_refused_change_leaves_nothing,
+            commits::a_stale_version_is_a_conflict,
+            commits::an_unknown_order_is_none_or_a_conflict,
+            commits::a_request_takes_effect_once,
+            commits::a_request_sent_many_times_at_once_takes_effect_once,
+            commits::a_repeated_request_is_answered_even_after_the_order_moved_on,
+            commits::one_of_many_wins_each_version,
+            commits::many_orders_at_once_all_land,
+            commits::counters_count,
+            commits::papers_and_contacts_are_kept,
+            commits::an_archived_order_waits_nowhere_and_is_still_there,
+            leases::two_claimers_never_get_the_same_order,
+            leases::claims_come_by_deadline,
+            leases::claims_grow,
+            leases::a_lease_is_good_for_its_own_order_only,
+            leases::a_lease_that_ran_out_is_stale_and_the_order_free,
+            leases::a_lease_lives_through_signing_and_dies_on_relay,
+            leases::telling_of_a_breach_holds_nobody_up,
+            queues::deadlines_come_in_order,
+            queues::the_next_deadline_follows_the_orders,
+            queues::trays_turn_pages,
+            queues::a_scan_sees_every_order_once,
+            feeds::every_event_comes_once_and_in_order,
+            feeds::a_reader_goes_on_where_it_stopped,
+            feeds::a_cursor_of_another_epoch_has_diverged,
+            feeds::whoever_waits_is_woken,
+            numbers::numbers_are_never_given_twice,
+            numbers::numbers_given_before_are_never_given_again,
+            numbers::one_holder_runs_the_timers,
+            lives::random_lives_are_as_in_the_model,
+            lives::many_hands_at_once_leave_a_sound_store,
+            lives::reopening_keeps_everything,
+            lives::leases_do_not_outlive_their_process,
+            lives::a_closed_store_says_so,
+        );
+    };
+    (@cases $store:ident, $factory:expr; $($module:ident :: $case:ident,)+) => {
+        mod $store {
+            use super::*;
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    let factory = $factory;
+                    super::$module::$case(&factory).await;
+                }
+            )+
+        }
+    };
+}
+
+suite!(memory, InMemory);
+suite!(embedded, InOneFile::new());
