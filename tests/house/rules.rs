@@ -39,7 +39,9 @@ const TABLE: &[(&str, &[&str])] = &[
     ("classify", &["domain", "catalogue"]),
     ("locate", &["domain", "catalogue"]),
     ("route", &["domain", "catalogue"]),
-    ("store", &["domain"]),
+    // Leases and remembered requests run in real time, whatever the orders' clock does, and
+    // `clock` is the only place to read it.
+    ("store", &["domain", "clock"]),
     ("telemetry", &["domain"]),
     ("clock", &["domain"]),
 ];

@@ -16,7 +16,7 @@ const SAMPLES: &[(Rule, &str, &str, usize)] = &[
     (rules::imports, "src/domain/transition/mod.rs", "use super::command::X;", 0),
     (rules::imports, "src/store/mod.rs", "use crate::{domain::Order, dispatch::{Dispatch}};", 1),
     (rules::imports, "src/store/mod.rs", "use crate::{domain::{Order, dispatch}};", 0),
-    (rules::imports, "src/store/mod.rs", "use crate::{\n    clock,\n    domain,\n};", 1),
+    (rules::imports, "src/store/mod.rs", "use crate::{\n    telemetry,\n    domain,\n};", 1),
     (rules::imports, "src/config.rs", "fn x() { crate::telemetry::logs::init(); }", 1),
     (rules::imports, "src/config.rs", "// crate::telemetry\nconst X: &str = \"crate::store\";", 0),
     (rules::imports, "src/config.rs", "#[cfg(test)]\nmod tests { use crate::clock::tick; }", 0),

@@ -199,7 +199,7 @@ async fn show_until_the_end(args: &DevArgs, channel: &Channel, server: &Running)
             let board = look(channel, server).await;
             if fancy {
                 // Home, and clear what stood below.
-                print!("\x1b[H\x1b[J{}\n", board.table());
+                println!("\x1b[H\x1b[J{}", board.table());
                 let _ = std::io::stdout().flush();
             } else if args.output == Form::Text {
                 println!("{}", board.line());
