@@ -90,7 +90,7 @@ mod tests {
             if let Some(value) = value {
                 metadata.insert(key, value.parse().unwrap());
             }
-            let named = read(&metadata).err().map(|f| pb_field(f));
+            let named = read(&metadata).err().map(pb_field);
             assert_eq!(named.as_deref(), fault, "{key} {value:?}");
         }
     }

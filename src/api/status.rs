@@ -35,7 +35,8 @@ pub struct Fault {
     message: String,
     zh: String,
     metadata: Vec<(&'static str, String)>,
-    field: Option<(String, String)>,
+    /// Which one and what it must be; boxed, for most errors have none.
+    field: Option<Box<(String, String)>>,
 }
 
 impl Fault {
@@ -48,6 +49,11 @@ impl Fault {
         self
     }
 
+    /// The field that a rejection is about.
+    fn at(&mut self, field: &str, allowed: &str) {
+        self.field = Some(Box::new((field.to_owned(), allowed.to_owned())));
+    }
+
     /// A field is not what it must be. `allowed` says what it must be, never what it was.
     pub fn field(reason: &'static str, field: &str, allowed: impl Into<String>) -> Fault {
         let allowed = allowed.into();
@@ -56,19 +62,19 @@ impl Fault {
         let mut fault = Fault::new(Code::InvalidArgument, reason, message, zh)
             .with("field", field)
             .with("allowed", &allowed);
-        fault.field = Some((field.to_owned(), allowed));
+        fault.field = Some(Box::new((field.to_owned(), allowed)));
         fault
     }
 
     /// The same fault in a field that lies within another message.
     pub fn within(self, outer: &str) -> Fault {
-        let Some((field, allowed)) = self.field.clone() else { return self };
+        let Some((field, allowed)) = self.field.as_deref().cloned() else { return self };
         let field = format!("{outer}.{field}");
         if self.metadata.iter().any(|(key, _)| *key == "allowed") {
             return Fault::field(self.reason, &field, allowed);
         }
         // A rejection that has a field speaks in words of its own.
-        Fault { field: Some((field, allowed)), ..self }
+        Fault { field: Some(Box::new((field, allowed))), ..self }
     }
 
     /// The stable reason.
@@ -78,7 +84,10 @@ impl Fault {
 
     /// For an item of a bulk call or a stream.
     pub(super) fn into_item(self) -> pb::ItemError {
-        let field = |(field, description)| pb::FieldFault { field, description };
+        let field = |field: Box<(String, String)>| {
+            let (field, description) = *field;
+            pb::FieldFault { field, description }
+        };
         pb::ItemError {
             code: self.code as i32,
             message: self.message,
@@ -96,7 +105,7 @@ impl From<Fault> for Status {
         let metadata = metadata.into_iter().map(|(k, v)| (k.to_owned(), v));
         let metadata = metadata.collect::<std::collections::HashMap<_, _>>();
         let mut details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
-        if let Some((field, allowed)) = field {
+        if let Some((field, allowed)) = field.map(|field| *field) {
             details.add_bad_request_violation(field, allowed);
         }
         if code == Code::Unavailable {
@@ -213,7 +222,7 @@ fn rejected(rejection: Rejection) -> Fault {
         }
         Rejection::NotBelow { unit, to } => {
             let mut fault = fault(format!("单位 {to} 不在持有单位 {unit} 之下。"));
-            fault.field = Some(("to_unit".to_owned(), "a unit below the holder".to_owned()));
+            fault.at("to_unit", "a unit below the holder");
             fault.with("unit", unit).with("to_unit", to)
         }
         Rejection::NobodyAbove { unit } => {
@@ -224,12 +233,12 @@ fn rejected(rejection: Rejection) -> Fault {
         }
         Rejection::HeardInFuture { ahead } => {
             let mut fault = fault(format!("受话时间晚于当前时间 {ahead}。"));
-            fault.field = Some(("heard_at".to_owned(), "a time that is not to come".to_owned()));
+            fault.at("heard_at", "a time that is not to come");
             fault.with("ahead", ahead)
         }
         Rejection::HeardTooLongAgo { ago, limit } => {
             let mut fault = fault(format!("受话时间距今 {ago}，至多 {limit}。"));
-            fault.field = Some(("heard_at".to_owned(), format!("a time at most {limit} back")));
+            fault.at("heard_at", &format!("a time at most {limit} back"));
             fault.with("ago", ago).with("limit", limit)
         }
     }

@@ -9,6 +9,7 @@ use crate::telemetry::Readiness;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -30,7 +31,9 @@ const CALL_SLACK: Duration = Duration::from_secs(15);
 const KEEPALIVE: Duration = Duration::from_secs(20);
 /// How long it has to answer.
 const KEEPALIVE_ANSWER: Duration = Duration::from_secs(10);
-/// The same, of the transport below.
+/// How long those who watch health have to hear that it is over.
+const LAST_WORD: Duration = Duration::from_millis(200);
+/// The same as [`KEEPALIVE`], of the transport below.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// Every service, ready to be served.
@@ -38,6 +41,7 @@ pub(super) struct Services {
     routes: Routes,
     health: HealthReporter,
     readiness: Readiness,
+    stopping: watch::Receiver<bool>,
     call_timeout: Duration,
 }
 
@@ -53,11 +57,13 @@ impl Services {
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .build_v1()
             .map_err(|e| ServerError::Internal(format!("reflection: {e}")))?;
+        let stopping = dispatch.stopping();
         let call_timeout = limits.long_poll_max + CALL_SLACK;
         let routes =
             api::routes(dispatch, limits).add_service(health_service).add_service(reflection);
         let routes = observe::observed(routes);
-        Ok(Services { routes, health, readiness: readiness.clone(), call_timeout })
+        let readiness = readiness.clone();
+        Ok(Services { routes, health, readiness, stopping, call_timeout })
     }
 
     /// Serves until `ends`, then until the last call in flight is answered.
@@ -79,20 +85,39 @@ impl Services {
             served = served => if let Err(error) = served {
                 tracing::error!(%error, "the gRPC listener ended");
             },
-            () = follow(self.health, self.readiness) => {}
+            () = follow(self.health, self.readiness, self.stopping) => {}
         }
     }
 }
 
-/// Health says what readiness says, for the server as a whole and for each service.
-async fn follow(health: HealthReporter, readiness: Readiness) {
+/// Health says what readiness says, for the server as a whole and for each service. Once the
+/// server stops those who watch are told and let go: an open stream would hold it up.
+async fn follow(
+    mut health: HealthReporter,
+    readiness: Readiness,
+    mut stopping: watch::Receiver<bool>,
+) {
     let mut ready = readiness.is_ready();
-    loop {
-        let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
-        health.set_service_status("", status).await;
-        for service in SERVICES {
-            health.set_service_status(service, status).await;
+    while !*stopping.borrow() {
+        tell(&health, ready).await;
+        tokio::select! {
+            now = readiness.changed_from(ready) => ready = now,
+            _ = stopping.changed() => {}
         }
-        ready = readiness.changed_from(ready).await;
+    }
+    tell(&health, false).await;
+    tokio::time::sleep(LAST_WORD).await;
+    for service in SERVICES {
+        health.clear_service_status(service).await;
+    }
+    health.clear_service_status("").await;
+    std::future::pending().await
+}
+
+async fn tell(health: &HealthReporter, ready: bool) {
+    let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
+    health.set_service_status("", status).await;
+    for service in SERVICES {
+        health.set_service_status(service, status).await;
     }
 }
