@@ -30,8 +30,7 @@ fn main() {
 
 async fn measure(fsync: &str) {
     let server = RedisServer::start(fsync);
-    let options =
-        RedisOptions { call_timeout: Duration::from_secs(10), ..RedisOptions::default() };
+    let options = RedisOptions { call_timeout: Duration::from_secs(10), ..RedisOptions::default() };
     let store = RedisStore::open(&server.url(), cell(), options).await.unwrap();
     let before = memory(&server);
     run("new orders", fsync, &server, &store, |_, seq| async move {

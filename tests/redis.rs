@@ -93,10 +93,8 @@ async fn an_emptied_server_starts_a_new_epoch() {
     let () = server.ask(&["FLUSHALL"]);
     let refused = store.commit(new_order(2, HEARD)).await;
     assert!(matches!(refused, Err(CommitError::Unavailable(_))), "{refused:?}");
-    until("a commit is taken again", || async {
-        store.commit(new_order(2, HEARD)).await.is_ok()
-    })
-    .await;
+    until("a commit is taken again", || async { store.commit(new_order(2, HEARD)).await.is_ok() })
+        .await;
     let feed = store.feed(Some(end), 10).await;
     assert!(matches!(feed, Err(StoreError::FeedDiverged { epoch }) if epoch != end.epoch));
     assert_eq!(store.feed(None, 10).await.unwrap().len(), 1);
@@ -150,10 +148,8 @@ async fn a_demoted_master_is_left_alone_until_it_is_one_again() {
     .await;
     assert!(refusal(&server.url(), cell()).await.to_string().contains("replica"));
     let () = server.ask(&["REPLICAOF", "NO", "ONE"]);
-    until("commits are taken again", || async {
-        store.commit(new_order(1, HEARD)).await.is_ok()
-    })
-    .await;
+    until("commits are taken again", || async { store.commit(new_order(1, HEARD)).await.is_ok() })
+        .await;
 }
 
 #[tokio::test]
@@ -223,6 +219,23 @@ async fn nothing_acknowledged_is_lost_when_redis_is_killed() {
 /// A new order whose request id is its number.
 fn numbered(seq: u32) -> Change {
     with_id(new_order(seq, HEARD), RequestId(u128::from(seq)), [7; 16])
+}
+
+#[tokio::test]
+async fn request_ids_are_remembered_into_the_next_span_and_no_further() {
+    let server = RedisServer::start("always");
+    let store = open(&server).await;
+    let id = RequestId(42);
+    store.commit(with_id(new_order(1, HEARD), id, [7; 16])).await.unwrap();
+    let bucket: u64 = server.ask(&["HGET", "{3304}m", "bucket"]);
+    let lives: i64 = server.ask(&["TTL", &format!("{{3304}}r{bucket}")]);
+    assert!(lives >= 48 * 3_600, "{lives} s");
+    let again = || store.commit(with_id(new_order(2, HEARD), id, [7; 16]));
+    for (later, known) in [(0, true), (1, true), (2, false)] {
+        let () = server.ask(&["HSET", "{3304}m", "bucket", &(bucket + later).to_string()]);
+        assert_eq!(store.remembered(id).await.unwrap().is_some(), known, "{later} spans later");
+        assert_eq!(matches!(again().await, Err(CommitError::Repeated(_))), known);
+    }
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 //! One suite for every store. A store joins by a [`Factory`] and one line of [`suite!`];
 //! each case is a function over the trait and runs as a test of its own.
 
-#[path = "../support/mod.rs"]
-mod support;
 #[path = "../support/redis.rs"]
 mod server;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod commits;
 mod feeds;

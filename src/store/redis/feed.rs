@@ -159,8 +159,7 @@ impl FeedReader {
         let (link, wanted) = (Arc::new(link), Arc::new(Notify::new()));
         let epoch = opening.epoch.load(Relaxed);
         let end = watch::Sender::new(Cursor { epoch, sequence: 0, index: 0 });
-        let task =
-            tokio::spawn(follow(link.clone(), opening, keys, end.clone(), wanted.clone()));
+        let task = tokio::spawn(follow(link.clone(), opening, keys, end.clone(), wanted.clone()));
         FeedReader { end, wanted, link, task }
     }
 

@@ -96,8 +96,7 @@ impl RedisStore {
         for _ in 0..ATTEMPTS {
             let bucket = self.opening.bucket.load(Relaxed);
             let before = bucket.saturating_sub(1);
-            let all =
-                [self.keys.meta(), self.keys.requests(bucket), self.keys.requests(before)];
+            let all = [self.keys.meta(), self.keys.requests(bucket), self.keys.requests(before)];
             let mut call = function("FCALL_RO", "hotline_v1_remembered", &all);
             call.arg(bucket).arg(&keys::request(id)[..]);
             let parts = items(ask(&self.read, &call).await?)?;
@@ -284,9 +283,7 @@ impl RedisStore {
         Ok(all)
     }
 
-    pub(super) async fn read_all_deadlines(
-        &self,
-    ) -> Result<Vec<(Timestamp, OrderNo)>, StoreError> {
+    pub(super) async fn read_all_deadlines(&self) -> Result<Vec<(Timestamp, OrderNo)>, StoreError> {
         // A walk may show a member twice, but misses none that is there all the while.
         let mut all = BTreeMap::new();
         let mut at = b"0".to_vec();
@@ -306,7 +303,11 @@ impl RedisStore {
         let mut call = cmd("HMGET");
         call.arg(self.keys.tallies()).arg(TALLIES);
         let values = items(ask(&self.read, &call).await?)?;
-        Ok(TALLIES.iter().zip(&values).map(|(t, value)| (*t, integer(value).unwrap_or(0))).collect())
+        Ok(TALLIES
+            .iter()
+            .zip(&values)
+            .map(|(t, value)| (*t, integer(value).unwrap_or(0)))
+            .collect())
     }
 
     pub(super) async fn read_paper(
