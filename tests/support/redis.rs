@@ -2,6 +2,7 @@
 //! on, in a temporary folder, and gone with the test.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
