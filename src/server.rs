@@ -93,7 +93,7 @@ pub struct Running {
 pub async fn start(config: Config, manner: Manner) -> Result<Running, ServerError> {
     config.check().map_err(ServerError::Config)?;
     let catalogue = opening::catalogue(&config)?;
-    let sealer = opening::sealer(&config)?;
+    let sealer = opening::sealer(&config, manner)?;
     let store = opening::store(&config).await?;
     let clock = Arc::new(match manner {
         Manner::Service => SystemClock::new(),

@@ -1,6 +1,6 @@
 //! Opens what the settings name: catalogue, key, store.
 
-use super::ServerError;
+use super::{Manner, ServerError};
 use crate::catalogue::Catalogue;
 use crate::config::{CatalogueSource, Config, StoreUrl};
 use crate::store::Store;
@@ -25,8 +25,15 @@ pub(super) fn catalogue(config: &Config) -> Result<Catalogue, ServerError> {
     Ok(catalogue)
 }
 
-pub(super) fn sealer(_config: &Config) -> Result<Sealer, ServerError> {
-    Ok(Sealer)
+/// The key of the settings. A demonstration makes its own; nobody else does, for what a lost
+/// key sealed stays sealed, and a fresh one must be a decision.
+pub(super) fn sealer(config: &Config, manner: Manner) -> Result<Sealer, ServerError> {
+    let path = &config.key_file;
+    let sealer = match manner {
+        Manner::Demonstration { .. } if !path.exists() => Sealer::create_key_file(path),
+        Manner::Demonstration { .. } | Manner::Service => Sealer::from_key_file(path),
+    };
+    sealer.map_err(|e| ServerError::Key(e.to_string()))
 }
 
 pub(super) async fn store(config: &Config) -> Result<Arc<dyn Store>, ServerError> {

@@ -3,6 +3,10 @@
 mod bad_input;
 mod changes;
 mod life;
+mod together;
+
+#[path = "../support/redis.rs"]
+mod redis;
 #[path = "../support/server.rs"]
 mod server;
 mod serving;
