@@ -93,8 +93,8 @@ pub struct Running {
 pub async fn start(config: Config, manner: Manner) -> Result<Running, ServerError> {
     config.check().map_err(ServerError::Config)?;
     let catalogue = opening::catalogue(&config)?;
-    let sealer = opening::sealer(&config, manner)?;
     let store = opening::store(&config).await?;
+    let sealer = opening::sealer(&config, &*store).await?;
     let clock = Arc::new(match manner {
         Manner::Service => SystemClock::new(),
         Manner::Demonstration { speed } => SystemClock::at_speed(speed),

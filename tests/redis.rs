@@ -64,7 +64,7 @@ async fn an_order_is_kept_whole() {
         store.claim(&[place.unit], place.desk, 10, Duration::from_secs(60)).await.unwrap();
     assert_eq!(claimed.len(), 1);
     let tray = store.tray(place.unit, place.desk, None, 10).await.unwrap();
-    assert_eq!(tray, [(place.clone(), no)], "a leased entry keeps its place");
+    assert_eq!(tray, [(*place, no)], "a leased entry keeps its place");
     assert_eq!(store.scan(None, 10).await.unwrap(), [new.after]);
     assert!(store.check().await.is_ok());
     store.close().await;

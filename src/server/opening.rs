@@ -1,12 +1,12 @@
 //! Opens what the settings name: catalogue, key, store.
 
-use super::{Manner, ServerError};
+use super::ServerError;
 use crate::catalogue::Catalogue;
 use crate::config::{CatalogueSource, Config, StoreUrl};
 use crate::store::Store;
 use crate::store::embedded::Embedded;
 use crate::store::redis::{RedisOptions, RedisStore};
-use crate::store::seal::Sealer;
+use crate::store::seal::{SealError, Sealer};
 use std::sync::Arc;
 
 pub(super) fn catalogue(config: &Config) -> Result<Catalogue, ServerError> {
@@ -25,15 +25,21 @@ pub(super) fn catalogue(config: &Config) -> Result<Catalogue, ServerError> {
     Ok(catalogue)
 }
 
-/// The key of the settings. A demonstration makes its own; nobody else does, for what a lost
-/// key sealed stays sealed, and a fresh one must be a decision.
-pub(super) fn sealer(config: &Config, manner: Manner) -> Result<Sealer, ServerError> {
+/// The key that seals contacts. One is made only for a store without orders: beside a store
+/// that has some, a missing key is a mistake, and a new one would lock their contacts away.
+pub(super) async fn sealer(config: &Config, store: &dyn Store) -> Result<Sealer, ServerError> {
     let path = &config.key_file;
-    let sealer = match manner {
-        Manner::Demonstration { .. } if !path.exists() => Sealer::create_key_file(path),
-        Manner::Demonstration { .. } | Manner::Service => Sealer::from_key_file(path),
-    };
-    sealer.map_err(|e| ServerError::Key(e.to_string()))
+    let fault = |e: SealError| ServerError::Key(e.to_string());
+    if path.exists() || !store.scan(None, 1).await?.is_empty() {
+        return Sealer::from_key_file(path).map_err(fault);
+    }
+    let sealer = Sealer::create_key_file(path).map_err(fault)?;
+    tracing::warn!(
+        key_file = %path.display(),
+        "made a new key: keep a copy, and give the same one to every process of this store; \
+         without it no contact can be read again"
+    );
+    Ok(sealer)
 }
 
 pub(super) async fn store(config: &Config) -> Result<Arc<dyn Store>, ServerError> {

@@ -1,6 +1,8 @@
 //! One suite for every store. A store joins by a [`Factory`] and one line of [`suite!`];
 //! each case is a function over the trait and runs as a test of its own.
 
+#[path = "../support/redis.rs"]
+mod server;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -9,6 +11,7 @@ mod feeds;
 mod leases;
 mod lives;
 mod numbers;
+mod on_redis;
 mod queues;
 
 use hotline::store::Store;
@@ -129,3 +132,4 @@ macro_rules! suite {
 
 suite!(memory, InMemory);
 suite!(embedded, InOneFile::new());
+suite!(redis, on_redis::OnRedis::new());

@@ -1,5 +1,7 @@
 //! The API over real sockets: a server on a port of its own and a real client.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails should panic")]
+
 mod bad_input;
 mod changes;
 mod life;
