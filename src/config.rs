@@ -53,14 +53,8 @@ pub struct Config {
     pub lease_max: Duration,
     /// The longest an empty pull waits.
     pub long_poll_max: Duration,
-    /// How long a request id is remembered.
-    pub request_memory: Duration,
     /// How long calls in flight may take to finish once the server is told to stop.
     pub drain_timeout: Duration,
-    /// The most commits written as one group.
-    pub commit_group: usize,
-    /// The most commits that may wait to be written before callers are told to come back.
-    pub commit_queue: usize,
     /// How often timers and waiting pulls are looked at even if nothing woke them.
     pub timer_sweep: Duration,
     /// What is logged.
@@ -85,12 +79,9 @@ impl Default for Config {
             category_confidence: Confidence::new(50),
             division_confidence: Confidence::new(50),
             lease_default: Duration::from_secs(60),
-            lease_max: Duration::from_secs(600),
-            long_poll_max: Duration::from_secs(30),
-            request_memory: Duration::from_secs(48 * 3_600),
+            lease_max: Duration::from_secs(3_600),
+            long_poll_max: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(10),
-            commit_group: 256,
-            commit_queue: 4_096,
             timer_sweep: Duration::from_secs(1),
             log: "info".to_owned(),
         }
@@ -119,12 +110,6 @@ impl Config {
                 "lease_default = {} is longer than lease_max = {}",
                 humantime::format_duration(self.lease_default),
                 humantime::format_duration(self.lease_max)
-            ));
-        }
-        if self.commit_group > self.commit_queue {
-            return Err(format!(
-                "commit_group = {} is more than commit_queue = {} can ever hold",
-                self.commit_group, self.commit_queue
             ));
         }
         Ok(())
@@ -187,11 +172,10 @@ mod tests {
 
     #[test]
     fn what_does_not_go_together_is_said() {
-        let cases: [(Spoil, &str); 4] = [
+        let cases: [(Spoil, &str); 3] = [
             (|c| c.listen = SocketAddr::from(([0, 0, 0, 0], 1)), "insecure_bind"),
             (|c| c.metrics_listen = c.listen, "metrics_listen"),
-            (|c| c.lease_default = Duration::from_secs(9_999), "lease_max = 10m"),
-            (|c| c.commit_group = 9_999, "commit_queue"),
+            (|c| c.lease_default = Duration::from_secs(9_999), "lease_max = 1h"),
         ];
         for (spoil, said) in cases {
             let mut config = Config::default();

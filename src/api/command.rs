@@ -66,7 +66,7 @@ impl CommandService for Api {
             chain: (!chain.is_empty()).then_some(chain),
         };
         let done = self.dispatch.accept(no, &actor, request, decision).await;
-        let receipt = Some(write::receipt(&done.map_err(Fault::from)?.receipt));
+        let receipt = Some(write::receipt(&done.map_err(Fault::from)?));
         Ok(Response::new(pb::AcceptOrderResponse { receipt }))
     }
 

@@ -254,7 +254,7 @@ async fn submit(
     let inside = |fault: Fault| fault.within("submission");
     let submission = read::submission(matter).map_err(inside)?;
     let done = dispatch.submit(actor, request, submission).await;
-    done.map(|done| write::receipt(&done.receipt)).map_err(|refusal| inside(refusal.into()))
+    done.map(|done| write::receipt(&done)).map_err(|refusal| inside(refusal.into()))
 }
 
 /// Answers each matter of a stream as soon as it is safe. Reads no further while

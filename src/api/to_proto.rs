@@ -1,7 +1,7 @@
 //! What is answered: from the domain onto the wire.
 
 use super::enums::Wire;
-use crate::dispatch::{Claimed, Lease, Paper, Receipt};
+use crate::dispatch::{Claimed, Done, Lease, Paper};
 use crate::domain::{
     Clock, ClockKind, Contact, Leg, Order, Plan, Reading, Span, Timestamp, Unit, next_deadline,
 };
@@ -99,7 +99,8 @@ pub(super) fn claimed(claimed: &Claimed, now: Timestamp) -> pb::ClaimedOrder {
     pb::ClaimedOrder { order: Some(order(&claimed.order, now)), lease: lease(&claimed.lease) }
 }
 
-pub(super) fn receipt(receipt: &Receipt) -> pb::Receipt {
+pub(super) fn receipt(done: &Done) -> pb::Receipt {
+    let receipt = &done.receipt;
     pb::Receipt {
         order_no: receipt.order.to_string(),
         version: receipt.version,
@@ -110,6 +111,7 @@ pub(super) fn receipt(receipt: &Receipt) -> pb::Receipt {
         arrival_due: Some(time(receipt.arrival_due)),
         closure_due: Some(time(receipt.closure_due)),
         at: Some(time(receipt.at)),
+        replayed: done.repeated,
     }
 }
 

@@ -179,7 +179,7 @@ pub(super) async fn act(
     let no = read::order_no(&change.order_no)?;
     let lease = read::lease(no, &change.lease)?;
     let done = dispatch.act(no, actor, Some(request), lease, action, paper).await?;
-    Ok(write::receipt(&done.receipt))
+    Ok(write::receipt(&done))
 }
 
 impl Api {

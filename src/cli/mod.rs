@@ -1,1 +1,91 @@
-//! To come.
+//! The command line: one file per family of verbs. Screens speak Chinese, JSON English.
+
+mod board;
+mod catalogue;
+pub mod client;
+mod config;
+mod crew;
+mod dev;
+mod doctor;
+mod failure;
+mod health;
+mod order;
+mod output;
+mod queue;
+mod retry;
+mod serve;
+mod show;
+mod submit;
+mod work;
+
+pub use failure::Failure;
+
+use clap::{Parser, Subcommand};
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  done
+  1  refused, or failed; stderr says why and what to do
+  2  the command line or the settings are wrong
+  3  the server cannot be reached
+
+Examples:
+  hotline dev                                     the whole job on one machine, simulated
+  hotline serve --store redb:hotline.redb         one city on one machine
+  hotline serve --store redis://127.0.0.1:6379    the same on Redis
+  hotline submit --file calls.jsonl               file many matters
+  hotline order list --stage triage               what waits for a person
+  hotline order get 3304-261123-00042-5 -o json   one order, for programs";
+
+/// The dispatcher of a 12345 government hotline.
+#[derive(Parser, Debug)]
+#[command(name = "hotline", version, about, after_help = AFTER_HELP, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    Dev(dev::DevArgs),
+    Serve(serve::ServeArgs),
+    Submit(submit::SubmitArgs),
+    #[command(subcommand)]
+    Order(order::OrderVerb),
+    #[command(subcommand)]
+    Queue(queue::QueueVerb),
+    Board(board::BoardArgs),
+    #[command(subcommand)]
+    Catalogue(catalogue::CatalogueVerb),
+    #[command(subcommand)]
+    Config(config::ConfigVerb),
+    Doctor(doctor::DoctorArgs),
+    Health(health::HealthArgs),
+}
+
+/// Does what was asked.
+pub async fn run(cli: Cli) -> Result<(), Failure> {
+    match cli.verb {
+        Verb::Dev(args) => Ok(dev::run(args).await?),
+        Verb::Serve(args) => serve::run(args).await,
+        Verb::Submit(args) => submit::run(args).await,
+        Verb::Order(verb) => order::run(verb).await,
+        Verb::Queue(verb) => queue::run(verb).await,
+        Verb::Board(args) => board::run(args).await,
+        Verb::Catalogue(verb) => catalogue::run(verb),
+        Verb::Config(verb) => config::run(verb),
+        Verb::Doctor(args) => doctor::run(args).await,
+        Verb::Health(args) => health::run(args).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

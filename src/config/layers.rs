@@ -5,11 +5,21 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
-/// Variables of the environment that begin like a setting and are none: what clients read.
-const CLIENT_ENV: [&str; 5] =
-    ["HOTLINE_CONFIG", "HOTLINE_SERVER", "HOTLINE_STAFF", "HOTLINE_UNIT", "HOTLINE_ROLE"];
-/// Kubernetes writes these into every pod beside a service named `hotline`.
-const KUBERNETES_ENV: [&str; 2] = ["HOTLINE_SERVICE_", "HOTLINE_PORT"];
+/// Variables of the environment that begin like a setting and are none: what clients read,
+/// and what tests read.
+const OTHER_ENV: [&str; 8] = [
+    "HOTLINE_CONFIG",
+    "HOTLINE_SERVER",
+    "HOTLINE_STAFF",
+    "HOTLINE_UNIT",
+    "HOTLINE_ROLE",
+    "HOTLINE_DATA",
+    "HOTLINE_KILLS",
+    "HOTLINE_SHOW_WRONG",
+];
+/// The same by how they begin. Kubernetes writes the first two into every pod beside a
+/// service named `hotline`; faults are planted by tests and known to debug builds alone.
+const OTHER_PREFIXES: [&str; 3] = ["HOTLINE_SERVICE_", "HOTLINE_PORT", "HOTLINE_FAULT_"];
 /// The longest settings file; a longer one is something else.
 const MAX_FILE: u64 = 64 * 1024;
 
@@ -75,8 +85,8 @@ pub fn load(
 
 fn is_ours(name: &str) -> bool {
     name.starts_with("HOTLINE_")
-        && !CLIENT_ENV.contains(&name)
-        && !KUBERNETES_ENV.iter().any(|prefix| name.starts_with(prefix))
+        && !OTHER_ENV.contains(&name)
+        && !OTHER_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 impl Effective {
@@ -229,7 +239,7 @@ mod tests {
             ("lease_max = 1.5", "hotline.toml:1: lease_max = float: expected a string"),
             ("store = \"redis//:geheim@x\"", "store = \"***\": expected redb:PATH"),
             ("\n\nlog = ", "hotline.toml:3: "),
-            ("lease_default = \"1h\"", "lease_default = 1h is longer than lease_max = 10m"),
+            ("lease_max = \"30s\"", "lease_default = 1m is longer than lease_max = 30s"),
         ] {
             let (_dir, path) = file(text);
             let error = load(Some(&path), [], []).unwrap_err().to_string();

@@ -9,6 +9,8 @@ use std::time::Duration;
 pub struct Setting {
     /// Its name in the file; the environment and the flags derive theirs from it.
     pub key: &'static str,
+    /// The flag that sets it, without its dashes.
+    pub flag: &'static str,
     /// What it means, in one line.
     pub help: &'static str,
     /// What it looks like, for the flag's help.
@@ -30,11 +32,6 @@ impl Setting {
         format!("HOTLINE_{}", self.key.to_ascii_uppercase())
     }
 
-    /// The flag that sets it, without its dashes.
-    pub fn flag(&self) -> String {
-        self.key.replace('_', "-")
-    }
-
     /// Whether it is a switch: the flag alone means `true`.
     pub fn is_switch(&self) -> bool {
         self.value == "BOOL"
@@ -43,12 +40,12 @@ impl Setting {
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
-const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// Every setting.
 pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "store",
+        flag: "store",
         help: "Where orders are kept",
         value: "URL",
         set: |c, v| StoreUrl::parse(v).map(|url| c.store = url),
@@ -56,6 +53,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "cell",
+        flag: "cell",
         help: "The city served, by the first four digits of its division code",
         value: "CITY",
         set: |c, v| v.parse().map(|cell| c.cell = cell).map_err(said),
@@ -63,6 +61,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "listen",
+        flag: "listen",
         help: "Where gRPC is served",
         value: "ADDR",
         set: |c, v| address(v).map(|a| c.listen = a),
@@ -70,6 +69,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "metrics_listen",
+        flag: "metrics-listen",
         help: "Where /metrics, /livez and /readyz are served",
         value: "ADDR",
         set: |c, v| address(v).map(|a| c.metrics_listen = a),
@@ -77,6 +77,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "insecure_bind",
+        flag: "insecure-bind",
         help: "Serve gRPC beyond loopback although callers are not yet identified",
         value: "BOOL",
         set: |c, v| switch(v).map(|on| c.insecure_bind = on),
@@ -84,6 +85,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "key_file",
+        flag: "key-file",
         help: "The key that seals contacts",
         value: "PATH",
         set: |c, v| path(v).map(|p| c.key_file = p),
@@ -91,6 +93,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "catalogue",
+        flag: "catalogue",
         help: "The catalogue: `builtin` (Jiaxing) or a folder laid out like deploy/jiaxing",
         value: "DIR",
         set: |c, v| {
@@ -107,6 +110,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "category_confidence",
+        flag: "category-confidence",
         help: "Below this percentage the category is a person's decision",
         value: "PERCENT",
         set: |c, v| percent(v).map(|p| c.category_confidence = p),
@@ -114,6 +118,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "division_confidence",
+        flag: "division-confidence",
         help: "Below this percentage the place is a person's decision",
         value: "PERCENT",
         set: |c, v| percent(v).map(|p| c.division_confidence = p),
@@ -121,6 +126,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "lease_default",
+        flag: "lease-default",
         help: "How long a pulled order stays with a puller who named no time",
         value: "DURATION",
         set: |c, v| duration(v, SECOND, HOUR).map(|d| c.lease_default = d),
@@ -128,6 +134,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "lease_max",
+        flag: "lease-max",
         help: "The longest lease a puller may ask for",
         value: "DURATION",
         set: |c, v| duration(v, SECOND, HOUR).map(|d| c.lease_max = d),
@@ -135,41 +142,23 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "long_poll_max",
+        flag: "long-poll-max",
         help: "The longest an empty pull waits",
         value: "DURATION",
-        set: |c, v| duration(v, SECOND, HOUR).map(|d| c.long_poll_max = d),
+        set: |c, v| duration(v, SECOND, 60 * SECOND).map(|d| c.long_poll_max = d),
         get: |c| written(c.long_poll_max),
     },
     Setting {
-        key: "request_memory",
-        help: "How long a request id is remembered",
-        value: "DURATION",
-        set: |c, v| duration(v, HOUR, 30 * DAY).map(|d| c.request_memory = d),
-        get: |c| written(c.request_memory),
-    },
-    Setting {
         key: "drain_timeout",
+        flag: "drain-timeout",
         help: "How long calls in flight may take once the server is told to stop",
         value: "DURATION",
         set: |c, v| duration(v, Duration::ZERO, HOUR).map(|d| c.drain_timeout = d),
         get: |c| written(c.drain_timeout),
     },
     Setting {
-        key: "commit_group",
-        help: "The most commits written as one group",
-        value: "COUNT",
-        set: |c, v| count(v, 1, 4_096).map(|n| c.commit_group = n),
-        get: |c| c.commit_group.to_string(),
-    },
-    Setting {
-        key: "commit_queue",
-        help: "The most commits that may wait to be written before callers are sent away",
-        value: "COUNT",
-        set: |c, v| count(v, 1, 65_536).map(|n| c.commit_queue = n),
-        get: |c| c.commit_queue.to_string(),
-    },
-    Setting {
         key: "timer_sweep",
+        flag: "timer-sweep",
         help: "How often timers and waiting pulls are looked at even if nothing woke them",
         value: "DURATION",
         set: |c, v| duration(v, Duration::from_millis(10), 60 * SECOND).map(|d| c.timer_sweep = d),
@@ -177,6 +166,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "log",
+        flag: "log",
         help: "What is logged: error, warn, info, debug or trace, or a filter such as \
                `info,hotline::dispatch=debug`",
         value: "FILTER",
@@ -213,11 +203,6 @@ fn percent(v: &str) -> Result<Confidence, String> {
     percent.map(Confidence::new).ok_or_else(|| "expected a percentage from 0 to 100".to_owned())
 }
 
-fn count(v: &str, least: usize, most: usize) -> Result<usize, String> {
-    let count = v.parse::<usize>().ok().filter(|n| (least..=most).contains(n));
-    count.ok_or_else(|| format!("expected a number from {least} to {most}"))
-}
-
 fn duration(v: &str, least: Duration, most: Duration) -> Result<Duration, String> {
     let parsed = humantime::parse_duration(v).ok().filter(|d| (least..=most).contains(d));
     parsed.ok_or_else(|| {
@@ -239,6 +224,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn flags_are_keys_with_dashes() {
+        for setting in SETTINGS {
+            assert_eq!(setting.flag, setting.key.replace('_', "-"));
+        }
+    }
+
+    #[test]
     fn what_is_shown_can_be_read_back() {
         for setting in SETTINGS {
             let mut config = Config::default();
@@ -258,8 +250,6 @@ mod tests {
             ("category_confidence", "101", "0 to 100"),
             ("lease_max", "forever", "90s"),
             ("lease_max", "2h", "1s to 1h"),
-            ("request_memory", "5m", "1h to 30days"),
-            ("commit_group", "0", "1 to 4096"),
             ("log", "hotline=loud", "log filter"),
             ("key_file", "", "a path"),
         ] {

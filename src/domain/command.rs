@@ -1,9 +1,10 @@
 //! What somebody, or the clock, wants to happen to an order.
 
 use super::actor::Actor;
-use super::ids::{OrderNo, Unit};
+use super::ids::Unit;
 use super::matter::{Channel, Plan, Reading};
 use super::named::named;
+use super::order_no::OrderNo;
 use super::policy::Policy;
 use super::time::Timestamp;
 

@@ -2,9 +2,10 @@
 
 use super::actor::Actor;
 use super::command::ReturnReason;
-use super::ids::{Level, OrderNo, Unit};
+use super::ids::{Level, Unit};
 use super::matter::Category;
 use super::order::{ClockKind, Stage};
+use super::order_no::OrderNo;
 use super::time::{Span, Timestamp};
 
 /// One thing that happened to one order. Holds no word of the citizen's and no contact.

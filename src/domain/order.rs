@@ -1,8 +1,9 @@
 //! The order: what it is, where it stands, who held it how long.
 
-use super::ids::{Level, OrderNo, Unit};
+use super::ids::{Level, Unit};
 use super::matter::{Channel, Plan, Reading};
 use super::named::named;
+use super::order_no::OrderNo;
 use super::policy::Policy;
 use super::time::{Span, Timestamp};
 

@@ -61,7 +61,6 @@ const LATENCY_EDGES: &[f64] = &[
     0.000_25, 0.000_5, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.,
     2., 5., 30.,
 ];
-const GROUP_EDGES: &[f64] = &[1., 2., 4., 8., 16., 32., 64., 128., 256., 512., 1_024., 4_096.];
 
 /// Declares metrics of this process: the constants and [`METRICS`], the list of them all.
 macro_rules! metrics {
@@ -85,8 +84,6 @@ metrics! {
         "1 in the process that runs the cell's timers and exports its counters, else 0";
     COMMIT = "hotline_commit_seconds" Kind::Histogram(LATENCY_EDGES), Seconds:
         "Time a commit took, from handing it to the store until it was safe";
-    COMMIT_GROUP = "hotline_commit_group_size" Kind::Histogram(GROUP_EDGES), Count:
-        "How many commits were written as one group";
     COMMIT_CONFLICTS = "hotline_commit_conflicts_total" Kind::Counter, Count:
         "Commits refused because the order had changed, and decided again";
     COMMIT_UNKNOWN = "hotline_commit_unknown_total" Kind::Counter, Count:
@@ -240,11 +237,6 @@ pub fn commit_took(time: Duration) {
     with(|exporter| exporter.handles().commit.record(time));
 }
 
-/// So many commits were written as one group.
-pub fn commit_grouped(size: usize) {
-    with(|exporter| exporter.handles().commit_group.record(size as f64));
-}
-
 /// A commit met a newer version of its order.
 pub fn commit_conflicted() {
     with(|exporter| exporter.handles().commit_conflicts.increment(1));
@@ -311,7 +303,7 @@ mod tests {
     #[test]
     fn the_promises_are_edges() {
         assert!(PROMISE_EDGES.contains(&3_600.) && PROMISE_EDGES.contains(&10_800.));
-        for edges in [PROMISE_EDGES, LATENESS_EDGES, LATENCY_EDGES, GROUP_EDGES] {
+        for edges in [PROMISE_EDGES, LATENESS_EDGES, LATENCY_EDGES] {
             assert!(edges.windows(2).all(|pair| pair[0] < pair[1]));
         }
     }

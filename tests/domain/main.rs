@@ -1,5 +1,7 @@
 //! The rules of the order's life, as tables and properties.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod clocks;
 mod make;
 mod properties;

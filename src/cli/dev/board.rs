@@ -26,8 +26,16 @@ impl Board {
     /// The chain as a table, redrawn in place.
     pub(super) fn table(&self) -> String {
         let mut table = Table::new();
-        table.load_preset(UTF8_FULL_CONDENSED);
-        table.set_header(["", "等待 waiting", "下派 relayed", "超时 passed by", "签收 signed", "到达超限 arrival", "办结超限 closure"]);
+        table.load_style(UTF8_FULL_CONDENSED);
+        table.set_header([
+            "",
+            "等待 waiting",
+            "下派 relayed",
+            "超时 passed by",
+            "签收 signed",
+            "到达超限 arrival",
+            "办结超限 closure",
+        ]);
         for (level, zh) in Level::ALL.into_iter().zip(["市", "县", "镇", "村"]) {
             let of = |what: &str| self.get(&format!("{what}.{}", level.name())).to_string();
             table.add_row([

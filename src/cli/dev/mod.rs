@@ -100,7 +100,8 @@ pub async fn run(args: DevArgs) -> anyhow::Result<()> {
     if !args.headless || args.output == Form::Text {
         greet(&server, &address, &home.path, args.speed);
     }
-    let channel = Channel::from_shared(address)?.connect().await.context("reaching our own server")?;
+    let channel =
+        Channel::from_shared(address)?.connect().await.context("reaching our own server")?;
 
     let began = tick();
     let stop = watch::Sender::new(false);
@@ -121,7 +122,11 @@ pub async fn run(args: DevArgs) -> anyhow::Result<()> {
     match args.output {
         Form::Json => writeln!(out, "{summary}")?,
         Form::Text => {
-            writeln!(out, "\nended after {}", humantime::format_duration(Duration::from_secs(began.elapsed().as_secs())))?;
+            writeln!(
+                out,
+                "\nended after {}",
+                humantime::format_duration(Duration::from_secs(began.elapsed().as_secs()))
+            )?;
             for (name, value) in summary.as_object().into_iter().flatten() {
                 writeln!(out, "  {name:<18} {value}")?;
             }
@@ -194,7 +199,7 @@ async fn show_until_the_end(args: &DevArgs, channel: &Channel, server: &Running)
             let board = look(channel, server).await;
             if fancy {
                 // Home, and clear what stood below.
-                print!("\x1b[H\x1b[J{}\n", board.table());
+                println!("\x1b[H\x1b[J{}", board.table());
                 let _ = std::io::stdout().flush();
             } else if args.output == Form::Text {
                 println!("{}", board.line());

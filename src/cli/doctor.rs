@@ -1,0 +1,143 @@
+//! `hotline doctor`: whether everything agrees, also with what clients were told.
+
+use super::client::{ClientArgs, Connection};
+use super::failure::Failure;
+use super::output::OutputArgs;
+use super::retry::until_answered;
+use super::submit::{Ledger, Row, Rows};
+use crate::domain::Role;
+use crate::pb::admin_service_client::AdminServiceClient;
+use crate::pb::intake_service_client::IntakeServiceClient;
+use crate::pb::{DoctorRequest, GetOrderRequest, SubmitOrderRequest};
+use clap::Args;
+use serde_json::json;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use tonic::Code;
+
+/// The most findings about a ledger that are listed.
+const MAX_FINDINGS: usize = 1_000;
+
+/// Checks every order against what is indexed about it, and the ledger of a client against
+/// the store. Exit code 1 if anything does not agree.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  hotline doctor\n  hotline doctor --ledger acked.txt --file calls.jsonl"
+)]
+pub(super) struct DoctorArgs {
+    /// What `submit --ledger` wrote: every order in it must be there.
+    #[arg(long)]
+    ledger: Option<PathBuf>,
+    /// The file that was submitted: each request id of the ledger is sent again and must be
+    /// answered with the same order.
+    #[arg(long, requires = "ledger")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+pub(super) async fn run(args: DoctorArgs) -> Result<(), Failure> {
+    let server = args.client.connect_patiently(Role::Dispatcher).await?;
+    let mut client = AdminServiceClient::new(server.channel.clone());
+    let answer = server.answer(client.doctor(server.stamp(DoctorRequest {})).await)?;
+    let mut findings: Vec<_> = answer.findings.into_iter().map(|f| f.text).collect();
+    let mut truncated = answer.truncated;
+    let mut acknowledged = 0;
+    if let Some(path) = &args.ledger {
+        let ledger = Ledger::read(path)?;
+        acknowledged = ledger.len();
+        let agent = args.client.connect_patiently(Role::Agent).await?;
+        let mut found = compare(&agent, &ledger, args.file.as_ref()).await?;
+        truncated |= found.len() > MAX_FINDINGS;
+        found.truncate(MAX_FINDINGS);
+        findings.extend(found);
+    }
+    let ok = findings.is_empty();
+    args.output.print(
+        || {
+            json!({
+                "ok": ok,
+                "orders_checked": answer.orders_checked,
+                "ledger_checked": acknowledged,
+                "findings": findings,
+                "truncated": truncated,
+            })
+        },
+        || {
+            let mut text = format!("已查 {} 件，对账 {acknowledged} 件：", answer.orders_checked);
+            match ok {
+                true => text.push_str("全部一致"),
+                false => text.push_str(&format!("{} 处不符", findings.len())),
+            }
+            for finding in &findings {
+                text.push_str("\n  ");
+                text.push_str(finding);
+            }
+            if truncated {
+                text.push_str("\n  …");
+            }
+            text
+        },
+    )?;
+    if ok { Ok(()) } else { Err(Failure::Told) }
+}
+
+/// What the ledger says and the store does not.
+async fn compare(
+    server: &Connection,
+    ledger: &[(String, String)],
+    file: Option<&PathBuf>,
+) -> Result<Vec<String>, Failure> {
+    let mut findings = Vec::new();
+    let mut seen: HashMap<&str, &str> = HashMap::new();
+    for (request_id, order_no) in ledger {
+        let told = seen.insert(request_id, order_no);
+        if let Some(other) = told.filter(|other| other != order_no) {
+            findings.push(format!("{request_id} was answered {other} and then {order_no}"));
+        }
+        let answer = until_answered(|| {
+            let request = server.stamp(GetOrderRequest { order_no: order_no.clone() });
+            let mut client = IntakeServiceClient::new(server.channel.clone());
+            async move { client.get_order(request).await }
+        });
+        match answer.await {
+            Ok(_) => {}
+            Err(status) if status.code() == Code::NotFound => {
+                findings.push(format!("{order_no} was acknowledged and is not there"));
+            }
+            Err(status) => return Err(server.failure(status)),
+        }
+    }
+    if let Some(path) = file {
+        for row in Rows::open(path)? {
+            let row = row.map_err(|bad| Failure::said(bad.to_string()))?;
+            if let Some(told) = seen.get(row.request_id.as_str()) {
+                findings.extend(same_again(server, row, told).await?);
+            }
+        }
+    }
+    Ok(findings)
+}
+
+/// Sends a row again; it must be answered with the order it was answered with then.
+async fn same_again(server: &Connection, row: Row, told: &str) -> Result<Option<String>, Failure> {
+    let request_id = row.request_id.clone();
+    let request =
+        SubmitOrderRequest { request_id: row.request_id.clone(), submission: Some(row.submission) };
+    let answer = until_answered(|| {
+        let request = server.stamp(request.clone());
+        let mut client = IntakeServiceClient::new(server.channel.clone());
+        async move { client.submit_order(request).await }
+    });
+    let receipt = server.answer(answer.await)?.receipt.unwrap_or_default();
+    Ok(match (receipt.order_no == told, receipt.replayed) {
+        (true, true) => None,
+        (true, false) => Some(format!("{request_id} was answered as if {told} were new")),
+        (false, _) => {
+            let now = receipt.order_no;
+            Some(format!("{request_id} was answered {told} and is now answered {now}"))
+        }
+    })
+}

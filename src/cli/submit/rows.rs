@@ -1,0 +1,277 @@
+//! The rows of a file of matters: one JSON object per line.
+
+use crate::pb;
+use serde::Deserialize;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use uuid::Uuid;
+
+/// The longest line that is read; the server takes far shorter texts and says so.
+const MAX_LINE: u64 = 2 << 20;
+/// What a row may hold.
+const FIELDS: &str = "request_id, channel, text; and, if there is any, title, address, caller_phone, \
+     caller_name, heard_at, kind, category, urgency, division; all of them strings";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    request_id: String,
+    channel: String,
+    text: String,
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    address: String,
+    #[serde(default)]
+    caller_phone: String,
+    #[serde(default)]
+    caller_name: String,
+    #[serde(default)]
+    heard_at: String,
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    category: String,
+    #[serde(default)]
+    urgency: String,
+    #[serde(default)]
+    division: String,
+}
+
+/// One matter to be filed.
+pub(in crate::cli) struct Row {
+    /// Which line it stands in, from 1.
+    pub(in crate::cli) line: u64,
+    /// The client's identity for it.
+    pub(in crate::cli) request_id: String,
+    /// The matter.
+    pub(in crate::cli) submission: pb::Submission,
+}
+
+/// A line that is no row. Says what is wrong and never what was written: that may be a
+/// citizen's number.
+#[derive(Debug)]
+pub(in crate::cli) struct BadRow {
+    path: PathBuf,
+    line: u64,
+    problem: String,
+}
+
+impl fmt::Display for BadRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.path.display(), self.line, self.problem)
+    }
+}
+
+/// Reads row after row; blank lines are none.
+pub(in crate::cli) struct Rows {
+    path: PathBuf,
+    from: BufReader<File>,
+    line: u64,
+    /// How far it has read, in bytes.
+    pub(in crate::cli) read: u64,
+    /// How much there is, in bytes.
+    pub(in crate::cli) size: u64,
+}
+
+impl Rows {
+    pub(in crate::cli) fn open(path: &Path) -> io::Result<Rows> {
+        let name = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));
+        let file = File::open(path).map_err(name)?;
+        let size = file.metadata().map_err(name)?.len();
+        let from = BufReader::with_capacity(1 << 16, file);
+        Ok(Rows { path: path.to_owned(), from, line: 0, read: 0, size })
+    }
+
+    fn bad(&self, problem: impl Into<String>) -> BadRow {
+        BadRow { path: self.path.clone(), line: self.line, problem: problem.into() }
+    }
+
+    /// Skips to the end of a line that is too long.
+    fn skip_line(&mut self) -> io::Result<()> {
+        loop {
+            let buffer = self.from.fill_buf()?;
+            let end = buffer.iter().position(|b| *b == b'\n').map(|at| at + 1);
+            let used = end.unwrap_or(buffer.len());
+            self.from.consume(used);
+            self.read += used as u64;
+            if end.is_some() || used == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Result<Row, BadRow>;
+
+    fn next(&mut self) -> Option<Result<Row, BadRow>> {
+        loop {
+            let mut bytes = Vec::new();
+            self.line += 1;
+            match (&mut self.from).take(MAX_LINE).read_until(b'\n', &mut bytes) {
+                Err(error) => return Some(Err(self.bad(format!("not readable: {error}")))),
+                Ok(0) => return None,
+                Ok(read) => self.read += read as u64,
+            }
+            if bytes.len() as u64 == MAX_LINE && !bytes.ends_with(b"\n") {
+                let problem = format!("longer than {MAX_LINE} bytes");
+                let skipped = self.skip_line();
+                return Some(Err(match skipped {
+                    Ok(()) => self.bad(problem),
+                    Err(error) => self.bad(format!("not readable: {error}")),
+                }));
+            }
+            // A file written on Windows may begin with a mark.
+            let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+            if bytes.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            return Some(row(self.line, bytes).map_err(|problem| self.bad(problem)));
+        }
+    }
+}
+
+fn row(line: u64, bytes: &[u8]) -> Result<Row, String> {
+    let text = std::str::from_utf8(bytes).map_err(|e| {
+        format!("not UTF-8 (byte {}); convert the file to UTF-8", e.valid_up_to() + 1)
+    })?;
+    let written: Written = serde_json::from_str(text).map_err(|e| problem(&e))?;
+    let request_id = written.request_id.parse::<Uuid>();
+    let request_id = request_id.map_err(|_| "request_id: expected a UUID".to_owned())?;
+    let of =
+        |field: &str, name: &str, prefix: &str, allowed: &str, known: fn(&str) -> Option<i32>| {
+            if name.is_empty() {
+                return Ok(0);
+            }
+            let number = known(&format!("{prefix}{}", name.to_ascii_uppercase()));
+            number.filter(|n| *n != 0).ok_or_else(|| format!("{field}: expected one of {allowed}"))
+        };
+    if written.channel.is_empty() {
+        return Err("channel: expected one of phone, web, wechat, app, paper".to_owned());
+    }
+    let channel =
+        of("channel", &written.channel, "CHANNEL_", "phone, web, wechat, app, paper", |n| {
+            pb::Channel::from_str_name(n).map(i32::from)
+        })?;
+    let kinds = "inquiry, request, complaint, tip, suggestion, praise";
+    let kind =
+        of("kind", &written.kind, "KIND_", kinds, |n| pb::Kind::from_str_name(n).map(i32::from))?;
+    let urgency = of("urgency", &written.urgency, "URGENCY_", "normal, urgent, critical", |n| {
+        pb::Urgency::from_str_name(n).map(i32::from)
+    })?;
+    let submission = pb::Submission {
+        channel,
+        heard_at: heard_at(&written.heard_at)?,
+        title: written.title,
+        text: written.text,
+        contact: Some(pb::Contact {
+            name: written.caller_name,
+            phone: written.caller_phone,
+            address: written.address,
+        }),
+        kind,
+        category: written.category,
+        urgency,
+        division: written.division,
+    };
+    Ok(Row { line, request_id: request_id.to_string(), submission })
+}
+
+fn heard_at(text: &str) -> Result<Option<prost_types::Timestamp>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let wrong =
+        || "heard_at: expected a moment in UTC, for example 2022-03-14T00:40:00Z".to_owned();
+    humantime::parse_rfc3339(text).map(|at| Some(at.into())).map_err(|_| wrong())
+}
+
+/// Serde's words where they name fields; never where they quote values.
+fn problem(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    let named = ["unknown field", "missing field", "duplicate field"];
+    match said.split(" at line ").next() {
+        Some(said) if named.iter().any(|n| said.starts_with(n)) => {
+            let said = said.split(", expected").next().unwrap_or(said);
+            format!("{said}; a row has {FIELDS}")
+        }
+        Some(_) | None if error.is_data() => {
+            format!(
+                "a value of the wrong kind before column {}; a row has {FIELDS}",
+                error.column()
+            )
+        }
+        Some(_) | None => {
+            format!("not JSON from column {} on; one object per line", error.column())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "6350b6f5-3c43-5d84-8020-f1f70f8ca13f";
+
+    fn read(content: &[u8]) -> Vec<Result<Row, String>> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("calls.jsonl");
+        std::fs::write(&path, content).unwrap();
+        Rows::open(&path).unwrap().map(|row| row.map_err(|bad| bad.to_string())).collect()
+    }
+
+    #[test]
+    fn rows_are_read_and_blank_lines_are_none() {
+        let line = format!(
+            r#"{{"request_id":"{ID}","channel":"phone","caller_phone":"1","text":"t","kind":"tip"}}"#
+        );
+        let rows = read(format!("\u{feff}{line}\r\n\n{line}").as_bytes());
+        assert_eq!(rows.len(), 2);
+        let last = rows.into_iter().next_back().unwrap().unwrap();
+        assert_eq!((last.line, last.request_id.as_str()), (3, ID));
+        assert_eq!(last.submission.channel, i32::from(pb::Channel::Phone));
+        assert_eq!(last.submission.kind, i32::from(pb::Kind::Tip));
+    }
+
+    #[test]
+    fn a_bad_line_names_file_and_line_and_no_citizen() {
+        for (line, said) in [
+            (r#"{"request_id":"x","channel":"phone","text":"t"}"#.to_owned(), "a UUID"),
+            (format!(r#"{{"request_id":"{ID}","text":"t"}}"#), "missing field `channel`"),
+            (format!(r#"{{"request_id":"{ID}","channel":"fax","text":"t"}}"#), "phone, web"),
+            (format!(r#"{{"request_id":"{ID}","chanel":"fax"}}"#), "unknown field `chanel`"),
+            (
+                format!(
+                    r#"{{"request_id":"{ID}","channel":"web","text":"t","caller_phone":13812345678}}"#
+                ),
+                "wrong kind",
+            ),
+            ("13812345678".to_owned(), "wrong kind"),
+            ("{".to_owned(), "not JSON"),
+            ("王阿姨 13812345678".to_owned(), "not JSON"),
+        ] {
+            let rows = read(format!("\n{line}\n").as_bytes());
+            let Some(Err(bad)) = rows.into_iter().next() else { panic!("{line} was read") };
+            assert!(bad.contains("calls.jsonl:2: ") && bad.contains(said), "{bad}");
+            assert!(!bad.contains("13812345678") && !bad.contains("王阿姨"), "{bad}");
+        }
+        let rows = read(b"{\"text\": \"\xff\"}\n");
+        assert!(rows[0].as_ref().err().unwrap().contains("not UTF-8"));
+    }
+
+    #[test]
+    fn an_endless_line_is_passed_over() {
+        let mut content = vec![b'x'; MAX_LINE as usize * 2];
+        content.extend_from_slice(
+            format!("\n{{\"request_id\":\"{ID}\",\"channel\":\"web\",\"text\":\"t\"}}\n")
+                .as_bytes(),
+        );
+        let rows = read(&content);
+        assert_eq!(rows.len(), 2);
+        assert!(rows[0].as_ref().err().unwrap().contains("longer than"));
+        assert_eq!(rows[1].as_ref().ok().unwrap().line, 2);
+    }
+}

@@ -1,0 +1,10 @@
+//! The command line as people and scripts meet it: the real binary, its exit codes, what it
+//! prints and where.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod offline;
+mod program;
+mod silence;
+mod submitting;
+mod working;

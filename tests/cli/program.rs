@@ -1,0 +1,156 @@
+//! The binary, a server of it, and files of matters.
+
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// How long a server may take to say where it serves: debug builds on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The binary, free of the settings of whoever runs the tests.
+pub fn hotline() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hotline"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("HOTLINE_")) {
+            command.env_remove(name);
+        }
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+/// What a run printed, and how it ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ran {
+    pub fn of(output: Output) -> Ran {
+        Ran {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    #[track_caller]
+    pub fn ends(self, code: i32) -> Ran {
+        assert_eq!(self.code, code, "{self:#?}");
+        self
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {self:#?}"))
+    }
+}
+
+/// Runs it to its end.
+pub fn run(args: &[&str]) -> Ran {
+    Ran::of(hotline().args(args).output().unwrap())
+}
+
+/// A server on the embedded store, in a folder of its own.
+pub struct Serve {
+    child: Child,
+    pub address: String,
+    log: PathBuf,
+}
+
+impl Serve {
+    pub fn start(home: &Path, listen: &str, log: &str) -> Serve {
+        let log_file = home.join(format!("serve-{}.log", Uuid::new_v4()));
+        let mut child = hotline()
+            .args(["serve", "--listen", listen, "--metrics-listen", "127.0.0.1:0", "--log", log])
+            .arg("--store")
+            .arg(format!("redb:{}", home.join("orders.redb").display()))
+            .arg("--key-file")
+            .arg(home.join("contacts.key"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (found, address) = mpsc::channel();
+        let mut copy = std::fs::File::create(&log_file).unwrap();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                use std::io::Write;
+                writeln!(copy, "{line}").unwrap();
+                if let Some(at) = line.split("serving grpc=").nth(1) {
+                    let _ = found.send(at.split_whitespace().next().unwrap().to_owned());
+                }
+            }
+        });
+        let address = address.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+            let _ = child.kill();
+            panic!("hotline serve: {}", std::fs::read_to_string(&log_file).unwrap())
+        });
+        Serve { child, address, log: log_file }
+    }
+
+    /// Runs a verb against it.
+    pub fn run(&self, args: &[&str]) -> Ran {
+        Ran::of(self.command(args).output().unwrap())
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = hotline();
+        command.args(args).env("HOTLINE_SERVER", format!("http://{}", self.address));
+        command
+    }
+
+    /// Everything it logged; ends it first.
+    pub fn log(mut self) -> String {
+        self.kill();
+        // The copying thread ends with the pipe.
+        std::thread::sleep(Duration::from_millis(200));
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// SIGKILL: no chance to write anything.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// One matter that is placed without doubt.
+pub fn matter(n: usize) -> Value {
+    json!({
+        "request_id": Uuid::new_v4().to_string(),
+        "channel": "phone",
+        "caller_phone": format!("138{n:08}"),
+        "caller_name": "王阿姨",
+        "address": "嘉兴市南湖区大桥镇",
+        "title": "路灯坏了",
+        "text": format!("村口第{n}盏路灯坏了半个月，老人晚上出门容易摔倒，请派人维修。"),
+        "category": "0101",
+        "division": "330402",
+    })
+}
+
+/// A file of so many matters.
+pub fn calls(home: &Path, name: &str, matters: &[Value]) -> String {
+    let mut text = String::new();
+    for matter in matters {
+        writeln!(text, "{matter}").unwrap();
+    }
+    let path = home.join(name);
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
