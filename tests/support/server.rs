@@ -179,6 +179,13 @@ pub fn category() -> String {
     deep.expect("a category of the villages").to_string()
 }
 
+/// Two answers to one request: alike but for one of them saying that it is a repetition.
+pub fn one_is_the_other_again(a: &pb::Receipt, b: &pb::Receipt) {
+    assert!(a.replayed != b.replayed, "exactly one did it: {a:?} {b:?}");
+    let plain = |receipt: &pb::Receipt| pb::Receipt { replayed: false, ..receipt.clone() };
+    assert_eq!(plain(a), plain(b));
+}
+
 /// What an error says: code, reason, and the field at fault; and that it is complete.
 pub fn told(status: &Status) -> (Code, String, String) {
     let details = status.get_error_details();
