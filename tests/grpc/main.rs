@@ -1,8 +1,14 @@
 //! The API over real sockets: a server on a port of its own and a real client.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails should panic")]
+
 mod bad_input;
 mod changes;
 mod life;
+mod together;
+
+#[path = "../support/redis.rs"]
+mod redis;
 #[path = "../support/server.rs"]
 mod server;
 mod serving;

@@ -16,8 +16,9 @@ use hotline::pb::work_order_service_client::WorkOrderServiceClient;
 use hotline::server::{self, Running};
 use hotline::store::Store;
 use hotline::store::memory::Memory;
+use hotline::store::seal::Sealer;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
@@ -41,19 +42,22 @@ pub struct Server {
 impl Server {
     /// On a store in memory.
     pub async fn start() -> Server {
-        let catalogue = Catalogue::builtin().unwrap();
-        let store = Arc::new(Memory::new(catalogue.cell()));
-        Server::on(store).await
+        Server::on(Arc::new(Memory::new(catalogue().cell()))).await
     }
 
     /// On this store.
     pub async fn on(store: Arc<dyn Store>) -> Server {
+        Server::sealed(store, sealer()).await
+    }
+
+    /// On this store, with this key.
+    pub async fn sealed(store: Arc<dyn Store>, sealer: Sealer) -> Server {
         let clock = Arc::new(ManualClock::at(NOW));
         let parts = Parts {
             store: Arc::clone(&store),
-            catalogue: Arc::new(Catalogue::builtin().unwrap()),
+            catalogue: Arc::clone(catalogue()),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            sealer: sealer(),
+            sealer,
             settings: Settings { sweep: Duration::from_millis(20), ..Settings::default() },
         };
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -119,8 +123,9 @@ impl Server {
     }
 }
 
-fn sealer() -> hotline::store::seal::Sealer {
-    hotline::store::seal::Sealer
+fn sealer() -> Sealer {
+    let folder = tempfile::tempdir().unwrap();
+    Sealer::create_key_file(&folder.path().join("contacts.key")).unwrap()
 }
 
 /// Somebody of a unit says it.
@@ -158,12 +163,17 @@ pub fn matter() -> pb::Submission {
 /// A village of Jiaxing.
 pub const VILLAGE: &str = "330411104201";
 
+/// The catalogue is read once.
+fn catalogue() -> &'static Arc<Catalogue> {
+    static CATALOGUE: OnceLock<Arc<Catalogue>> = OnceLock::new();
+    CATALOGUE.get_or_init(|| Arc::new(Catalogue::builtin().unwrap()))
+}
+
 /// A category whose duty lies with the village.
 pub fn category() -> String {
-    let catalogue = Catalogue::builtin().unwrap();
     let village = VILLAGE.parse().unwrap();
-    let deep = catalogue.categories().map(|row| row.category).find(|category| {
-        let route = hotline::route::route(&catalogue, *category, village);
+    let deep = catalogue().categories().map(|row| row.category).find(|category| {
+        let route = hotline::route::route(catalogue(), *category, village);
         route.is_ok_and(|r| r.plan.units().iter().map(|u| u.level().index()).eq(0..4))
     });
     deep.expect("a category of the villages").to_string()

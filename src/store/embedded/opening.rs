@@ -6,6 +6,7 @@ use super::tables::*;
 use crate::clock::wall_now;
 use crate::domain::{Cell, OrderNo, TALLIES};
 use crate::store::{Cursor, StoreError, codec};
+use redb::backends::FileBackend;
 use redb::{
     Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, TableError,
     TableHandle,
@@ -50,7 +51,7 @@ pub(super) fn open_file(path: &Path) -> Result<Database, StoreError> {
     })?;
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE_BYTES);
-    builder.create_file(file).map_err(|e| {
+    FileBackend::new(file).and_then(|file| builder.create_with_backend(file)).map_err(|e| {
         StoreError::Unreachable(match e {
             DatabaseError::DatabaseAlreadyOpen => format!(
                 "another hotline has {shown} open; stop it, or send your commands to it"

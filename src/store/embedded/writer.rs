@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 /// The most that is written and flushed together.
-pub(super) const GROUP_MOST: usize = 512;
+pub(super) const GROUP_MOST: usize = 1_024;
 /// The most that waits for the writer; whoever comes then waits to hand over.
 pub(super) const QUEUE: usize = 2 * GROUP_MOST;
 /// So many changes become visible at a time, so that no reader waits long.
