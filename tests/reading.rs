@@ -4,6 +4,8 @@
 //! `../shared/data`, and where it is missing the tests say so aloud and stop. What is asserted
 //! is a floor a little below what was reached; the figures are printed (`--nocapture`).
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use hotline::catalogue::Catalogue;
 use hotline::classify::Classifier;
 use hotline::domain::{Category, Division, Kind, Urgency};

@@ -4,6 +4,8 @@
 //!
 //! `HOTLINE_KILLS=50` sets how often each is killed; the default keeps the suite quick.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod ledger;
 mod load;
 mod process;
