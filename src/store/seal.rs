@@ -295,9 +295,14 @@ mod tests {
         let sealed = sealer.seal(number(1), &caller()).unwrap();
         let opened = sealer.open(number(1), &sealed).unwrap();
         let error = sealer.open(number(2), &sealed).unwrap_err();
-        let shown = format!("{sealer:?} {sealed:?} {opened:?} {error:?} {error}");
-        for secret in ["王", "138", "5678", "801", "07070707"] {
+        let shown = format!("{sealer:?} {opened:?} {error:?} {error}");
+        for secret in ["王", "138", "5678", "801", "7, 7", "0707"] {
             assert!(!shown.contains(secret), "{shown}");
+        }
+        // What is stored holds no piece of what was said.
+        for secret in ["王阿姨", "1234", "801室"] {
+            let mut windows = sealed.sealed.windows(secret.len());
+            assert!(!windows.any(|window| window == secret.as_bytes()));
         }
     }
 

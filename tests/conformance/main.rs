@@ -1,6 +1,8 @@
 //! One suite for every store. A store joins by a [`Factory`] and one line of [`suite!`];
 //! each case is a function over the trait and runs as a test of its own.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 #[path = "../support/mod.rs"]
 mod support;
 
