@@ -227,6 +227,12 @@ async fn feed(
             *last = event.version;
         }
     }
+    // Registered after the orders were read, or lost: another look tells.
+    for no in told.keys().filter(|no| !versions.contains_key(no)) {
+        if store.load(*no).await?.is_none() {
+            findings.push(of(*no, "the feed tells of it, but it does not exist".to_owned()));
+        }
+    }
     for (no, version) in versions {
         let told = told.get(no).copied().unwrap_or(0);
         if told < *version {

@@ -1,6 +1,7 @@
 //! Makes orders, changes and whole lives of orders for tests of every kind.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 use hotline::domain::*;
 use hotline::store::*;

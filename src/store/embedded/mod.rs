@@ -9,7 +9,8 @@
 //!
 //! `tables` says what is in the file, `hot` what is in memory, `group` how changes are
 //! checked and written, `writer` in what order. Readers see only what has been flushed, and
-//! never wait for a flush. The open orders are in memory as bytes; archived ones are not.
+//! never wait for the flush of a commit; only while the file itself grows, now and then, what
+//! must be read from it waits. The open orders are in memory as bytes; archived ones are not.
 
 mod group;
 mod hot;

@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 /// The most that is written and flushed together.
 pub(super) const GROUP_MOST: usize = 1_024;
 /// The most that waits for the writer; whoever comes then waits to hand over.
-pub(super) const QUEUE: usize = 2 * GROUP_MOST;
+pub(super) const QUEUE: usize = GROUP_MOST;
 /// So many changes become visible at a time, so that no reader waits long.
 const SHOWN_TOGETHER: usize = 32;
 /// How long the writer leaves a file alone that just refused.
@@ -105,7 +105,7 @@ impl Writer {
             }
         }
         if let Ok(db) = db {
-            self.finish(group, &db);
+            self.finish(group, db);
         }
         closer
     }
@@ -118,9 +118,12 @@ impl Writer {
         Some(before + 1)
     }
 
-    fn finish(&mut self, mut group: Group, db: &Arc<Database>) {
-        let accepted = group.check(&self.shared.read(), db, tick());
-        match self.write(db, accepted, &group.reserves) {
+    fn finish(&mut self, mut group: Group, db: Arc<Database>) {
+        let accepted = group.check(&self.shared.read(), &db, tick());
+        let written = self.write(&db, accepted, &group.reserves);
+        // From here on nobody but readers keeps the file open.
+        drop(db);
+        match written {
             Ok(landed) => {
                 self.show(landed);
                 group.answer_reserves(&Ok(()));
