@@ -128,6 +128,13 @@ fn sealer() -> Sealer {
     Sealer::create_key_file(&folder.path().join("contacts.key")).unwrap()
 }
 
+/// The same answer to the same request: the second says that nothing new happened.
+#[track_caller]
+pub fn same_again(first: &pb::Receipt, second: &pb::Receipt) {
+    assert_eq!((first.replayed, second.replayed), (false, true));
+    assert_eq!(first, &pb::Receipt { replayed: false, ..second.clone() });
+}
+
 /// Somebody of a unit says it.
 pub fn by<T>(unit: &str, role: &str, message: T) -> Request<T> {
     let mut request = Request::new(message);

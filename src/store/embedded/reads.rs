@@ -211,8 +211,8 @@ impl Store for Embedded {
             Ok(())
         };
         look(&mut page).map_err(unreadable)?;
-        let read = |snapshot: &Box<[u8]>| codec::decode_order(snapshot).map(Arc::new);
-        page.values().take(max).map(read).collect()
+        let snapshots = page.values().take(max);
+        snapshots.map(|snapshot| codec::decode_order(snapshot).map(Arc::new)).collect()
     }
 
     async fn all_entries(&self) -> Result<Vec<(Entry, OrderNo)>, StoreError> {
