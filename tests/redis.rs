@@ -222,6 +222,23 @@ fn numbered(seq: u32) -> Change {
 }
 
 #[tokio::test]
+async fn request_ids_are_remembered_into_the_next_span_and_no_further() {
+    let server = RedisServer::start("always");
+    let store = open(&server).await;
+    let id = RequestId(42);
+    store.commit(with_id(new_order(1, HEARD), id, [7; 16])).await.unwrap();
+    let bucket: u64 = server.ask(&["HGET", "{3304}m", "bucket"]);
+    let lives: i64 = server.ask(&["TTL", &format!("{{3304}}r{bucket}")]);
+    assert!(lives >= 48 * 3_600, "{lives} s");
+    let again = || store.commit(with_id(new_order(2, HEARD), id, [7; 16]));
+    for (later, known) in [(0, true), (1, true), (2, false)] {
+        let () = server.ask(&["HSET", "{3304}m", "bucket", &(bucket + later).to_string()]);
+        assert_eq!(store.remembered(id).await.unwrap().is_some(), known, "{later} spans later");
+        assert_eq!(matches!(again().await, Err(CommitError::Repeated(_))), known);
+    }
+}
+
+#[tokio::test]
 async fn two_processes_share_a_cell() {
     let server = RedisServer::start("always");
     let (one, two) = (open(&server).await, open(&server).await);

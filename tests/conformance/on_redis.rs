@@ -1,5 +1,7 @@
 //! The factory of Redis stores: a server for each test, a database of it for each store.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use super::{Factory, support};
 use crate::server::RedisServer;
 use hotline::store::Store;

@@ -56,8 +56,12 @@ async fn work(mut n: u64, channel: Channel, ledger: Arc<Ledger>, stop: watch::Re
                 // The server is gone; do not spin until somebody says so.
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            // Refused: an order with nobody below, or one that moved meanwhile.
-            Err(status) => assert_eq!(status.code(), Code::FailedPrecondition, "{status}"),
+            // Refused: an order with nobody below, or one that moved meanwhile. That one which
+            // was acknowledged is not there is for the comparison to find.
+            Err(status) => {
+                let known = [Code::FailedPrecondition, Code::NotFound];
+                assert!(known.contains(&status.code()), "{status}");
+            }
         }
     }
 }

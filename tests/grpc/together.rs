@@ -47,7 +47,8 @@ async fn what_one_files_the_other_hands_out_once() {
     let request = pb::SubmitOrderRequest { request_id: id(), submission: Some(matter()) };
     let here = one.intake().submit_order(by(CENTRE, "agent", request.clone())).await.unwrap();
     let there = other.intake().submit_order(by(CENTRE, "agent", request)).await.unwrap();
-    same_again(&here.into_inner().receipt.unwrap(), &there.into_inner().receipt.unwrap());
+    let (here, there) = (here.into_inner().receipt, there.into_inner().receipt);
+    one_is_the_other_again(&here.unwrap(), &there.unwrap());
     let mut numbers = HashSet::from([first.order_no]);
     for _ in 0..20 {
         assert!(numbers.insert(one.filed().await.order_no));

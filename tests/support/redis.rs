@@ -1,7 +1,8 @@
 //! A real redis-server for a test: on a free port of the loopback, with its append-only file
 //! on, in a temporary folder, and gone with the test.
 
-#![allow(dead_code, clippy::unwrap_used, reason = "tests; each binary uses its part")]
+#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};

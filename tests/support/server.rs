@@ -128,13 +128,6 @@ fn sealer() -> Sealer {
     Sealer::create_key_file(&folder.path().join("contacts.key")).unwrap()
 }
 
-/// The same answer to the same request: the second says that nothing new happened.
-#[track_caller]
-pub fn same_again(first: &pb::Receipt, second: &pb::Receipt) {
-    assert_eq!((first.replayed, second.replayed), (false, true));
-    assert_eq!(first, &pb::Receipt { replayed: false, ..second.clone() });
-}
-
 /// Somebody of a unit says it.
 pub fn by<T>(unit: &str, role: &str, message: T) -> Request<T> {
     let mut request = Request::new(message);
@@ -184,6 +177,13 @@ pub fn category() -> String {
         route.is_ok_and(|r| r.plan.units().iter().map(|u| u.level().index()).eq(0..4))
     });
     deep.expect("a category of the villages").to_string()
+}
+
+/// Two answers to one request: alike but for one of them saying that it is a repetition.
+pub fn one_is_the_other_again(a: &pb::Receipt, b: &pb::Receipt) {
+    assert!(a.replayed != b.replayed, "exactly one did it: {a:?} {b:?}");
+    let plain = |receipt: &pb::Receipt| pb::Receipt { replayed: false, ..receipt.clone() };
+    assert_eq!(plain(a), plain(b));
 }
 
 /// What an error says: code, reason, and the field at fault; and that it is complete.

@@ -20,8 +20,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// How many steps wait to be gathered; who comes later waits with its caller.
 pub const QUEUE: usize = 4_096;
-/// The most steps of a batch. It holds Redis up for about 2 ms.
-const MAX_STEPS: usize = 128;
+/// The most steps of a batch. It holds Redis up for one or two milliseconds; larger ones are
+/// not cheaper.
+const MAX_STEPS: usize = 64;
 /// A batch heavier than this is full.
 const MAX_WEIGHT: usize = 1 << 20;
 /// A batch with more papers is full: Lua passes at most 8,000 arguments at once.
