@@ -211,8 +211,8 @@ impl Store for Embedded {
             Ok(())
         };
         look(&mut page).map_err(unreadable)?;
-        let snapshots = page.values().take(max);
-        snapshots.map(|snapshot| codec::decode_order(snapshot).map(Arc::new)).collect()
+        let read = |snapshot: &[u8]| codec::decode_order(snapshot).map(Arc::new);
+        page.values().take(max).map(|snapshot| read(snapshot)).collect()
     }
 
     async fn all_entries(&self) -> Result<Vec<(Entry, OrderNo)>, StoreError> {
