@@ -28,8 +28,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tonic::service::Routes;
 
-/// The largest message of the intake: 20,000 characters of four bytes, and their contact.
-pub const MAX_INTAKE_MESSAGE: usize = 256 * 1024;
+/// The largest message of the intake: far more than 20,000 characters take, so that a text too
+/// long is told which field and how long, not cut off.
+pub const MAX_INTAKE_MESSAGE: usize = 1024 * 1024;
 /// The largest message of the other services: a bulk call of 256 items.
 pub const MAX_MESSAGE: usize = 1024 * 1024;
 /// The largest answer: a page of 200 orders with every leg, an order with every paper.
