@@ -15,6 +15,7 @@ mod queue;
 mod retry;
 mod serve;
 mod show;
+mod simulate;
 mod submit;
 mod work;
 
@@ -55,6 +56,7 @@ enum Verb {
     #[command(subcommand)]
     Queue(queue::QueueVerb),
     Board(board::BoardArgs),
+    Crew(simulate::CrewArgs),
     #[command(subcommand)]
     Catalogue(catalogue::CatalogueVerb),
     #[command(subcommand)]
@@ -72,6 +74,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Order(verb) => order::run(verb).await,
         Verb::Queue(verb) => queue::run(verb).await,
         Verb::Board(args) => board::run(args).await,
+        Verb::Crew(args) => simulate::run(args).await,
         Verb::Catalogue(verb) => catalogue::run(verb),
         Verb::Config(verb) => config::run(verb),
         Verb::Doctor(args) => doctor::run(args).await,
