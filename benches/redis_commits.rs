@@ -35,7 +35,7 @@ async fn measure(fsync: &str) {
     let before = memory(&server);
     run("new orders", fsync, &server, &store, |_, seq| async move {
         let mut new = with_id(new_order(seq, HEARD), RequestId(u128::from(seq)), [7; 16]);
-        new.papers[0].1.body = "水".repeat(400);
+        std::sync::Arc::make_mut(&mut new.papers[0].1).body = "水".repeat(400);
         Some(new)
     })
     .await;

@@ -284,7 +284,7 @@ async fn an_open_order_takes_at_most_4_kib() {
     for seq in 1..=ORDERS {
         let mut change = with_id(new_order(seq, HEARD), fresh_id(), [7; 16]);
         // 400 characters, three bytes each.
-        change.papers[0].1.body = "水".repeat(400);
+        Arc::make_mut(&mut change.papers[0].1).body = "水".repeat(400);
         let store = store.clone();
         tasks.spawn(async move { store.commit(change).await });
     }

@@ -14,6 +14,10 @@ use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use subject::Subject;
 
+/// As in the program; the echo has it, too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// About 400 characters, as long as the mean of real messages. Written for this project.
 const TEXT: &str = include_str!("matter.txt");
 

@@ -1,10 +1,10 @@
 //! A citizen's words become an order: classify, locate, route, register.
 
 use super::step::With;
-use super::{Dispatch, Done, Refusal, Request, detached};
+use super::{Dispatch, Done, Refusal, Request};
 use crate::classify::Classification;
 use crate::domain::{
-    Accept, Action, Actor, Category, Channel, Command, Confidence, Contact, Division, Kind,
+    Accept, Action, Actor, Category, Channel, Command, Confidence, Contact, Division, Kind, Level,
     OrderNo, Plan, Reading, Register, Timestamp, Unit, Urgency, decide,
 };
 use crate::locate::Location;
@@ -74,34 +74,28 @@ impl Dispatch {
         let classification = self.classifier.classify(title, text);
         let location = self.locator.locate(address);
         let route = route(&self.catalogue, classification.category, location.division);
-        let confident = route.is_ok()
-            && self.is_confident(classification.category_confidence, location.confidence);
+        let confident = route.as_ref().is_ok_and(|route| {
+            self.is_confident(classification.category_confidence, location.confidence, route)
+        });
         Preview { classification, location, route, confident }
     }
 
-    fn is_confident(&self, category: Confidence, division: Confidence) -> bool {
+    /// Whether an order may go where it was read to without a person deciding. A matter of
+    /// the whole city (the buses, the health code) goes to the same unit from any place.
+    fn is_confident(&self, category: Confidence, division: Confidence, route: &Route) -> bool {
+        let any_place = !route.short && route.plan.front_line().level() == Level::City;
         category.percent() >= self.settings.category_confidence
-            && division.percent() >= self.settings.division_confidence
+            && (any_place || division.percent() >= self.settings.division_confidence)
     }
 
     /// Registers a new order: on its way down the chain, or in triage when nobody could tell.
     pub async fn submit(
-        self: &Arc<Self>,
+        &self,
         actor: &Actor,
         request: Request,
         submission: Submission,
     ) -> Result<Done, Refusal> {
         self.check_choices(submission.category, submission.division)?;
-        let (this, actor) = (Arc::clone(self), actor.clone());
-        detached(async move { this.register(actor, request, submission).await }).await
-    }
-
-    async fn register(
-        &self,
-        actor: Actor,
-        request: Request,
-        submission: Submission,
-    ) -> Result<Done, Refusal> {
         let now = self.now();
         let (reading, routed) = self.read(&submission);
         let (plan, rule) = match routed {
@@ -111,7 +105,7 @@ impl Dispatch {
         let Submission { channel, heard_at, title, text, contact, .. } = submission;
         let mut with = With {
             request: Some(request),
-            paper: Some(Paper { title, body: text, evidence: Vec::new() }),
+            paper: Some(Arc::new(Paper { title, body: text, evidence: Vec::new() })),
             ..With::default()
         };
         let mut register = Register {
@@ -158,10 +152,9 @@ impl Dispatch {
                 (found.division, found.confidence)
             }
         };
-        let routed = self
-            .is_confident(category_confidence, division_confidence)
-            .then(|| route(&self.catalogue, category, division).ok())
-            .flatten();
+        let routed = route(&self.catalogue, category, division)
+            .ok()
+            .filter(|route| self.is_confident(category_confidence, division_confidence, route));
         let reading = Reading {
             kind: submission.kind.unwrap_or(read.kind),
             category,
@@ -175,7 +168,7 @@ impl Dispatch {
 
     /// Takes an order out of triage.
     pub async fn accept(
-        self: &Arc<Self>,
+        &self,
         no: OrderNo,
         actor: &Actor,
         request: Request,

@@ -218,16 +218,3 @@ impl Dispatch {
         &self.store
     }
 }
-
-/// Runs a commit in a task of its own: a caller whose deadline passes drops its future, and
-/// a commit must never be cut in half.
-async fn detached<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
-) -> Result<T, Refusal> {
-    match tokio::spawn(work).await {
-        Ok(result) => result,
-        Err(_) => Err(Refusal::Unknown(StoreError::Unreachable(
-            "the task ended before it could answer".into(),
-        ))),
-    }
-}

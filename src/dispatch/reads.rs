@@ -1,7 +1,7 @@
 //! What can be asked without changing anything, and the one look that is recorded.
 
 use super::step::With;
-use super::{Dispatch, Finding, Refusal, Request, detached};
+use super::{Dispatch, Finding, Refusal, Request};
 use crate::domain::{
     Action, Actor, Command, Contact, Desk, Entry, Event, Order, OrderNo, Rejection, Tally,
     Timestamp, Unit,
@@ -26,15 +26,14 @@ impl Dispatch {
 
     /// Whom to call back. The look itself is an event of the order.
     pub async fn contact(
-        self: &Arc<Self>,
+        &self,
         no: OrderNo,
         actor: &Actor,
         request: Request,
     ) -> Result<Contact, Refusal> {
-        let this = Arc::clone(self);
         let command = Command { actor: actor.clone(), action: Action::ViewContact };
         let with = With { request: Some(request), ..With::default() };
-        detached(async move { this.step(no, &command, with).await }).await?;
+        self.step(no, &command, with).await?;
         let sealed = self.store.contact(no).await?.ok_or(Rejection::NoSuchOrder)?;
         self.sealer.open(no, &sealed).map_err(|why| {
             Refusal::Unavailable(StoreError::Damaged(format!("the contact of {no}: {why}")))

@@ -1,8 +1,9 @@
 //! A command takes effect, once: load, decide, commit; on a conflict, again.
 
-use super::{Dispatch, Refusal, detached};
+use super::{Dispatch, Refusal};
 use crate::domain::{
-    Action, Actor, ClockKind, Command, Decision, Event, Order, OrderNo, Rejection, What, decide,
+    Action, Actor, ClockKind, Command, Decision, Event, Order, OrderNo, Rejection, Span, What,
+    decide,
 };
 use crate::store::{
     BodyDigest, Change, CommitError, Lease, Paper, Receipt, Remembered, RequestId, SealedContact,
@@ -37,7 +38,7 @@ pub struct Done {
 pub(super) struct With {
     pub request: Option<Request>,
     pub lease: Option<Lease>,
-    pub paper: Option<Paper>,
+    pub paper: Option<Arc<Paper>>,
     pub contact: Option<SealedContact>,
 }
 
@@ -45,7 +46,7 @@ impl Dispatch {
     /// Lets a command take effect on an order. `paper` carries the words of a return, a
     /// report or a rejection.
     pub async fn act(
-        self: &Arc<Self>,
+        &self,
         no: OrderNo,
         actor: &Actor,
         request: Option<Request>,
@@ -61,13 +62,14 @@ impl Dispatch {
                 allowed: format!("unit {to} is not in the catalogue"),
             });
         }
-        let this = Arc::clone(self);
         let command = Command { actor: actor.clone(), action };
-        let with = With { request, lease, paper, contact: None };
-        detached(async move { this.step(no, &command, with).await.map(|(done, _)| done) }).await
+        let with = With { request, lease, paper: paper.map(Arc::new), contact: None };
+        self.step(no, &command, with).await.map(|(done, _)| done)
     }
 
-    /// The loop itself. Must run where nobody cuts it short.
+    /// The loop itself. A caller whose deadline passes drops it, which is safe at any point:
+    /// a change is handed to the store whole or not at all, and the store, not this task,
+    /// carries it through.
     pub(super) async fn step(
         &self,
         no: OrderNo,
@@ -117,12 +119,13 @@ impl Dispatch {
         }
         let first_paper = before.as_ref().map_or(0, |b| b.papers);
         let papers = match &with.paper {
-            Some(paper) if after.papers > first_paper => vec![(first_paper, paper.clone())],
+            Some(paper) if after.papers > first_paper => vec![(first_paper, Arc::clone(paper))],
             Some(_) | None => Vec::new(),
         };
         let request = with
             .request
             .map(|Request { id, digest }| (id, Remembered { digest, receipt: receipt.clone() }));
+        let kept = promises_kept(&events);
         let change = Change {
             before,
             after: Arc::clone(&after),
@@ -132,11 +135,10 @@ impl Dispatch {
             request,
             lease: with.lease,
         };
-        let events = change.events.clone();
         let began = crate::clock::tick();
         self.store.commit(change).await?;
         metrics::commit_took(began.elapsed());
-        self.observe(&after, &events);
+        self.observe(&after, kept);
         Ok((Done { receipt, repeated: false }, after))
     }
 
@@ -171,31 +173,44 @@ impl Dispatch {
     }
 
     /// Tells the timers and the histograms of this process what it just committed.
-    fn observe(&self, after: &Order, events: &[Event]) {
+    fn observe(&self, after: &Order, kept: [Option<Span>; 2]) {
         if let Some(next) = crate::domain::next_deadline(after)
             && next.0 < self.sleeping_until.load(Ordering::Relaxed)
         {
             self.sooner.notify_one();
         }
-        for event in events {
-            match &event.what {
-                What::Signed { arrived_after: Some(after), .. } => metrics::arrived(*after),
-                What::Closed { after, .. } => metrics::closed(*after),
-                What::Signed { arrived_after: None, .. }
-                | What::Registered { .. }
-                | What::Accepted { .. }
-                | What::Delivered { .. }
-                | What::Relayed { .. }
-                | What::Returned { .. }
-                | What::Reported { .. }
-                | What::ReportRejected { .. }
-                | What::Warned { .. }
-                | What::Breached { .. }
-                | What::ContactViewed { .. }
-                | What::Archived => {}
-            }
+        let [arrived, closed] = kept;
+        if let Some(after) = arrived {
+            metrics::arrived(after);
+        }
+        if let Some(after) = closed {
+            metrics::closed(after);
         }
     }
+}
+
+/// How long after the citizen was heard a step arrived at the front line, and closed.
+fn promises_kept(events: &[Event]) -> [Option<Span>; 2] {
+    let mut kept = [None; 2];
+    for event in events {
+        match &event.what {
+            What::Signed { arrived_after: Some(after), .. } => kept[0] = Some(*after),
+            What::Closed { after, .. } => kept[1] = Some(*after),
+            What::Signed { arrived_after: None, .. }
+            | What::Registered { .. }
+            | What::Accepted { .. }
+            | What::Delivered { .. }
+            | What::Relayed { .. }
+            | What::Returned { .. }
+            | What::Reported { .. }
+            | What::ReportRejected { .. }
+            | What::Warned { .. }
+            | What::Breached { .. }
+            | What::ContactViewed { .. }
+            | What::Archived => {}
+        }
+    }
+    kept
 }
 
 fn same_answer(remembered: Remembered, request: Request) -> Result<Done, Refusal> {

@@ -40,6 +40,12 @@ impl Waiters {
         }
     }
 
+    fn is_empty(&self) -> bool {
+        let mut bells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        bells.retain(|_, bell| Arc::strong_count(bell) > 1);
+        bells.is_empty()
+    }
+
     fn hear(&self, event: &Event) {
         self.ring(event.unit);
     }
@@ -66,6 +72,11 @@ impl Dispatch {
                     }
                 }
                 _ = stopping.changed() => continue,
+            }
+            if self.waiters.is_empty() {
+                // Nobody to wake: whoever comes looks for itself before it waits.
+                cursor = None;
+                continue;
             }
             match self.store.feed(Some(after), HINTS).await {
                 Ok(events) => {

@@ -32,7 +32,7 @@ struct State {
     deadlines: BTreeSet<(Timestamp, OrderNo)>,
     tallies: HashMap<Tally, i64>,
     requests: HashMap<RequestId, Remembered>,
-    papers: HashMap<(OrderNo, u16), Paper>,
+    papers: HashMap<(OrderNo, u16), Arc<Paper>>,
     contacts: HashMap<OrderNo, SealedContact>,
     /// The events of one step each; the first has sequence 1.
     feed: Vec<Vec<Event>>,
@@ -267,7 +267,7 @@ impl Store for Memory {
     }
 
     async fn paper(&self, no: OrderNo, index: u16) -> Result<Option<Paper>, StoreError> {
-        Ok(self.state()?.papers.get(&(no, index)).cloned())
+        Ok(self.state()?.papers.get(&(no, index)).map(|paper| Paper::clone(paper)))
     }
 
     async fn contact(&self, no: OrderNo) -> Result<Option<SealedContact>, StoreError> {

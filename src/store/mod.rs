@@ -131,7 +131,7 @@ pub struct Change {
     /// What happened; never empty.
     pub events: Vec<Event>,
     /// The papers that come with it: numbers and contents.
-    pub papers: Vec<(u16, Paper)>,
+    pub papers: Vec<(u16, Arc<Paper>)>,
     /// The contact of a new order.
     pub contact: Option<SealedContact>,
     /// The client's id for it, and what will be answered again.

@@ -77,7 +77,7 @@ pub async fn a_refused_change_leaves_nothing(factory: &impl Factory) {
     let order = put(&store, new_order(1, HEARD)).await;
     let before = (all_events(&store).await, store.tallies().await.unwrap());
     let mut again = with_id(new_order(1, HEARD), fresh_id(), [1; 16]);
-    again.papers.push((9, words(order.no)));
+    again.papers.push((9, words(order.no).into()));
     let id = again.request.as_ref().unwrap().0;
     assert!(matches!(store.commit(again).await, Err(CommitError::Conflict)));
     assert_eq!(store.remembered(id).await.unwrap(), None);
@@ -254,7 +254,8 @@ pub async fn papers_and_contacts_are_kept(factory: &impl Factory) {
             Evidence { uri: String::new(), sha256: [0xff; 32] },
         ],
     };
-    change.papers = vec![(0, long.clone()), (1, Paper::default()), (u16::MAX, words(no))];
+    change.papers =
+        vec![(0, long.clone().into()), (1, Paper::default().into()), (u16::MAX, words(no).into())];
     put(&store, change).await;
     assert_eq!(store.paper(no, 0).await.unwrap(), Some(long));
     assert_eq!(store.paper(no, 1).await.unwrap(), Some(Paper::default()));

@@ -134,7 +134,7 @@ pub fn change(
         return Ok(None);
     }
     let had = before.as_ref().map_or(0, |order| order.papers);
-    let papers = (had..after.papers).map(|index| (index, words(after.no))).collect();
+    let papers = (had..after.papers).map(|index| (index, Arc::new(words(after.no)))).collect();
     let contact = before.is_none().then(|| sealed(after.no));
     Ok(Some(Change {
         before,

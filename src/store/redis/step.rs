@@ -107,7 +107,7 @@ impl Step {
         let mut stored = Vec::with_capacity(papers.len() + 1);
         let first = papers.iter().find(|(index, _)| *index == 0).map(|(_, paper)| paper);
         if before.is_none() && (first.is_some() || contact.is_some()) {
-            let paper = first.map(codec::encode_paper).unwrap_or_default();
+            let paper = first.map(|paper| codec::encode_paper(paper)).unwrap_or_default();
             let contact = contact.as_ref().map(codec::encode_contact).unwrap_or_default();
             stored.push((None, intake(&paper, &contact)));
         }

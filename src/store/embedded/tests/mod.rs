@@ -55,7 +55,7 @@ fn new_order(seq: u32) -> Change {
         before: None,
         after: Arc::new(after),
         events,
-        papers: vec![(0, Paper::default())],
+        papers: vec![(0, Arc::new(Paper::default()))],
         contact: Some(SealedContact { phone: [0; 16], tail: [0; 16], sealed: vec![0; 50] }),
         request: Some((RequestId(u128::from(seq)), Remembered { digest: [1; 16], receipt })),
         lease: None,
