@@ -173,7 +173,9 @@ impl Crew {
             let request = RelayOrdersRequest { items: vec![item] };
             return client.relay_orders(by(request, holder)).await.map(drop);
         }
-        if !handling && mood == Mood::Returning && order.returned == 0 {
+        // The centre has nobody above to give an order back to.
+        let may_return = order.returned == 0 && holder.superior().is_some();
+        if !handling && mood == Mood::Returning && may_return {
             self.take(order, 120, 600).await;
             let request = ReturnOrderRequest {
                 request_id,
