@@ -97,9 +97,8 @@ pub async fn run(args: DevArgs) -> anyhow::Result<()> {
     let catalogue = Catalogue::builtin()?;
     let server = server::start(config, server::Manner::Demonstration { speed: args.speed }).await?;
     let address = format!("http://{}", server.grpc_address());
-    if !args.headless || args.output == Form::Text {
-        greet(&server, &address, &home.path, args.speed);
-    }
+    let greeting = greeting(&server, &home.path, args.speed);
+    eprintln!("{greeting}");
     let channel =
         Channel::from_shared(address)?.connect().await.context("reaching our own server")?;
 
@@ -109,7 +108,7 @@ pub async fn run(args: DevArgs) -> anyhow::Result<()> {
     let crew = tokio::spawn(crew.work(channel.clone(), stop.subscribe()));
     let citizens = file(channel.clone(), Citizens::of(&catalogue), args.rate, stop.subscribe());
     let citizens = tokio::spawn(citizens);
-    show_until_the_end(&args, &channel, &server).await;
+    show_until_the_end(&args, &greeting, &channel, &server).await;
 
     stop.send_replace(true);
     let submitted = citizens.await.unwrap_or(0);
@@ -136,12 +135,18 @@ pub async fn run(args: DevArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn greet(server: &Running, address: &str, home: &Path, speed: u32) {
-    eprintln!("hotline dev: orders live {speed} times faster than you");
-    eprintln!("  gRPC      {address}   (hotline order list --server {address})");
-    eprintln!("  metrics   http://{}/metrics", server.http_address());
-    eprintln!("  store     {}", home.display());
-    eprintln!("  Ctrl-C ends it\n");
+/// The addresses to use: above the table, or before the first line.
+fn greeting(server: &Running, home: &Path, speed: u32) -> String {
+    let grpc = format!("http://{}", server.grpc_address());
+    format!(
+        "hotline dev: orders live {speed} times faster than you\n\
+         \x20 gRPC      {grpc}   (hotline order list --server {grpc})\n\
+         \x20 metrics   http://{}/metrics\n\
+         \x20 store     {}\n\
+         \x20 Ctrl-C ends it\n",
+        server.http_address(),
+        home.display()
+    )
 }
 
 fn crew(args: &DevArgs, catalogue: &Catalogue) -> Crew {
@@ -184,7 +189,7 @@ async fn file(
 }
 
 /// Draws until the time is over or somebody ends it.
-async fn show_until_the_end(args: &DevArgs, channel: &Channel, server: &Running) {
+async fn show_until_the_end(args: &DevArgs, greeting: &str, channel: &Channel, server: &Running) {
     let end = async {
         match args.runs_for {
             Some(span) => tokio::time::sleep(span).await,
