@@ -204,7 +204,7 @@ async fn show_until_the_end(args: &DevArgs, greeting: &str, channel: &Channel, s
             let board = look(channel, server).await;
             if fancy {
                 // Home, and clear what stood below.
-                println!("\x1b[H\x1b[J{}", board.table());
+                println!("\x1b[H\x1b[J{greeting}\n{}", board.table());
                 let _ = std::io::stdout().flush();
             } else if args.output == Form::Text {
                 println!("{}", board.line());
