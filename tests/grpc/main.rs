@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod changes;
+mod clocks;
 mod life;
 mod together;
 
