@@ -6,6 +6,7 @@ mod bad_input;
 mod changes;
 mod clocks;
 mod life;
+mod races;
 mod together;
 
 #[path = "../support/redis.rs"]
