@@ -136,7 +136,7 @@ pub async fn assemble(
              callers are not identified yet"
         );
     }
-    watch::look(&dispatch, &readiness, clock.as_deref()).await;
+    let offset = watch::look(&dispatch, &readiness, clock.as_deref(), watch::Offset::UNKNOWN).await;
 
     let limits = api::Limits {
         lease_default: config.lease_default,
@@ -161,7 +161,7 @@ pub async fn assemble(
     let loops = tokio::spawn(Arc::clone(&dispatch).run());
     let helpers = vec![
         tokio::spawn(upkeep(exporter)),
-        tokio::spawn(watch::watch(Arc::clone(&dispatch), readiness.clone(), clock)),
+        tokio::spawn(watch::watch(Arc::clone(&dispatch), readiness.clone(), clock, offset)),
     ];
     readiness.set(SERVING, Ok(()));
     tracing::info!(%grpc, %http, cell = %dispatch.cell(), "serving");

@@ -125,7 +125,13 @@ impl Dispatch {
                 Refusal::Unavailable(StoreError::Unreachable(format!("contacts: {why}")))
             })?);
             let action = Action::Register(Box::new(register.clone()));
-            let decision = decide(None, &Command { actor: actor.clone(), action }, now)?;
+            let decision = match decide(None, &Command { actor: actor.clone(), action }, now) {
+                Ok(decision) => decision,
+                // What is too old to be filed now may have been filed then, by this request.
+                Err(rejection) => {
+                    return self.recall(with.request).await?.ok_or_else(|| rejection.into());
+                }
+            };
             match self.commit(None, decision, &with).await {
                 Ok((done, _)) => return Ok(done),
                 Err(CommitError::Conflict) => continue,

@@ -4,7 +4,7 @@ use super::step::With;
 use super::waiters::SWEEP;
 use super::{Dispatch, Refusal};
 use crate::domain::{Action, Actor, Command, Desk, Unit};
-use crate::store::{Claimed, Lease, MAX_BATCH};
+use crate::store::{Claimed, MAX_BATCH};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -127,16 +127,9 @@ impl Dispatch {
         let command = Command { actor, action: Action::Deliver };
         let with = With { lease: Some(lease), ..With::default() };
         match self.step(order.no, &command, with).await {
-            Ok((_, order)) if still_holds(&lease, order.legs.len()) => {
-                Ok(Some(Claimed { order, lease }))
-            }
+            Ok((_, order)) if lease.is_of(&order) => Ok(Some(Claimed { order, lease })),
             Ok(_) | Err(Refusal::LeaseStale) => Ok(None),
             Err(refusal) => Err(refusal),
         }
     }
-}
-
-/// A lease is for one holding; legs only ever grow.
-fn still_holds(lease: &Lease, legs: usize) -> bool {
-    usize::from(lease.assignment) + 1 == legs
 }

@@ -90,6 +90,15 @@ impl Dispatch {
                     None => return Err(rejection.into()),
                 },
             };
+            // Whoever was only told of the order, or held it before, has no lease on this.
+            if let (Some(lease), Some(before)) = (&with.lease, &before)
+                && !lease.is_of(before)
+            {
+                return match self.recall(with.request).await? {
+                    Some(done) => Ok((done, self.order(no).await?)),
+                    None => Err(Refusal::LeaseStale),
+                };
+            }
             match self.commit(before, decision, &with).await {
                 Ok(committed) => return Ok(committed),
                 Err(CommitError::Conflict) => metrics::commit_conflicted(),

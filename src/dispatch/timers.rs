@@ -17,14 +17,28 @@ use tokio::task::JoinSet;
 /// How long the right to run the timers lasts; renewed three times as often.
 const TIMER_LEASE: Duration = Duration::from_secs(3);
 
+/// Nobody is woken by a new deadline.
+const UNDISTURBED: i64 = i64::MIN;
+/// Any new deadline wakes.
+const LISTENING: i64 = i64::MAX;
+
+/// What one round leaves to the next.
+struct Rounds {
+    /// Which process it is.
+    holder: u64,
+    /// When the counters were last shown.
+    exported: Option<std::time::Instant>,
+    /// What was due and ticked last.
+    ticked: Vec<(Timestamp, OrderNo)>,
+}
+
 impl Dispatch {
     /// Runs until [`Dispatch::stop`].
     pub(super) async fn run_timers(self: Arc<Self>) {
-        let holder = fresh_id();
         let mut stopping = self.stopping();
-        let mut exported = None;
+        let mut rounds = Rounds { holder: fresh_id(), exported: None, ticked: Vec::new() };
         while !*stopping.borrow() {
-            let sleep = match self.round(holder, &mut exported).await {
+            let sleep = match self.round(&mut rounds).await {
                 Ok(sleep) => sleep,
                 Err(error) => {
                     tracing::warn!(%error, "timers: the store does not answer; trying again");
@@ -40,39 +54,46 @@ impl Dispatch {
     }
 
     /// Ticks whatever is due and says how long there is to sleep.
-    async fn round(
-        self: &Arc<Self>,
-        holder: u64,
-        exported: &mut Option<std::time::Instant>,
-    ) -> Result<Duration, StoreError> {
+    async fn round(self: &Arc<Self>, rounds: &mut Rounds) -> Result<Duration, StoreError> {
         let sweep = self.settings.sweep;
+        let sleep_towards = |at| self.sleeping_until.store(at, Ordering::Relaxed);
+        // Who may not tick is not woken by every commit of the process, either.
+        sleep_towards(UNDISTURBED);
         if self.skewed.load(Ordering::Relaxed) {
             return Ok(sweep);
         }
-        // Nothing that comes up from here on may be slept over.
-        self.sleeping_until.store(i64::MAX, Ordering::Relaxed);
-        if !self.store.hold_timers(holder, TIMER_LEASE).await? {
-            if exported.take().is_some() {
+        if !self.store.hold_timers(rounds.holder, TIMER_LEASE).await? {
+            if rounds.exported.take().is_some() {
                 metrics::withdraw_tallies();
             }
             return Ok(sweep);
         }
+        // Nothing that comes up from here on may be slept over.
+        sleep_towards(LISTENING);
         // Whoever runs the timers also shows the cell's counters, or they would count twice.
-        if exported.is_none_or(|at| at.elapsed() >= sweep) {
+        if rounds.exported.is_none_or(|at| at.elapsed() >= sweep) {
             metrics::export_tallies(&self.store.tallies().await?);
-            *exported = Some(crate::clock::tick());
+            rounds.exported = Some(crate::clock::tick());
         }
         let now = self.now();
         let due = self.store.due(now, MAX_BATCH).await?;
-        if !due.is_empty() {
-            let moved = self.tick_all(&due).await;
-            // All spurious: do not spin on them.
-            return Ok(if moved { Duration::ZERO } else { sweep });
+        if due.is_empty() {
+            rounds.ticked.clear();
+            let next = self.store.next_due().await?;
+            sleep_towards(next.map_or(LISTENING, |at| at.0));
+            let until = next.map(|at| self.clock.really(at.since(self.now())));
+            return Ok(until.map_or(sweep, |until| until.min(sweep)));
         }
-        let next = self.store.next_due().await?;
-        self.sleeping_until.store(next.map_or(i64::MAX, |at| at.0), Ordering::Relaxed);
-        let until = next.map(|at| self.clock.really(at.since(self.now())));
-        Ok(until.map_or(sweep, |until| until.min(sweep)))
+        let moved = self.tick_all(&due).await;
+        // What is still due although it was just ticked is due in the store alone, or cannot
+        // be read: looking again at once would be spinning.
+        let stuck = due == rounds.ticked;
+        rounds.ticked = due;
+        if moved && !stuck {
+            return Ok(Duration::ZERO);
+        }
+        sleep_towards(UNDISTURBED);
+        Ok(sweep)
     }
 
     /// Ticks many orders at once so that they share commits; whether any of them moved.
@@ -86,18 +107,19 @@ impl Dispatch {
             let (this, command) = (Arc::clone(self), Arc::clone(&command));
             ticks.spawn(async move {
                 let ticked = this.step(no, &command, With::default()).await;
-                let late = this.clock.really(this.now().since(at));
-                (at, no, late, ticked)
+                (at, no, this.now(), ticked)
             });
         }
         let mut moved = false;
         while let Some(joined) = ticks.join_next().await {
-            let Ok((at, no, late, ticked)) = joined else { continue };
+            let Ok((at, no, done, ticked)) = joined else { continue };
             match ticked {
                 Ok((_, after)) => {
                     if crate::domain::next_deadline(&after) != Some(at) {
                         moved = true;
-                        metrics::timer_late(late);
+                        // What was written down when it was overdue already is not late by that.
+                        let due = at.max(after.registered_at);
+                        metrics::timer_late(self.clock.really(done.since(due)));
                     }
                 }
                 Err(Refusal::Busy) => moved = true,

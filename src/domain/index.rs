@@ -36,6 +36,10 @@ pub struct Entry {
     pub deadline: Timestamp,
 }
 
+/// The assignment of an entry that is of none of the order's holdings: who is told of a broken
+/// promise holds nothing, and a lease on being told gives no right to the order itself.
+pub const NO_HOLDING: u16 = u16::MAX;
+
 /// Everywhere the order waits: at most three places, no unit's tray twice.
 pub fn entries(order: &Order) -> Vec<Entry> {
     let assignment = (order.legs.len() - 1) as u16;
@@ -57,9 +61,9 @@ pub fn entries(order: &Order) -> Vec<Entry> {
         if let (Some(unit), None) = (clock.raised_to, clock.stopped_at)
             && !all.iter().any(|e| e.unit == unit && e.desk == Desk::Raised)
         {
-            // Told once per promise, not once per move: the assignment stands for the clock.
+            // Told once per promise, not once per move.
             let deadline = order.due(*kind);
-            all.push(Entry { unit, desk: Desk::Raised, assignment: 0, deadline });
+            all.push(Entry { unit, desk: Desk::Raised, assignment: NO_HOLDING, deadline });
         }
     }
     all

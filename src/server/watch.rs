@@ -7,6 +7,7 @@ use crate::domain::{Span, Timestamp};
 use crate::telemetry::{Readiness, metrics};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::MissedTickBehavior;
 
 /// The store can be read and written.
 pub(super) const STORE: &str = "store";
@@ -17,27 +18,57 @@ const EVERY: Duration = Duration::from_secs(1);
 /// A machine whose clock is further off than this runs no timers and takes no work.
 const MOST_OFF: Span = Span::seconds(1);
 
+/// How far the store's clock is ahead of the machine's, as far as anybody can tell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Offset(Span);
+
+impl Offset {
+    /// Nothing heard yet.
+    pub(super) const UNKNOWN: Offset = Offset(Span::ZERO);
+
+    /// What to believe after the store said `there` to a question asked at `asked` and
+    /// answered `took` later. It looked at its clock at some moment between, so what was
+    /// believed stands unless that is impossible: an answer that was long on its way, from a
+    /// store that stood still, moves nobody's clock.
+    fn heard(self, there: Timestamp, asked: Timestamp, took: Span) -> Offset {
+        // Both clocks are read in whole milliseconds.
+        let least = there.since(asked.plus(took)).0 - 1;
+        let most = there.since(asked).0 + 1;
+        Offset(Span(self.0.0.clamp(least, most.max(least))))
+    }
+}
+
 /// Looks until it is aborted.
 pub(super) async fn watch(
     dispatch: Arc<Dispatch>,
     readiness: Readiness,
     clock: Option<Arc<SystemClock>>,
+    mut known: Offset,
 ) {
     let mut every = tokio::time::interval(EVERY);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         every.tick().await;
-        look(&dispatch, &readiness, clock.as_deref()).await;
+        known = look(&dispatch, &readiness, clock.as_deref(), known).await;
     }
 }
 
-/// One look.
-pub(super) async fn look(dispatch: &Dispatch, readiness: &Readiness, clock: Option<&SystemClock>) {
+/// One look; what is known of the store's clock after it.
+pub(super) async fn look(
+    dispatch: &Dispatch,
+    readiness: &Readiness,
+    clock: Option<&SystemClock>,
+    known: Offset,
+) -> Offset {
     let up = is_up(&**dispatch.store()).await;
     metrics::store_up(up.is_ok());
     readiness.set(STORE, up);
-    // A store that does not answer says nothing about the time.
-    let Ok(offset) = offset(dispatch).await else { return };
-    let off = offset.map_or(Span::ZERO, |offset| Span(offset.0.abs()));
+    let (asked, began) = (wall_now(), tick());
+    // A store that does not answer, or has no clock of its own, says nothing about the time.
+    let Ok(there) = dispatch.store().wall_clock().await else { return known };
+    let known = there
+        .map_or(Offset::UNKNOWN, |there| known.heard(there, asked, Span::from(began.elapsed())));
+    let off = Span(known.0.0.abs());
     let skewed = off > MOST_OFF;
     dispatch.set_skewed(skewed);
     readiness.set(
@@ -47,16 +78,35 @@ pub(super) async fn look(dispatch: &Dispatch, readiness: &Readiness, clock: Opti
             true => Err(format!("this machine's clock is {off} off the store's: set it right")),
         },
     );
-    if let (Some(offset), Some(clock)) = (offset, clock) {
-        clock.set_offset(offset);
+    if let (Some(_), Some(clock)) = (there, clock) {
+        clock.set_offset(known.0);
     }
+    known
 }
 
-/// How far the store's clock is ahead of the machine's: the store's answer is taken to be
-/// from the middle of the time it took. `None` where the store has no clock of its own.
-async fn offset(dispatch: &Dispatch) -> Result<Option<Span>, crate::store::StoreError> {
-    let (asked, began) = (wall_now(), tick());
-    let there: Option<Timestamp> = dispatch.store().wall_clock().await?;
-    let half = Span::from(began.elapsed() / 2);
-    Ok(there.map(|there| there.since(asked.plus(half))))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_cannot_be_otherwise_moves_the_clock() {
+        let asked = Timestamp(1_000_000);
+        let at = |ms| asked.plus(Span(ms));
+        for (known, there, took, believed) in [
+            // They agree, within the time the answer took.
+            (0, 3, 4, 0),
+            (40, 42, 4, 40),
+            // The store stood still for four seconds, then looked at its clock and answered.
+            (0, 4_000, 4_000, 0),
+            (0, 0, 4_000, 0),
+            // Two seconds ahead, or behind, however the answer came.
+            (0, 2_002, 4, 1_997),
+            (0, -1_998, 4, -1_997),
+            // It was set right.
+            (2_000, 2, 4, 3),
+        ] {
+            let after = Offset(Span(known)).heard(at(there), asked, Span(took));
+            assert_eq!(after.0.0, believed, "{known} {there} {took}");
+        }
+    }
 }

@@ -3,10 +3,12 @@
 //! The test that kills a service under load compares every acknowledged order with a ledger
 //! kept by the client. A checker that never failed proves nothing, so once it must: with
 //! `HOTLINE_FAULT_DROP_COMMIT=N` in the environment, the N-th commit of the process (from 1)
-//! is acknowledged and not written. The hook is in debug builds only; a release build has
-//! no such code.
+//! that answers a client's request is acknowledged and not written. Those of timers and first
+//! deliveries do not count: nobody was promised anything. The hook is in debug builds only; a
+//! release build has no such code.
 
-/// Whether this commit, counted by calling, is to be acknowledged without being written.
+/// Whether this commit, one that would be written and answers a request, counted by calling,
+/// is to be acknowledged without being written.
 #[cfg(debug_assertions)]
 pub fn drops_this_commit() -> bool {
     use std::sync::LazyLock;

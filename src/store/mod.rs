@@ -112,6 +112,13 @@ pub struct Lease {
     pub claim: u64,
 }
 
+impl Lease {
+    /// Whether it is of the holding that runs now; holdings only ever grow in number.
+    pub fn is_of(&self, order: &Order) -> bool {
+        self.order == order.no && usize::from(self.assignment) + 1 == order.legs.len()
+    }
+}
+
 /// One order claimed.
 #[derive(Clone, Debug)]
 pub struct Claimed {

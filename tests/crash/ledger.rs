@@ -1,8 +1,9 @@
 //! What a client was answered, and whether the store agrees.
 
 use crate::load::{again, stamp};
+use hotline::pb::feed_event::What;
 use hotline::pb::*;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,14 +14,45 @@ use tonic::transport::Channel;
 #[derive(Clone, Debug)]
 pub enum Asked {
     Submit(Box<SubmitOrderRequest>),
+    Sign(SignItem),
     Relay(RelayItem),
+    Return(ReturnOrderRequest),
+    Report(ReportOrderRequest),
+    Decide(DecideReportRequest),
 }
 
 impl Asked {
     pub fn id(&self) -> &str {
         match self {
-            Asked::Submit(request) => &request.request_id,
+            Asked::Submit(body) => &body.request_id,
+            Asked::Sign(item) => &item.request_id,
             Asked::Relay(item) => &item.request_id,
+            Asked::Return(body) => &body.request_id,
+            Asked::Report(body) => &body.request_id,
+            Asked::Decide(body) => &body.request_id,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Asked::Submit(_) => "submitted",
+            Asked::Sign(_) => "signed",
+            Asked::Relay(_) => "relayed",
+            Asked::Return(_) => "returned",
+            Asked::Report(_) => "reported",
+            Asked::Decide(_) => "decided",
+        }
+    }
+
+    /// Whether what happened is what was asked for.
+    fn is_done_by(&self, what: &What) -> bool {
+        match self {
+            Asked::Submit(_) => matches!(what, What::Registered(_)),
+            Asked::Sign(_) => matches!(what, What::Signed(_)),
+            Asked::Relay(_) => matches!(what, What::Relayed(_)),
+            Asked::Return(_) => matches!(what, What::Returned(_)),
+            Asked::Report(_) => matches!(what, What::Reported(_)),
+            Asked::Decide(_) => matches!(what, What::Closed(_) | What::ReportRejected(_)),
         }
     }
 }
@@ -31,16 +63,18 @@ pub struct Ledger {
     answered: Mutex<HashMap<String, (Asked, Receipt)>>,
     /// Asked, and no answer came.
     in_doubt: Mutex<Vec<Asked>>,
-    /// The highest version acknowledged, by order.
-    versions: Mutex<BTreeMap<String, u32>>,
+    /// The latest step acknowledged, by order.
+    latest: Mutex<BTreeMap<String, Receipt>>,
     doubted: AtomicU64,
 }
 
 impl Ledger {
     pub fn acknowledge(&self, asked: Asked, receipt: Receipt) {
-        let mut versions = self.versions.lock().unwrap();
-        let version = versions.entry(receipt.order_no.clone()).or_default();
-        *version = receipt.version.max(*version);
+        let mut latest = self.latest.lock().unwrap();
+        let known = latest.entry(receipt.order_no.clone()).or_default();
+        if receipt.version > known.version {
+            *known = receipt.clone();
+        }
         self.answered.lock().unwrap().insert(asked.id().to_owned(), (asked, receipt));
     }
 
@@ -49,11 +83,11 @@ impl Ledger {
         self.in_doubt.lock().unwrap().push(asked);
     }
 
-    /// Some order that was acknowledged, to work on.
-    pub fn some_order(&self, n: u64) -> Option<String> {
-        let versions = self.versions.lock().unwrap();
-        let skip = (n % versions.len().max(1) as u64) as usize;
-        versions.keys().rev().nth(skip.min(64)).cloned()
+    /// Some open order that was acknowledged, as it was last heard of, to work on.
+    pub fn some_order(&self, n: u64) -> Option<Receipt> {
+        let latest = self.latest.lock().unwrap();
+        let open = || latest.values().rev().filter(|told| !told.holder.is_empty()).take(64);
+        open().nth((n % open().count().max(1) as u64) as usize).cloned()
     }
 
     pub async fn until_acknowledged(&self, count: usize) {
@@ -76,25 +110,38 @@ impl Ledger {
     pub async fn compare(&self, channel: &Channel) -> Vec<String> {
         let mut problems = Vec::new();
         let stored = all_orders(channel).await;
-        let versions = self.versions.lock().unwrap().clone();
-        for (no, version) in &versions {
+        let latest = self.latest.lock().unwrap().clone();
+        for (no, told) in &latest {
             match stored.get(no) {
                 None => problems.push(format!("{no}: acknowledged and lost")),
-                Some(order) if order.version < *version => problems.push(format!(
-                    "{no}: version {version} was acknowledged, {} is stored",
-                    order.version
+                Some(order) if order.version < told.version => problems.push(format!(
+                    "{no}: version {} was acknowledged, {} is stored",
+                    told.version, order.version
                 )),
+                // Nothing happened since: it must stand exactly where the answer said.
+                Some(order) if order.version == told.version => {
+                    if (order.stage, &order.holder) != (told.stage, &told.holder) {
+                        problems.push(format!("{no}: answered {told:?}, stored {order:?}"));
+                    }
+                }
                 Some(_) => {}
             }
         }
-        for no in stored.keys().filter(|no| !versions.contains_key(*no)) {
+        for no in stored.keys().filter(|no| !latest.contains_key(*no)) {
             problems.push(format!("{no}: stored, and nobody asked for it"));
         }
         let answered = self.answered.lock().unwrap().clone();
-        let mut seen = HashSet::new();
+        // Each step of an order was one request's alone, and the feed tells of it.
+        let (happened, mut seen) = (all_events(channel).await, HashMap::new());
         for (asked, receipt) in answered.values() {
-            if matches!(asked, Asked::Submit(_)) && !seen.insert(receipt.order_no.clone()) {
-                problems.push(format!("{}: two requests made one order", receipt.order_no));
+            let step = happened.get(&(receipt.order_no.clone(), receipt.version));
+            if !step.is_some_and(|step| step.iter().any(|what| asked.is_done_by(what))) {
+                let (no, version, name) = (&receipt.order_no, receipt.version, asked.name());
+                problems.push(format!("{no}: {name} in version {version}, the feed says {step:?}"));
+            }
+            if let Some(other) = seen.insert((&receipt.order_no, receipt.version), asked) {
+                let (no, version) = (&receipt.order_no, receipt.version);
+                problems.push(format!("{no}: version {version} is of {asked:?} and of {other:?}"));
             }
         }
         // A sample of the requests is asked again: the same answer, and nothing new.
@@ -113,10 +160,15 @@ impl Ledger {
     }
 
     pub fn summary(&self) -> String {
+        let answered = self.answered.lock().unwrap();
+        let mut kinds = BTreeMap::new();
+        for (asked, _) in answered.values() {
+            *kinds.entry(asked.name()).or_insert(0) += 1;
+        }
         format!(
-            "{} requests acknowledged on {} orders, {} of them only when asked again",
-            self.answered.lock().unwrap().len(),
-            self.versions.lock().unwrap().len(),
+            "{} requests acknowledged on {} orders, {} asked again because no answer came; {kinds:?}",
+            answered.len(),
+            self.latest.lock().unwrap().len(),
             self.doubted.load(Ordering::Relaxed),
         )
     }
@@ -134,6 +186,24 @@ async fn all_orders(channel: &Channel) -> HashMap<String, Order> {
         if page_token.is_empty() {
             return orders;
         }
+    }
+}
+
+/// What happened in each step of each order.
+async fn all_events(channel: &Channel) -> HashMap<(String, u32), Vec<What>> {
+    let mut client = feed_service_client::FeedServiceClient::new(channel.clone());
+    let mut steps: HashMap<_, Vec<What>> = HashMap::new();
+    let mut cursor = String::new();
+    loop {
+        let request = ReadFeedRequest { cursor, max_events: 1_000 };
+        let page = client.read_feed(stamp(request)).await.unwrap().into_inner();
+        if page.events.is_empty() {
+            return steps;
+        }
+        for event in page.events {
+            steps.entry((event.order_no, event.version)).or_default().extend(event.what);
+        }
+        cursor = page.next_cursor;
     }
 }
 

@@ -157,3 +157,36 @@ fn time_never_runs_backwards() {
     let signed = step(&order, "330402", Action::Sign, at(2)).after;
     assert_eq!(signed.updated_at, at(4));
 }
+
+#[test]
+fn a_timer_that_comes_late_books_what_fell_due_to_who_held_the_order_then() {
+    // Nothing ran from the first minute to the seventieth: the city sat on it all the while.
+    let ticked = step(&new_order(Some(&CHAIN), HEARD), "3304", tick(), at(70));
+    let breach = ticked.events.iter().find_map(|event| match event.what {
+        What::Breached { holder, raised_to, due, .. } => Some((holder, raised_to, due)),
+        _ => None,
+    });
+    assert_eq!(breach, Some((unit("3304"), unit("3304"), at(60))));
+    assert_eq!(ticked.after.holder(), Some(unit("330402")), "and it moved on");
+    assert_eq!(ticked.after.legs[0].held(at(70)), Span::minutes(70));
+    // The county has its whole share: it had no chance to use it before.
+    assert_eq!(next_deadline(&ticked.after), Some(at(80)));
+}
+
+#[test]
+fn what_a_late_step_books_comes_in_order_of_due_time() {
+    // Both promises alike: their points fall due in turn.
+    let mut order = new_order(Some(&["3304"]), HEARD);
+    order.arrival.limit = Span::hours(2);
+    let signed = step(&order, "3304", Action::Sign, at(200));
+    let dues: Vec<_> = signed
+        .events
+        .iter()
+        .filter_map(|event| match event.what {
+            What::Warned { due, .. } | What::Breached { due, .. } => Some(due),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(dues.len(), 8);
+    assert!(dues.is_sorted(), "{dues:?}");
+}

@@ -147,3 +147,20 @@ async fn a_deadline_that_passes_leaves_nothing_half_done() {
     assert!(all.orders.len() >= 200 - unanswered);
     s.running.stop().await;
 }
+
+#[tokio::test]
+async fn a_form_filed_at_the_last_moment_is_answered_the_same_a_minute_later() {
+    let s = Server::start().await;
+    let week = NOW.minus(Span::hours(7 * 24));
+    let heard_at = prost_types::Timestamp { seconds: week.0 / 1_000, nanos: 0 };
+    let matter = pb::Submission { heard_at: Some(heard_at), ..matter() };
+    let request = pb::SubmitOrderRequest { request_id: id(), submission: Some(matter) };
+    let submit = async || {
+        let answer = s.intake().submit_order(by(CENTRE, "agent", request.clone())).await;
+        answer.map(|answer| answer.into_inner().receipt.unwrap())
+    };
+    let first = submit().await.unwrap();
+    s.later(Span::minutes(1));
+    one_is_the_other_again(&first, &submit().await.unwrap());
+    s.running.stop().await;
+}

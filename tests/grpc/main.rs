@@ -4,7 +4,9 @@
 
 mod bad_input;
 mod changes;
+mod clocks;
 mod life;
+mod races;
 mod together;
 
 #[path = "../support/redis.rs"]

@@ -4,7 +4,7 @@ use super::Step;
 use crate::domain::event::What;
 use crate::domain::ids::Unit;
 use crate::domain::matter::Plan;
-use crate::domain::order::{ClockKind, Duty, Ending, Stage};
+use crate::domain::order::{ClockKind, Duty, Ending, Order, Stage};
 use crate::domain::sla::{Timer, clock_timer, next_timer};
 use crate::domain::time::Timestamp;
 
@@ -22,12 +22,12 @@ impl Step<'_> {
     pub(super) fn settle(&mut self) {
         // A clock's own timers go nowhere, least of all to the fallback unit.
         let nowhere = self.order.no.cell().centre();
-        for kind in [ClockKind::Arrival, ClockKind::Closure] {
-            while let Some((due, timer)) =
-                clock_timer(&self.order, kind).filter(|(due, _)| *due < self.now)
-            {
-                self.fire(due, timer, nowhere);
-            }
+        let next = |order: &Order| {
+            let timers = ClockKind::ALL.iter().filter_map(|kind| clock_timer(order, *kind));
+            timers.min_by_key(|(due, _)| *due)
+        };
+        while let Some((due, timer)) = next(&self.order).filter(|(due, _)| *due < self.now) {
+            self.fire(due, timer, nowhere);
         }
     }
 
@@ -36,9 +36,10 @@ impl Step<'_> {
         match timer {
             Timer::Warn(clock, percent) => {
                 self.order.clock_mut(clock).warned += 1;
+                let holder = self.held_by(due);
                 self.fell_due(What::Warned { clock, percent, holder, due });
             }
-            Timer::Breach(clock) => self.breach(clock, holder, due),
+            Timer::Breach(clock) => self.breach(clock, self.held_by(due), due),
             Timer::TriageOver => self.fall_back(fallback),
             Timer::ShareOver(to) => {
                 let late = self.now.since(due);
@@ -50,6 +51,14 @@ impl Step<'_> {
                 self.fell_due(What::Archived);
             }
         }
+    }
+
+    /// In whose hands the order was at a moment: a timer that comes late does not book what
+    /// fell due to a unit that had not seen the order then.
+    fn held_by(&self, due: Timestamp) -> Unit {
+        let legs = &self.order.legs;
+        let then = legs.iter().rev().find(|leg| leg.started_at <= due);
+        then.unwrap_or(&legs[0]).unit
     }
 
     /// The order stays with its handler; the unit one level up is told.

@@ -57,7 +57,7 @@ impl Group {
         let mut accepted: Vec<Accepted> = Vec::with_capacity(self.changes.len());
         let mut versions: HashMap<OrderNo, u32> = HashMap::with_capacity(self.changes.len());
         let mut ids: HashMap<u128, usize> = HashMap::new();
-        for (change, answer) in self.changes.drain(..) {
+        for (mut change, answer) in self.changes.drain(..) {
             let id = change.request.as_ref().map(|(id, _)| *id);
             if let Some(first) = id.and_then(|id| ids.get(&id)) {
                 accepted[*first].repeats.push(answer);
@@ -82,6 +82,7 @@ impl Group {
                 let _ = answer.send(outcome);
                 continue;
             }
+            change.dropped = id.is_some() && crate::store::fault::drops_this_commit();
             versions.insert(change.no, change.version);
             ids.extend(id.map(|id| (id, accepted.len())));
             let (repeats, slot, cursor) = (Vec::new(), None, Cursor::default());

@@ -59,7 +59,7 @@ impl Prepared {
                 .into_iter()
                 .filter_map(|(tally, n)| Some((place(tally)?, n)))
                 .collect(),
-            dropped: crate::store::fault::drops_this_commit(),
+            dropped: false,
         }
     }
 }
