@@ -151,6 +151,12 @@ pub enum ConfigError {
         /// What is allowed.
         problem: String,
     },
+    /// A variable of the environment that is no text.
+    #[error("environment {name}: not valid UTF-8; write it again, or unset it")]
+    NotText {
+        /// Which.
+        name: String,
+    },
     /// Values that do not go together.
     #[error("{0}")]
     Together(String),

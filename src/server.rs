@@ -51,14 +51,14 @@ pub enum ServerError {
     #[error("{0}")]
     Config(String),
     /// An address cannot be listened at.
-    #[error("{key} = {address}: {source}; name another address, or stop what has this one")]
+    #[error("{key} = {address}: {why}; name another address, or stop what has this one")]
     Bind {
         /// The setting.
         key: &'static str,
         /// The address.
         address: SocketAddr,
-        /// Why.
-        source: std::io::Error,
+        /// Why; no `source`, for it is in the words already.
+        why: std::io::Error,
     },
     /// The catalogue cannot be used.
     #[error("catalogue: {0}")]
@@ -68,10 +68,17 @@ pub enum ServerError {
     Key(String),
     /// The store cannot be opened.
     #[error("store: {0}")]
-    Store(#[from] StoreError),
+    Store(StoreError),
     /// Metrics or reflection cannot be set up: a fault of the program.
     #[error("{0}")]
     Internal(String),
+}
+
+// Written out, so that the store's words are not a `source` as well and said twice.
+impl From<StoreError> for ServerError {
+    fn from(error: StoreError) -> ServerError {
+        ServerError::Store(error)
+    }
 }
 
 /// A server that runs.
@@ -243,7 +250,7 @@ pub async fn told_to_stop() {
 
 async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, ServerError> {
     let bound = TcpListener::bind(address).await;
-    bound.map_err(|source| ServerError::Bind { key, address, source })
+    bound.map_err(|why| ServerError::Bind { key, address, why })
 }
 
 fn address(listener: &TcpListener) -> Result<SocketAddr, ServerError> {

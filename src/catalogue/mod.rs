@@ -84,6 +84,12 @@ impl Catalogue {
 
     /// The same files from a folder.
     pub fn load(dir: &Path) -> Result<Catalogue, CatalogueError> {
+        if !dir.is_dir() {
+            let mut problems = Problems::default();
+            let what = "no such folder; name one that is laid out like deploy/jiaxing";
+            problems.add(settings::FILE, 0, format!("{}: {what}", dir.display()));
+            return Err(problems.fail());
+        }
         Catalogue::from_files(|file| {
             let path = dir.join(file);
             if std::fs::metadata(&path)?.len() > MAX_FILE as u64 {

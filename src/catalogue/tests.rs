@@ -173,6 +173,10 @@ fn one_check_lists_what_it_finds_up_to_a_bound() {
 #[test]
 fn a_missing_folder_and_a_missing_file_are_named() {
     let error = Catalogue::load(Path::new("/nowhere/at/all")).err().unwrap();
+    assert_eq!(error.problems.len(), 1);
+    assert!(error.to_string().contains("/nowhere/at/all: no such folder"), "{error}");
+    let empty = tempfile::tempdir().unwrap();
+    let error = Catalogue::load(empty.path()).err().unwrap();
     assert_eq!(error.problems.len(), 7);
     assert!(error.to_string().starts_with("catalogue.toml: not readable: "));
 }

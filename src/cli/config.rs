@@ -17,9 +17,7 @@ pub struct ConfigArgs {
 impl ConfigArgs {
     /// The settings in force: defaults, file, environment, flags.
     pub fn load(&self) -> Result<Effective, Failure> {
-        let text = |s: std::ffi::OsString| s.into_string().ok();
-        let env = std::env::vars_os().filter_map(|(k, v)| Some((text(k)?, text(v)?)));
-        Ok(config::load(self.file.as_deref(), env, self.flags.clone())?)
+        Ok(config::load(self.file.as_deref(), std::env::vars_os(), self.flags.clone())?)
     }
 }
 

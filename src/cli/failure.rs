@@ -114,11 +114,14 @@ fn refused(status: &Status) -> String {
     if let Some(message) = details.localized_message() {
         let _ = writeln!(text, "  {}", message.message);
     }
-    for fault in details.bad_request().map(|b| &b.field_violations[..]).unwrap_or_default() {
+    let faults = details.bad_request().map(|b| &b.field_violations[..]).unwrap_or_default();
+    for fault in faults {
         let _ = writeln!(text, "  field {}: {}", fault.field, fault.description);
     }
     if let Some(info) = details.error_info() {
-        let mut rows: Vec<_> = info.metadata.iter().collect();
+        // What a wrong field must be stands above already.
+        let told = |key: &str| !faults.is_empty() && matches!(key, "field" | "allowed");
+        let mut rows: Vec<_> = info.metadata.iter().filter(|(key, _)| !told(key)).collect();
         rows.sort();
         for (key, value) in rows {
             let _ = writeln!(text, "  {key} = {value}");

@@ -18,9 +18,10 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rows::BadRow;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tonic::Status;
@@ -113,19 +114,25 @@ async fn file_all(
     let mut rows = read_ahead(rows);
     let mut flying: JoinSet<Sent> = JoinSet::new();
     let mut ended = Ok(());
-    let interrupted = tokio::signal::ctrl_c();
-    tokio::pin!(interrupted);
-    loop {
-        let room = flying.len() < usize::from(args.concurrency) && ended.is_ok();
+    let mut at_end = false;
+    let mut interrupts = signal(SignalKind::interrupt())?;
+    while !flying.is_empty() || (!at_end && ended.is_ok()) {
+        let room = flying.len() < usize::from(args.concurrency) && !at_end && ended.is_ok();
         tokio::select! {
             biased;
             Some(sent) = flying.join_next() => {
                 let sent = sent.map_err(|e| Failure::said(e.to_string()))?;
-                if let Err(failure) = sums.count(sent, server, bar) {
+                if let Err(failure) = sums.count(sent, &args.file, server, bar) {
                     ended = Err(failure);
                 }
             }
-            _ = &mut interrupted, if ended.is_ok() => {
+            _ = interrupts.recv() => {
+                // Said once, what is on its way is waited for; said again, it is let go.
+                if ended.is_err() {
+                    flying.shutdown().await;
+                } else {
+                    bar.suspend(|| eprintln!("waiting for what is on its way; Ctrl-C: not even that"));
+                }
                 let words = "interrupted; submit the same file again to go on";
                 ended = Err(Failure::said(words));
             }
@@ -135,13 +142,12 @@ async fn file_all(
                     flying.spawn(send(server.clone(), row, ledger.cloned()));
                 }
                 Some((_, Err(bad))) => sums.bad_line(&bad, bar),
-                None if flying.is_empty() => return Ok(()),
-                None => sums.drain(&mut flying, server, bar).await?,
+                None => at_end = true,
             },
-            else => return ended,
         }
         bar.set_message(sums.line(began.elapsed()));
     }
+    ended
 }
 
 /// Reads the file on a thread of its own, so that the disk and the server do not wait for
@@ -175,7 +181,13 @@ async fn send(server: Connection, row: Row, ledger: Option<Arc<Ledger>>) -> Sent
 
 impl Sums {
     /// Counts one answer; an error means that there is no point in going on.
-    fn count(&mut self, sent: Sent, server: &Connection, bar: &ProgressBar) -> Result<(), Failure> {
+    fn count(
+        &mut self,
+        sent: Sent,
+        file: &Path,
+        server: &Connection,
+        bar: &ProgressBar,
+    ) -> Result<(), Failure> {
         self.sent += 1;
         match sent.answer {
             Ok(receipt) if receipt.replayed => self.duplicate += 1,
@@ -185,7 +197,7 @@ impl Sums {
                 self.refused += 1;
                 let said = server.failure(status).explain();
                 let said = said.lines().next().unwrap_or_default();
-                self.tell(bar, &format!("line {}: {said}", sent.line));
+                self.tell(bar, &format!("{}:{}: {said}", file.display(), sent.line));
             }
         }
         Ok(())
@@ -203,18 +215,6 @@ impl Sums {
             n if n == MAX_TOLD + 1 => bar.suspend(|| eprintln!("… more are only counted")),
             _ => {}
         }
-    }
-
-    async fn drain(
-        &mut self,
-        flying: &mut JoinSet<Sent>,
-        server: &Connection,
-        bar: &ProgressBar,
-    ) -> Result<(), Failure> {
-        while let Some(sent) = flying.join_next().await {
-            self.count(sent.map_err(|e| Failure::said(e.to_string()))?, server, bar)?;
-        }
-        Ok(())
     }
 
     fn rate(&self, time: Duration) -> f64 {

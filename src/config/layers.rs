@@ -1,6 +1,7 @@
 //! Default, file, environment, flag: which wins, and where each value came from.
 
 use super::{Config, ConfigError, SETTINGS, Setting};
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
@@ -60,7 +61,7 @@ pub struct Effective {
 /// `env` is the whole environment; `flags` are keys and values.
 pub fn load(
     file: Option<&Path>,
-    env: impl IntoIterator<Item = (String, String)>,
+    env: impl IntoIterator<Item = (OsString, OsString)>,
     flags: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Effective, ConfigError> {
     let mut all =
@@ -69,9 +70,11 @@ pub fn load(
         read_file(&mut all, path)?;
     }
     // Sorted, so that of several mistakes the same one is told each time.
-    let mut env: Vec<_> = env.into_iter().filter(|(name, _)| is_ours(name)).collect();
+    let env = env.into_iter().map(|(name, value)| (name.to_string_lossy().into_owned(), value));
+    let mut env: Vec<_> = env.filter(|(name, _)| is_ours(name)).collect();
     env.sort();
     for (name, value) in env {
+        let value = value.into_string().map_err(|_| ConfigError::NotText { name: name.clone() })?;
         let key = name["HOTLINE_".len()..].to_ascii_lowercase();
         all.put(&key, &value, Origin::Env(name))?;
     }
@@ -184,6 +187,10 @@ mod tests {
         list.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
     }
 
+    fn vars(list: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
+        list.iter().map(|(k, v)| (k.into(), v.into())).collect()
+    }
+
     fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hotline.toml");
@@ -195,7 +202,7 @@ mod tests {
     fn the_later_layer_wins_and_says_so() {
         let (_dir, path) =
             file("# ours\nlease_max = \"2m\"\nlong_poll_max = \"5s\"\ncell = 3301\n");
-        let env = pairs(&[
+        let env = vars(&[
             ("HOTLINE_LEASE_MAX", "3m"),
             ("HOTLINE_LOG", "debug"),
             ("HOTLINE_SERVER", "http://x"),
@@ -225,8 +232,13 @@ mod tests {
         assert!(said.contains("hotline.toml:2: there is no setting `leese_max`"), "{said}");
         assert!(said.contains("did you mean `lease_max`?"), "{said}");
         assert!(said.contains("allowed: store, cell,"), "{said}");
-        let said = load(None, pairs(&[("HOTLINE_LISTENN", "x")]), []).unwrap_err().to_string();
+        let said = load(None, vars(&[("HOTLINE_LISTENN", "x")]), []).unwrap_err().to_string();
         assert!(said.contains("environment HOTLINE_LISTENN"), "{said}");
+        // What is no text is refused as well: it must not pass for not being set.
+        use std::os::unix::ffi::OsStringExt;
+        let env = [("HOTLINE_LISTEN".into(), OsString::from_vec(vec![0xff]))];
+        let said = load(None, env, []).unwrap_err().to_string();
+        assert!(said.contains("environment HOTLINE_LISTEN: not valid UTF-8"), "{said}");
         let (_dir, path) = file("[server]\nlisten = \"x\"\n");
         let said = load(Some(&path), [], []).unwrap_err().to_string();
         assert!(said.contains(":1: there is no setting `server`"), "{said}");

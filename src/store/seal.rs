@@ -65,8 +65,12 @@ impl Sealer {
             _ => fault(e.to_string()),
         })?;
         file.take(1_024).read_to_string(&mut text).map_err(|e| fault(e.to_string()))?;
-        let key = unhex(text.trim())
-            .ok_or_else(|| fault("a key file holds 64 hexadecimal digits".to_owned()))?;
+        let key = unhex(text.trim()).ok_or_else(|| {
+            fault(
+                "a key file holds 64 hexadecimal digits; restore the key, or name the right file"
+                    .to_owned(),
+            )
+        })?;
         Ok(Sealer::new(&key))
     }
 
@@ -80,7 +84,10 @@ impl Sealer {
         getrandom::fill(&mut key).map_err(|e| fault(e.to_string()))?;
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o600);
-        let mut file = options.open(path).map_err(|e| fault(e.to_string()))?;
+        let mut file = options.open(path).map_err(|e| match e.kind() {
+            ErrorKind::NotFound => fault("its folder does not exist; make it first".to_owned()),
+            _ => fault(e.to_string()),
+        })?;
         let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
         writeln!(file, "{hex}").and_then(|()| file.sync_all()).map_err(|e| fault(e.to_string()))?;
         Ok(Sealer::new(&key))

@@ -24,6 +24,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tonic::transport::Channel;
 use uuid::Uuid;
 
@@ -84,6 +85,8 @@ enum Form {
 
 /// Runs it to its end.
 pub async fn run(args: DevArgs) -> anyhow::Result<()> {
+    // Heard from the first moment on, so that an early Ctrl-C leaves no folder behind either.
+    let mut stopped = tokio::spawn(server::told_to_stop());
     let home = Home::make(args.keep.as_deref())?;
     let config = Config {
         store: StoreUrl::Redb(home.path.join("orders.redb")),
@@ -108,7 +111,7 @@ pub async fn run(args: DevArgs) -> anyhow::Result<()> {
     let crew = tokio::spawn(crew.work(channel.clone(), stop.subscribe()));
     let citizens = file(channel.clone(), Citizens::of(&catalogue), args.rate, stop.subscribe());
     let citizens = tokio::spawn(citizens);
-    show_until_the_end(&args, &greeting, &channel, &server).await;
+    show_until_the_end(&args, &greeting, &channel, &server, &mut stopped).await;
 
     stop.send_replace(true);
     let submitted = citizens.await.unwrap_or(0);
@@ -131,7 +134,6 @@ pub async fn run(args: DevArgs) -> anyhow::Result<()> {
             }
         }
     }
-    home.leave();
     Ok(())
 }
 
@@ -189,7 +191,13 @@ async fn file(
 }
 
 /// Draws until the time is over or somebody ends it.
-async fn show_until_the_end(args: &DevArgs, greeting: &str, channel: &Channel, server: &Running) {
+async fn show_until_the_end(
+    args: &DevArgs,
+    greeting: &str,
+    channel: &Channel,
+    server: &Running,
+    stopped: &mut JoinHandle<()>,
+) {
     let end = async {
         match args.runs_for {
             Some(span) => tokio::time::sleep(span).await,
@@ -216,7 +224,7 @@ async fn show_until_the_end(args: &DevArgs, greeting: &str, channel: &Channel, s
     tokio::select! {
         () = end => {}
         () = show => {}
-        () = server::told_to_stop() => {}
+        _ = stopped => {}
     }
 }
 
@@ -242,7 +250,7 @@ impl Crew {
     }
 }
 
-/// The folder the demonstration lives in.
+/// The folder the demonstration lives in; thrown away however it ends.
 struct Home {
     path: PathBuf,
     thrown_away: bool,
@@ -257,8 +265,10 @@ impl Home {
         std::fs::create_dir_all(&path).with_context(|| format!("making {}", path.display()))?;
         Ok(Home { path, thrown_away })
     }
+}
 
-    fn leave(&self) {
+impl Drop for Home {
+    fn drop(&mut self) {
         if self.thrown_away
             && let Err(error) = std::fs::remove_dir_all(&self.path)
         {

@@ -70,6 +70,8 @@ pub(in crate::cli) struct Rows {
     path: PathBuf,
     from: BufReader<File>,
     line: u64,
+    /// It cannot be read further.
+    broken: bool,
     /// How far it has read, in bytes.
     pub(in crate::cli) read: u64,
     /// How much there is, in bytes.
@@ -80,13 +82,23 @@ impl Rows {
     pub(in crate::cli) fn open(path: &Path) -> io::Result<Rows> {
         let name = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));
         let file = File::open(path).map_err(name)?;
-        let size = file.metadata().map_err(name)?.len();
+        let about = file.metadata().map_err(name)?;
+        if about.is_dir() {
+            return Err(name(io::ErrorKind::IsADirectory.into()));
+        }
+        let size = about.len();
         let from = BufReader::with_capacity(1 << 16, file);
-        Ok(Rows { path: path.to_owned(), from, line: 0, read: 0, size })
+        Ok(Rows { path: path.to_owned(), from, line: 0, broken: false, read: 0, size })
     }
 
     fn bad(&self, problem: impl Into<String>) -> BadRow {
         BadRow { path: self.path.clone(), line: self.line, problem: problem.into() }
+    }
+
+    /// A disk that fails once fails again: nothing more is read.
+    fn unreadable(&mut self, error: &io::Error) -> BadRow {
+        self.broken = true;
+        self.bad(format!("not readable: {error}; nothing from here on was sent"))
     }
 
     /// Skips to the end of a line that is too long.
@@ -108,11 +120,11 @@ impl Iterator for Rows {
     type Item = Result<Row, BadRow>;
 
     fn next(&mut self) -> Option<Result<Row, BadRow>> {
-        loop {
+        while !self.broken {
             let mut bytes = Vec::new();
             self.line += 1;
             match (&mut self.from).take(MAX_LINE).read_until(b'\n', &mut bytes) {
-                Err(error) => return Some(Err(self.bad(format!("not readable: {error}")))),
+                Err(error) => return Some(Err(self.unreadable(&error))),
                 Ok(0) => return None,
                 Ok(read) => self.read += read as u64,
             }
@@ -121,7 +133,7 @@ impl Iterator for Rows {
                 let skipped = self.skip_line();
                 return Some(Err(match skipped {
                     Ok(()) => self.bad(problem),
-                    Err(error) => self.bad(format!("not readable: {error}")),
+                    Err(error) => self.unreadable(&error),
                 }));
             }
             // A file written on Windows may begin with a mark.
@@ -131,11 +143,12 @@ impl Iterator for Rows {
             }
             return Some(row(self.line, bytes).map_err(|problem| self.bad(problem)));
         }
+        None
     }
 }
 
 fn row(line: u64, bytes: &[u8]) -> Result<Row, String> {
-    let text = std::str::from_utf8(bytes).map_err(|e| {
+    let text = std::str::from_utf8(bytes.trim_ascii_end()).map_err(|e| {
         format!("not UTF-8 (byte {}); convert the file to UTF-8", e.valid_up_to() + 1)
     })?;
     let written: Written = serde_json::from_str(text).map_err(|e| problem(&e))?;
@@ -194,6 +207,7 @@ fn problem(error: &serde_json::Error) -> String {
     let said = error.to_string();
     let named = ["unknown field", "missing field", "duplicate field"];
     match said.split(" at line ").next() {
+        Some(_) if error.is_eof() => "not JSON: the line ends too early".to_owned(),
         Some(said) if named.iter().any(|n| said.starts_with(n)) => {
             let said = said.split(", expected").next().unwrap_or(said);
             format!("{said}; a row has {FIELDS}")
@@ -250,7 +264,8 @@ mod tests {
                 "wrong kind",
             ),
             ("13812345678".to_owned(), "wrong kind"),
-            ("{".to_owned(), "not JSON"),
+            ("{".to_owned(), "the line ends too early"),
+            ("{x".to_owned(), "not JSON from column 2 on"),
             ("王阿姨 13812345678".to_owned(), "not JSON"),
         ] {
             let rows = read(format!("\n{line}\n").as_bytes());
