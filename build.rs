@@ -14,12 +14,16 @@ const PROTOS: [&str; 6] = [
     "hotline/v1/admin_service.proto",
 ];
 
-/// Messages that hold a citizen's words or contact: `pb.rs` gives them a `Debug` that shows
+/// Messages that hold a citizen's words or contact, or a clerk's words on them: `pb.rs` gives them a `Debug` that shows
 /// nothing, so that no log line can.
-const SILENT: [&str; 6] = [
+const SILENT: [&str; 10] = [
     ".hotline.v1.Contact",
+    ".hotline.v1.DecideReportRequest",
     ".hotline.v1.Paper",
+    ".hotline.v1.PlaceClue",
     ".hotline.v1.PreviewOrderRequest",
+    ".hotline.v1.ReportOrderRequest",
+    ".hotline.v1.ReturnOrderRequest",
     ".hotline.v1.Submission",
     ".hotline.v1.TrackOrderRequest",
     ".hotline.v1.TriageItem",

@@ -230,21 +230,26 @@ impl Running {
     }
 }
 
-/// Returns when somebody at the keyboard, or the machine's supervisor, wants an end.
-pub async fn told_to_stop() {
+/// Returns when somebody at the keyboard, or the machine's supervisor, wants an end. It is
+/// listened for from the call on, not only once this is awaited.
+pub fn told_to_stop() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
+    let told = |kind| {
+        let signal = signal(kind);
+        async move {
+            match signal {
+                Ok(mut signal) => _ = signal.recv().await,
+                // Then only the other, or kill -9, which loses nothing either.
+                Err(_) => std::future::pending().await,
             }
-            // Then only Ctrl-C, or kill -9, which loses nothing either.
-            Err(_) => std::future::pending().await,
         }
     };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
+    let (interrupted, terminated) = (told(SignalKind::interrupt()), told(SignalKind::terminate()));
+    async move {
+        tokio::select! {
+            () = interrupted => {}
+            () = terminated => {}
+        }
     }
 }
 

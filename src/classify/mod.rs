@@ -76,6 +76,15 @@ impl Classifier {
 
     /// Reads a title and a text, each in one pass. Empty texts are allowed and say nothing.
     pub fn classify(&self, title: &str, text: &str) -> Classification {
+        self.read(title, text, true)
+    }
+
+    /// The same without the evidence, for who does not look at it.
+    pub fn decide(&self, title: &str, text: &str) -> Classification {
+        self.read(title, text, false)
+    }
+
+    fn read(&self, title: &str, text: &str, with_evidence: bool) -> Classification {
         let found = self.words.find(&fold(title), &fold(text));
         let scores = Scores::of(&self.words, &found);
         let best = scores.category(&self.words);
@@ -87,7 +96,10 @@ impl Classifier {
             category: best.category,
             category_confidence: best.confidence,
             urgency,
-            evidence: self.words.evidence(&found, best.category, kind, urgency),
+            evidence: match with_evidence {
+                true => self.words.evidence(&found, best.category, kind, urgency),
+                false => Vec::new(),
+            },
             rivals: best.rivals,
         }
     }

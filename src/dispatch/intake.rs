@@ -146,7 +146,7 @@ impl Dispatch {
     /// What the words and the agent's choices come to, and where that goes.
     fn read(&self, submission: &Submission) -> (Reading, Option<Route>) {
         let certain = Confidence::new(100);
-        let read = self.classifier.classify(&submission.title, &submission.text);
+        let read = self.classifier.decide(&submission.title, &submission.text);
         let (category, category_confidence) = match submission.category {
             Some(category) => (category, certain),
             None => (read.category, read.category_confidence),

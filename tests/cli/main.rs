@@ -5,6 +5,10 @@
 
 mod offline;
 mod program;
+#[path = "../support/redis.rs"]
+mod redis;
+mod refusing;
+mod showing;
 mod silence;
 mod submitting;
 mod working;

@@ -1,8 +1,8 @@
 //! The binary, a server of it, and files of matters.
 
 use serde_json::{Value, json};
-use std::fmt::Write as _;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
@@ -58,20 +58,24 @@ pub fn run(args: &[&str]) -> Ran {
     Ran::of(hotline().args(args).output().unwrap())
 }
 
-/// A server on the embedded store, in a folder of its own.
+/// A server, by default on the embedded store, in a folder of its own.
 pub struct Serve {
     child: Child,
     pub address: String,
+    pub probes: String,
     log: PathBuf,
 }
 
 impl Serve {
     pub fn start(home: &Path, listen: &str, log: &str) -> Serve {
+        Serve::on(&format!("redb:{}", home.join("orders.redb").display()), home, listen, log)
+    }
+
+    pub fn on(store: &str, home: &Path, listen: &str, log: &str) -> Serve {
         let log_file = home.join(format!("serve-{}.log", Uuid::new_v4()));
         let mut child = hotline()
             .args(["serve", "--listen", listen, "--metrics-listen", "127.0.0.1:0", "--log", log])
-            .arg("--store")
-            .arg(format!("redb:{}", home.join("orders.redb").display()))
+            .args(["--store", store])
             .arg("--key-file")
             .arg(home.join("contacts.key"))
             .stdout(Stdio::null())
@@ -79,22 +83,23 @@ impl Serve {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let (found, address) = mpsc::channel();
+        let (found, addresses) = mpsc::channel();
         let mut copy = std::fs::File::create(&log_file).unwrap();
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
-                use std::io::Write;
                 writeln!(copy, "{line}").unwrap();
                 if let Some(at) = line.split("serving grpc=").nth(1) {
-                    let _ = found.send(at.split_whitespace().next().unwrap().to_owned());
+                    let (grpc, rest) = at.split_once(" http=").unwrap();
+                    let http = rest.split_whitespace().next().unwrap();
+                    let _ = found.send((grpc.to_owned(), http.to_owned()));
                 }
             }
         });
-        let address = address.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        let (address, probes) = addresses.recv_timeout(PATIENCE).unwrap_or_else(|_| {
             let _ = child.kill();
             panic!("hotline serve: {}", std::fs::read_to_string(&log_file).unwrap())
         });
-        Serve { child, address, log: log_file }
+        Serve { child, address, probes, log: log_file }
     }
 
     /// Runs a verb against it.
@@ -108,12 +113,26 @@ impl Serve {
         command
     }
 
+    /// What its other port answers, headers and all.
+    pub fn probe(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.probes).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
     /// Everything it logged; ends it first.
-    pub fn log(mut self) -> String {
+    pub fn log(&mut self) -> String {
         self.kill();
         // The copying thread ends with the pipe.
         std::thread::sleep(Duration::from_millis(200));
         std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Sends it a signal: `-STOP`, `-CONT`.
+    pub fn signal(&self, name: &str) {
+        signal(&self.child, name);
     }
 
     /// SIGKILL: no chance to write anything.
@@ -127,6 +146,12 @@ impl Drop for Serve {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Sends a process of ours a signal.
+pub fn signal(child: &Child, name: &str) {
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
 }
 
 /// One matter that is placed without doubt.
@@ -148,7 +173,7 @@ pub fn matter(n: usize) -> Value {
 pub fn calls(home: &Path, name: &str, matters: &[Value]) -> String {
     let mut text = String::new();
     for matter in matters {
-        writeln!(text, "{matter}").unwrap();
+        text.push_str(&format!("{matter}\n"));
     }
     let path = home.join(name);
     std::fs::write(&path, text).unwrap();

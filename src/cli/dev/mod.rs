@@ -24,7 +24,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tonic::transport::Channel;
 use uuid::Uuid;
 
@@ -86,7 +85,7 @@ enum Form {
 /// Runs it to its end.
 pub async fn run(args: DevArgs) -> anyhow::Result<()> {
     // Heard from the first moment on, so that an early Ctrl-C leaves no folder behind either.
-    let mut stopped = tokio::spawn(server::told_to_stop());
+    let stopped = server::told_to_stop();
     let home = Home::make(args.keep.as_deref())?;
     let config = Config {
         store: StoreUrl::Redb(home.path.join("orders.redb")),
@@ -111,7 +110,7 @@ pub async fn run(args: DevArgs) -> anyhow::Result<()> {
     let crew = tokio::spawn(crew.work(channel.clone(), stop.subscribe()));
     let citizens = file(channel.clone(), Citizens::of(&catalogue), args.rate, stop.subscribe());
     let citizens = tokio::spawn(citizens);
-    show_until_the_end(&args, &greeting, &channel, &server, &mut stopped).await;
+    show_until_the_end(&args, &greeting, &channel, &server, stopped).await;
 
     stop.send_replace(true);
     let submitted = citizens.await.unwrap_or(0);
@@ -196,7 +195,7 @@ async fn show_until_the_end(
     greeting: &str,
     channel: &Channel,
     server: &Running,
-    stopped: &mut JoinHandle<()>,
+    stopped: impl Future<Output = ()>,
 ) {
     let end = async {
         match args.runs_for {
@@ -224,7 +223,7 @@ async fn show_until_the_end(
     tokio::select! {
         () = end => {}
         () = show => {}
-        _ = stopped => {}
+        () = stopped => {}
     }
 }
 

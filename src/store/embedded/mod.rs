@@ -82,6 +82,7 @@ impl Embedded {
             shared: shared.clone(),
             opener,
             jobs,
+            tasks: tokio::runtime::Handle::try_current().ok(),
             numbers,
             next_feed,
             next_pack,
