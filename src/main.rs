@@ -4,8 +4,8 @@ use clap::Parser;
 use hotline::cli::{self, Cli};
 use std::process::ExitCode;
 
-/// An order is some fifty small allocations; the system's allocator was a sixth of the cost of
-/// filing one.
+/// Filing an order is many small allocations: in a profile the system's allocator was a sixth
+/// of its cost.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
