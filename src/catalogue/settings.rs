@@ -104,7 +104,8 @@ pub(crate) fn read(text: &str, problems: &mut Problems) -> Option<Settings> {
             span("town", &shares.town),
             span("village", &shares.village),
         ],
-        follow_up: span("follow_up", &policy.follow_up),
+        follow_up: Some(span("follow_up", &policy.follow_up)),
+        ..Policy::FOUNDING
     };
     if sound && let Err(what) = policy.check() {
         problems.add(FILE, policy_line, what);

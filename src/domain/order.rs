@@ -98,7 +98,7 @@ impl Leg {
 pub struct Clock {
     /// The limit, stamped at Register.
     pub limit: Span,
-    /// How many of [`super::sla::WARN_AT`] have been given.
+    /// How many of [`Policy::warn_at`] have been given.
     pub warned: u8,
     /// When the limit passed unkept: the moment it was due, not the moment it was noticed.
     pub breached_at: Option<Timestamp>,

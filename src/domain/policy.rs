@@ -3,29 +3,55 @@
 use super::ids::Level;
 use super::time::Span;
 
-/// The promises and how the hour is shared out. Data of the catalogue.
+/// The promises and how the hour is shared out. Data of the catalogue, stamped by value:
+/// working-day limits have been turned into spans from when the citizen was heard.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Policy {
-    /// The catalogue's number for this set of limits.
+    /// The version of the catalogue it was read from.
     pub version: u32,
+    /// Which of the catalogue's policies; 0 when it has but one.
+    pub id: u16,
     /// From when the citizen was heard until the front line has signed.
     pub arrival: Span,
     /// From when the citizen was heard until the order is closed.
     pub closure: Span,
     /// How long each level may hold the order before it moves on without it, city to village.
     pub shares: [Span; 4],
-    /// How long a closed order waits for its follow-up call before it is archived.
-    pub follow_up: Span,
+    /// At which hundredths of a limit a warning is given, once each; ascending, 1 to 100.
+    pub warn_at: [u8; 3],
+    /// How long a closed order waits for its follow-up call before it is archived; `None`
+    /// archives it at once.
+    pub follow_up: Option<Span>,
+    /// How often the deadline may be extended.
+    pub extensions: u8,
+    /// How often an order may be returned.
+    pub returns: u8,
+    /// How often a dissatisfied citizen's order is done again.
+    pub reworks: u8,
+    /// The longest the order may be suspended, or wait for information, before it goes on.
+    pub pause: Span,
+    /// A report must come with evidence.
+    pub evidence: bool,
+    /// A limit fell in a year whose holidays are not published: plain weekends were counted.
+    pub plain_weekends: bool,
 }
 
 impl Policy {
     /// The founding case: 1 hour to the front line, 3 hours to the report.
     pub const FOUNDING: Policy = Policy {
         version: 1,
+        id: 0,
         arrival: Span::hours(1),
         closure: Span::hours(3),
         shares: [Span::minutes(5), Span::minutes(10), Span::minutes(15), Span::minutes(30)],
-        follow_up: Span::hours(24),
+        warn_at: [50, 75, 100],
+        follow_up: Some(Span::hours(24)),
+        extensions: 1,
+        returns: 5,
+        reworks: 2,
+        pause: Span::hours(24),
+        evidence: false,
+        plain_weekends: false,
     };
 
     /// The share of one level.
@@ -35,8 +61,13 @@ impl Policy {
 
     /// Whether the limits can be kept at all; the error says what is allowed.
     pub fn check(&self) -> Result<(), String> {
-        let spans =
-            [("arrival", self.arrival), ("closure", self.closure), ("follow_up", self.follow_up)];
+        let follow_up = self.follow_up.unwrap_or(Span::hours(1));
+        let spans = [
+            ("arrival", self.arrival),
+            ("closure", self.closure),
+            ("follow_up", follow_up),
+            ("pause", self.pause),
+        ];
         for (name, span) in spans {
             if span <= Span::ZERO {
                 return Err(format!("{name} is {span}; it must be longer than nothing"));
@@ -50,6 +81,13 @@ impl Policy {
                     level.name()
                 ));
             }
+        }
+        let [first, second, third] = self.warn_at;
+        if first == 0 || first >= second || second >= third || third > 100 {
+            return Err(format!(
+                "warn_at = {:?}; three different percents, ascending, from 1 to 100",
+                self.warn_at
+            ));
         }
         let sum = Span(self.shares.iter().fold(0, |sum, share| share.0.saturating_add(sum)));
         if sum > self.arrival {

@@ -5,9 +5,6 @@ use super::ids::Unit;
 use super::order::{Clock, ClockKind, Duty, Order, Stage};
 use super::time::{Span, Timestamp};
 
-/// At which hundredths of a limit a warning is given, once each.
-pub const WARN_AT: [u8; 3] = [50, 75, 100];
-
 /// What may fall due on an order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Timer {
@@ -46,7 +43,7 @@ pub fn clock_timer(order: &Order, kind: ClockKind) -> Option<(Timestamp, Timer)>
     if stopped_at.is_some() || breached_at.is_some() {
         return None;
     }
-    Some(match WARN_AT.get(usize::from(*warned)) {
+    Some(match order.policy.warn_at.get(usize::from(*warned)) {
         Some(percent) => {
             (order.heard_at.plus(limit.percent(*percent)), Timer::Warn(kind, *percent))
         }
@@ -65,7 +62,10 @@ fn holding_timer(order: &Order) -> Option<(Timestamp, Timer)> {
         Stage::Handling | Stage::Review => None,
         Stage::FollowUp => {
             let closed_at = order.closure.stopped_at.unwrap_or(order.updated_at);
-            Some((closed_at.plus(order.policy.follow_up), Timer::FollowUpOver))
+            Some((
+                closed_at.plus(order.policy.follow_up.unwrap_or(Span::ZERO)),
+                Timer::FollowUpOver,
+            ))
         }
         Stage::Archived => None,
     }

@@ -3,7 +3,7 @@
 use super::bytes::{Bad, In, Kind, Out};
 use crate::domain::{
     Category, Cell, Channel, Clock, Confidence, Duty, Ending, Leg, Marks, Order, OrderNo, Plan,
-    Policy, Reading, Stage, Timestamp, Unit, Urgency,
+    Policy, Reading, Span, Stage, Timestamp, Unit, Urgency,
 };
 use crate::store::StoreError;
 
@@ -17,6 +17,9 @@ const ARRIVAL: u8 = 6;
 const CLOSURE: u8 = 7;
 const LEGS: u8 = 8;
 const REFUSED: u8 = 9;
+const TERMS: u8 = 10;
+/// The last tag this version knows.
+const LAST: u8 = TERMS;
 
 /// A snapshot of four legs fits without growing.
 const TYPICAL: usize = 320;
@@ -45,7 +48,10 @@ pub fn encode_order(order: &Order) -> Vec<u8> {
         out.moment(order.registered_at, heard_at);
         out.moment(order.updated_at, heard_at);
     });
-    out.field(POLICY, |out| put_policy(out, &order.policy));
+    out.field(POLICY, |out| put_limits(out, &order.policy));
+    if has_terms(&order.policy) {
+        out.field(TERMS, |out| put_terms(out, &order.policy));
+    }
     out.field(ARRIVAL, |out| put_clock(out, &order.arrival, heard_at, cell));
     out.field(CLOSURE, |out| put_clock(out, &order.closure, heard_at, cell));
     out.field(LEGS, |out| {
@@ -67,7 +73,7 @@ pub fn decode_order(bytes: &[u8]) -> Result<Order, StoreError> {
 /// The fields of a snapshot, each found once.
 #[derive(Default)]
 struct Fields<'a> {
-    known: [Option<In<'a>>; REFUSED as usize],
+    known: [Option<In<'a>>; LAST as usize],
     carried: Vec<u8>,
 }
 
@@ -79,7 +85,7 @@ impl<'a> Fields<'a> {
             let (tag, field) = content.field()?;
             match tag {
                 0 => return Err(Bad("it has a field without a name")),
-                STANDING..=REFUSED => {
+                STANDING..=LAST => {
                     if fields.known[usize::from(tag) - 1].replace(field).is_some() {
                         return Err(Bad("it has a field twice"));
                     }
@@ -124,6 +130,11 @@ fn read(mut content: In<'_>) -> Result<Order, Bad> {
     if legs.is_empty() {
         return Err(Bad("nobody ever held it"));
     }
+    let limits = fields.take(POLICY, limits)?;
+    let policy = match fields.maybe(TERMS, |f| terms(f, limits.clone()))? {
+        Some(policy) => policy,
+        None => limits,
+    };
     Ok(Order {
         no,
         version: standing.version,
@@ -136,7 +147,7 @@ fn read(mut content: In<'_>) -> Result<Order, Bad> {
         heard_at,
         registered_at,
         updated_at,
-        policy: fields.take(POLICY, policy)?,
+        policy,
         arrival: fields.take(ARRIVAL, |f| clock(f, heard_at, cell))?,
         closure: fields.take(CLOSURE, |f| clock(f, heard_at, cell))?,
         legs,
@@ -204,21 +215,58 @@ fn reading(f: &mut In<'_>, cell: Cell) -> Result<Reading, Bad> {
     })
 }
 
-fn put_policy(out: &mut Out, policy: &Policy) {
+fn put_limits(out: &mut Out, policy: &Policy) {
     out.number(u64::from(policy.version));
     out.span(policy.arrival);
     out.span(policy.closure);
     policy.shares.iter().for_each(|share| out.span(*share));
-    out.span(policy.follow_up);
+    out.span(policy.follow_up.unwrap_or(Span::ZERO));
 }
 
-fn policy(f: &mut In<'_>) -> Result<Policy, Bad> {
+/// The limits, with the terms that an order without any was stamped with.
+fn limits(f: &mut In<'_>) -> Result<Policy, Bad> {
     Ok(Policy {
         version: f.small()?,
         arrival: f.span()?,
         closure: f.span()?,
         shares: [f.span()?, f.span()?, f.span()?, f.span()?],
-        follow_up: f.span()?,
+        follow_up: Some(f.span()?).filter(|span| *span > Span::ZERO),
+        ..Policy::FOUNDING
+    })
+}
+
+// What a policy says yes to.
+const EVIDENCE: u8 = 1;
+const PLAIN_WEEKENDS: u8 = 2;
+
+/// What a policy says besides its limits; the founding one's terms are not written.
+fn put_terms(out: &mut Out, policy: &Policy) {
+    let has = |yes: bool, flag: u8| if yes { flag } else { 0 };
+    out.number(u64::from(policy.id));
+    out.byte(has(policy.evidence, EVIDENCE) | has(policy.plain_weekends, PLAIN_WEEKENDS));
+    out.raw(&policy.warn_at);
+    out.raw(&[policy.extensions, policy.returns, policy.reworks]);
+    out.span(policy.pause);
+}
+
+fn has_terms(policy: &Policy) -> bool {
+    let Policy { version, arrival, closure, shares, follow_up, .. } = *policy;
+    *policy != Policy { version, arrival, closure, shares, follow_up, ..Policy::FOUNDING }
+}
+
+fn terms(f: &mut In<'_>, limits: Policy) -> Result<Policy, Bad> {
+    let id = f.small()?;
+    let has = f.byte()?;
+    Ok(Policy {
+        id,
+        evidence: has & EVIDENCE != 0,
+        plain_weekends: has & PLAIN_WEEKENDS != 0,
+        warn_at: f.array()?,
+        extensions: f.byte()?,
+        returns: f.byte()?,
+        reworks: f.byte()?,
+        pause: f.span()?,
+        ..limits
     })
 }
 

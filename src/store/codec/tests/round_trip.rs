@@ -83,7 +83,8 @@ fn any_order() -> impl Strategy<Value = Order> {
                 arrival,
                 closure,
                 shares,
-                follow_up: Span::hours(24),
+                follow_up: Some(Span::hours(24)),
+                ..Policy::FOUNDING
             });
     let times = (any_moment(), any_moment(), any_moment());
     let legs = proptest::collection::vec(any_leg(), 1..MAX_LEGS);
