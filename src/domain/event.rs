@@ -1,10 +1,10 @@
 //! What happened: recorded with the step, read by boards, copies and metrics.
 
 use super::actor::Actor;
-use super::command::ReturnReason;
+use super::command::{DeclineReason, Emergency, Outcome, ReturnReason};
 use super::ids::{Level, Unit};
 use super::matter::Category;
-use super::order::{ClockKind, Stage};
+use super::order::{Card, ClockKind, Stage};
 use super::order_no::OrderNo;
 use super::time::{Span, Timestamp};
 
@@ -25,6 +25,8 @@ pub struct Event {
     pub unit: Unit,
     /// What it is about, after the step.
     pub category: Category,
+    /// Units that must not see it: the order complains about them.
+    pub hidden_from: Vec<Unit>,
     /// What happened.
     pub what: What,
 }
@@ -126,6 +128,167 @@ pub enum What {
     },
     /// Over.
     Archived,
+    /// The citizen was asked for what is missing; the clocks pause.
+    InformationAsked {
+        /// Until when, at the latest.
+        until: Timestamp,
+    },
+    /// The citizen said more.
+    InformationSupplied,
+    /// An inquiry was answered at once.
+    Answered,
+    /// Not accepted.
+    Declined {
+        /// Why.
+        reason: DeclineReason,
+    },
+    /// Handed over: life and safety.
+    HandedOver {
+        /// To whom.
+        to: Emergency,
+    },
+    /// Another order is worked in its place.
+    Merged {
+        /// Which.
+        into: OrderNo,
+    },
+    /// It is worked in the place of another, too.
+    Adopted {
+        /// Which.
+        child: OrderNo,
+    },
+    /// The order it was merged into has a result: its caller can hear it.
+    ResultHeard {
+        /// Which order.
+        of: OrderNo,
+    },
+    /// The callers of the orders merged into it can hear the result.
+    ChildrenTold {
+        /// How many.
+        count: u8,
+    },
+    /// Sent on its way after it was accepted without a chain.
+    Dispatched {
+        /// To whom.
+        to: Unit,
+    },
+    /// It was decided who takes what was given back.
+    ReturnDecided {
+        /// Who decided.
+        by: Unit,
+        /// Who takes it.
+        to: Unit,
+        /// The unit that had given it back has to keep it.
+        designated: bool,
+    },
+    /// A unit helps the lead.
+    CoHandlerAdded {
+        /// Which.
+        unit: Unit,
+    },
+    /// A co-handler has signed.
+    CoSigned {
+        /// Which.
+        unit: Unit,
+    },
+    /// A co-handler has reported.
+    CoReported {
+        /// Which.
+        unit: Unit,
+    },
+    /// The unit above acts.
+    Escalated {
+        /// Who held it.
+        from: Unit,
+        /// Who acts now.
+        to: Unit,
+    },
+    /// More time was asked for.
+    ExtensionRequested {
+        /// By whom.
+        from: Unit,
+        /// Who decides.
+        to: Unit,
+        /// How much.
+        by: Span,
+    },
+    /// It was decided about more time.
+    ExtensionDecided {
+        /// By whom.
+        by: Unit,
+        /// Whether it is given.
+        granted: bool,
+        /// When closure falls due now.
+        due: Timestamp,
+    },
+    /// A pause was asked for.
+    SuspensionRequested {
+        /// By whom.
+        from: Unit,
+        /// Who decides.
+        to: Unit,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// It was decided about a pause.
+    SuspensionDecided {
+        /// By whom.
+        by: Unit,
+        /// Whether it is given.
+        granted: bool,
+    },
+    /// A pause ended.
+    Resumed {
+        /// Its time was up; nobody ended it.
+        by_clock: bool,
+        /// How long the clocks stood.
+        paused: Span,
+    },
+    /// The citizen asked where it stays.
+    Urged,
+    /// It is watched more sharply, or no more.
+    Supervised {
+        /// How sharply; `None` when it was lifted.
+        card: Option<Card>,
+    },
+    /// Ended without a result.
+    Terminated,
+    /// Taken back by the citizen.
+    Withdrawn,
+    /// The citizen was asked what they say of it.
+    FollowedUp {
+        /// What they say.
+        outcome: Outcome,
+        /// Which closing it was about: 0 is the first. `None`: it was not closed in time, and
+        /// the citizen was told so.
+        round: Option<u8>,
+    },
+    /// It is done again.
+    Reworked {
+        /// Who does it.
+        to: Unit,
+        /// Which round begins: 1 is the first rework.
+        round: u8,
+    },
+    /// Another order takes it up again.
+    Reopened {
+        /// Which.
+        by: OrderNo,
+    },
+    /// It is kept from a unit it complains about.
+    Recused {
+        /// Which.
+        unit: Unit,
+    },
+    /// What was read was corrected.
+    Corrected,
+    /// It was stamped with other limits.
+    Restamped {
+        /// When arrival falls due now.
+        arrival_due: Timestamp,
+        /// When closure falls due now.
+        closure_due: Timestamp,
+    },
 }
 
 impl What {
@@ -145,21 +308,83 @@ impl What {
             What::Breached { .. } => "breached",
             What::ContactViewed { .. } => "contact_viewed",
             What::Archived => "archived",
+            What::InformationAsked { .. } => "information_asked",
+            What::InformationSupplied => "information_supplied",
+            What::Answered => "answered",
+            What::Declined { .. } => "declined",
+            What::HandedOver { .. } => "handed_over",
+            What::Merged { .. } => "merged",
+            What::Adopted { .. } => "adopted",
+            What::ResultHeard { .. } => "result_heard",
+            What::ChildrenTold { .. } => "children_told",
+            What::Dispatched { .. } => "dispatched",
+            What::ReturnDecided { .. } => "return_decided",
+            What::CoHandlerAdded { .. } => "co_handler_added",
+            What::CoSigned { .. } => "co_signed",
+            What::CoReported { .. } => "co_reported",
+            What::Escalated { .. } => "escalated",
+            What::ExtensionRequested { .. } => "extension_requested",
+            What::ExtensionDecided { .. } => "extension_decided",
+            What::SuspensionRequested { .. } => "suspension_requested",
+            What::SuspensionDecided { .. } => "suspension_decided",
+            What::Resumed { .. } => "resumed",
+            What::Urged => "urged",
+            What::Supervised { .. } => "supervised",
+            What::Terminated => "terminated",
+            What::Withdrawn => "withdrawn",
+            What::FollowedUp { .. } => "followed_up",
+            What::Reworked { .. } => "reworked",
+            What::Reopened { .. } => "reopened",
+            What::Recused { .. } => "recused",
+            What::Corrected => "corrected",
+            What::Restamped { .. } => "restamped",
         }
     }
 
     /// The level it is booked to, where it is booked to one.
     pub fn level(&self) -> Option<Level> {
         match self {
-            What::Delivered { unit } | What::Signed { unit, .. } | What::ContactViewed { unit } => {
-                Some(unit.level())
-            }
+            What::Delivered { unit }
+            | What::Signed { unit, .. }
+            | What::ContactViewed { unit }
+            | What::CoHandlerAdded { unit }
+            | What::CoSigned { unit }
+            | What::CoReported { unit }
+            | What::Recused { unit } => Some(unit.level()),
             What::Relayed { from, .. }
             | What::Returned { from, .. }
-            | What::Reported { from, .. } => Some(from.level()),
-            What::ReportRejected { by, .. } | What::Closed { by, .. } => Some(by.level()),
+            | What::Reported { from, .. }
+            | What::Escalated { from, .. }
+            | What::ExtensionRequested { from, .. }
+            | What::SuspensionRequested { from, .. } => Some(from.level()),
+            What::ReportRejected { by, .. }
+            | What::Closed { by, .. }
+            | What::ReturnDecided { by, .. }
+            | What::ExtensionDecided { by, .. }
+            | What::SuspensionDecided { by, .. } => Some(by.level()),
+            What::Dispatched { to } | What::Reworked { to, .. } => Some(to.level()),
             What::Warned { holder, .. } | What::Breached { holder, .. } => Some(holder.level()),
-            What::Registered { .. } | What::Accepted { .. } | What::Archived => None,
+            What::Registered { .. }
+            | What::Accepted { .. }
+            | What::Archived
+            | What::InformationAsked { .. }
+            | What::InformationSupplied
+            | What::Answered
+            | What::Declined { .. }
+            | What::HandedOver { .. }
+            | What::Merged { .. }
+            | What::Adopted { .. }
+            | What::ResultHeard { .. }
+            | What::ChildrenTold { .. }
+            | What::Resumed { .. }
+            | What::Urged
+            | What::Supervised { .. }
+            | What::Terminated
+            | What::Withdrawn
+            | What::FollowedUp { .. }
+            | What::Reopened { .. }
+            | What::Corrected
+            | What::Restamped { .. } => None,
         }
     }
 }

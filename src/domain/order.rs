@@ -22,6 +22,30 @@ named! {
         FollowUp = 5 "follow_up" "待回访",
         /// 归档: over.
         Archived = 6 "archived" "归档",
+        /// 待补充: the citizen is asked for what is missing; the clocks pause.
+        Supplement = 7 "supplement" "待补充",
+        /// 待派遣: accepted as the hotline's, to whom it goes is open.
+        Dispatching = 8 "dispatching" "待派遣",
+        /// 退单审核: given back; the unit above decides who takes it.
+        ReturnReview = 9 "return_review" "退单审核",
+        /// 上级办理: beyond the front line's power; the unit above acts.
+        Escalated = 10 "escalated" "上级办理",
+        /// 延期审核: more time was asked for; the unit above decides.
+        ExtensionReview = 11 "extension_review" "延期审核",
+        /// 挂账审核: a pause was asked for; the unit above decides.
+        SuspensionReview = 12 "suspension_review" "挂账审核",
+        /// 挂账: nothing can be done for now; the closure clock pauses.
+        Suspended = 13 "suspended" "挂账",
+        /// 不予受理: not the hotline's; over.
+        Declined = 14 "declined" "不予受理",
+        /// 已转接: handed over to 110, 119, 120 or 122; over.
+        HandedOver = 15 "handed_over" "已转接",
+        /// 已并单: the order it was merged into is worked; its caller will hear the result.
+        Merged = 16 "merged" "已并单",
+        /// 终止: ended without a result; over.
+        Terminated = 17 "terminated" "终止",
+        /// 已撤回: the citizen took it back; over.
+        Withdrawn = 18 "withdrawn" "已撤回",
     }
 }
 
@@ -44,6 +68,10 @@ named! {
         Lead = 2 "lead" "主办",
         /// To decide about a report.
         Review = 3 "review" "审核",
+        /// To decide who takes what was given back.
+        Returned = 4 "returned" "退单审核",
+        /// To decide about more time or a pause.
+        Approve = 5 "approve" "审批",
     }
 }
 
@@ -62,7 +90,90 @@ named! {
         Rejected = 5 "rejected" "驳回",
         /// Closed.
         Closed = 6 "closed" "办结",
+        /// Given to another unit after a return.
+        Transferred = 7 "transferred" "转办",
+        /// Given back to the unit that had returned it, for good.
+        Designated = 8 "designated" "指定",
+        /// Taken up by the unit above.
+        Escalated = 9 "escalated" "上报",
+        /// Handed up to have more time or a pause decided.
+        Requested = 10 "requested" "报批",
+        /// Handed back with the decision.
+        Decided = 11 "decided" "批复",
+        /// Ended otherwise: answered, declined, merged, withdrawn, terminated.
+        Ended = 12 "ended" "了结",
     }
+}
+
+named! {
+    /// 督办: how sharply a matter is watched.
+    Card {
+        /// 普通
+        Normal = 1 "normal" "普通",
+        /// 黄牌
+        Yellow = 2 "yellow" "黄牌",
+        /// 红牌
+        Red = 3 "red" "红牌",
+    }
+}
+
+/// A stretch in which the clocks stand still: the pause ledger's line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pause {
+    /// Since when.
+    pub from: Timestamp,
+    /// When it is over at the latest: the order goes on by itself.
+    pub review_at: Timestamp,
+    /// When it ended; `None` while it lasts.
+    pub until: Option<Timestamp>,
+}
+
+/// A closing that the citizen did not accept: kept for ever.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Round {
+    /// The closure clock as it was.
+    pub closure: Clock,
+    /// The number of its report among the papers.
+    pub report: u16,
+    /// When the order was taken up again: the zero of the new closure clock.
+    pub reworked_at: Timestamp,
+}
+
+/// A unit that helps the lead.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CoHandler {
+    /// Which.
+    pub unit: Unit,
+    /// Since when.
+    pub added_at: Timestamp,
+    /// When it signed.
+    pub signed_at: Option<Timestamp>,
+    /// When it reported.
+    pub reported_at: Option<Timestamp>,
+}
+
+/// What a holder asked its superior for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asked {
+    /// So much more time.
+    Extension(Span),
+    /// A pause until then.
+    Suspension(Timestamp),
+}
+
+/// Other orders it has to do with.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Links {
+    /// The order that is worked in its place.
+    pub merged_into: Option<OrderNo>,
+    /// The orders that were merged into it. At most [`MAX_CHILDREN`].
+    pub children: Vec<OrderNo>,
+    /// The children have been told the result.
+    pub told: bool,
+    /// The archived order it takes up again.
+    pub reopens: Option<OrderNo>,
+    /// The order that took it up again.
+    pub reopened_as: Option<OrderNo>,
 }
 
 /// One holding: from when the order came before a unit until it left.
@@ -121,6 +232,14 @@ pub struct Marks {
     pub returned: u8,
     /// How often a report was not enough.
     pub rejected: u8,
+    /// How often the citizen urged.
+    pub urged: u8,
+    /// How often the deadline was extended.
+    pub extended: u8,
+    /// How often the citizen was called after closing, in vain or not.
+    pub followed_up: u8,
+    /// How it is supervised.
+    pub card: Option<Card>,
 }
 
 /// A work order. Citizen text, contact and what people write are records of their own.
@@ -160,6 +279,24 @@ pub struct Order {
     pub refused_by: Vec<Unit>,
     /// What is counted.
     pub marks: Marks,
+    /// Units it complains about: they never see it. At most [`MAX_RECUSED`].
+    pub recused: Vec<Unit>,
+    /// Went straight to the front line; the levels between have copies.
+    pub direct: bool,
+    /// The unit that was told to keep it: its next return is refused.
+    pub designated: Option<Unit>,
+    /// What is being decided in 延期审核 and 挂账审核.
+    pub asked: Option<Asked>,
+    /// The pause ledger, oldest first. At most [`MAX_PAUSES`].
+    pub pauses: Vec<Pause>,
+    /// Closings that did not last, oldest first; at most `policy.reworks`.
+    pub rounds: Vec<Round>,
+    /// Units that help the lead. At most [`MAX_CO_HANDLERS`].
+    pub co_handlers: Vec<CoHandler>,
+    /// The citizen was called about the broken promise of this round.
+    pub overdue_told: bool,
+    /// Other orders it has to do with.
+    pub links: Links,
     /// How many papers (citizen's text, reports, reasons) belong to it.
     pub papers: u16,
     /// Fields written by a newer version, carried through unread.
@@ -170,6 +307,14 @@ pub struct Order {
 pub const MAX_LEGS: usize = 64;
 /// From here on nothing may lengthen the order's way: it can only go down and be closed.
 pub const LEGS_RESERVED: usize = 16;
+/// The most orders that can be merged into one.
+pub const MAX_CHILDREN: usize = 64;
+/// The most units that may not see an order.
+pub const MAX_RECUSED: usize = 8;
+/// The most pauses an order can have.
+pub const MAX_PAUSES: usize = 16;
+/// The most units that can help the lead.
+pub const MAX_CO_HANDLERS: usize = 8;
 
 impl Order {
     /// The holding that is running, or for a closed order the last one.
@@ -182,13 +327,92 @@ impl Order {
         &mut self.legs[last]
     }
 
-    /// The unit that must move next; `None` once the order is closed.
+    /// The unit that must move next; `None` once nobody must.
     pub fn holder(&self) -> Option<Unit> {
         match self.stage {
-            Stage::Triage | Stage::Assigned | Stage::Handling | Stage::Review => {
-                Some(self.leg().unit)
+            Stage::Triage
+            | Stage::Supplement
+            | Stage::Dispatching
+            | Stage::Assigned
+            | Stage::ReturnReview
+            | Stage::Handling
+            | Stage::Escalated
+            | Stage::ExtensionReview
+            | Stage::SuspensionReview
+            | Stage::Suspended
+            | Stage::Review => Some(self.leg().unit),
+            Stage::FollowUp
+            | Stage::Archived
+            | Stage::Declined
+            | Stage::HandedOver
+            | Stage::Merged
+            | Stage::Terminated
+            | Stage::Withdrawn => None,
+        }
+    }
+
+    /// Whether nothing will ever fall due on it again.
+    pub fn is_over(&self) -> bool {
+        match self.stage {
+            Stage::Archived
+            | Stage::Declined
+            | Stage::HandedOver
+            | Stage::Terminated
+            | Stage::Withdrawn => !self.has_untold(),
+            Stage::Triage
+            | Stage::Supplement
+            | Stage::Dispatching
+            | Stage::Assigned
+            | Stage::ReturnReview
+            | Stage::Handling
+            | Stage::Escalated
+            | Stage::ExtensionReview
+            | Stage::SuspensionReview
+            | Stage::Suspended
+            | Stage::Review
+            | Stage::FollowUp
+            | Stage::Merged => false,
+        }
+    }
+
+    /// Whether it has a result that the callers of merged orders have not heard.
+    pub fn has_untold(&self) -> bool {
+        !self.is_open() && !self.links.told && !self.links.children.is_empty()
+    }
+
+    /// Whether a unit may know of the order at all.
+    pub fn hidden_from(&self, unit: Unit) -> bool {
+        self.recused.contains(&unit)
+    }
+
+    /// The co-handlers that have still to report.
+    pub fn pending_co_handlers(&self) -> impl Iterator<Item = &CoHandler> {
+        self.co_handlers.iter().filter(|co| co.reported_at.is_none())
+    }
+
+    /// Who got copies of an order that went straight to the front line.
+    pub fn copied(&self) -> &[Unit] {
+        match &self.plan {
+            Some(plan) if self.direct && self.is_open() => {
+                &plan.units()[..plan.units().len().saturating_sub(1)]
             }
-            Stage::FollowUp | Stage::Archived => None,
+            Some(_) | None => &[],
+        }
+    }
+
+    /// The pause that lasts.
+    pub fn paused(&self) -> Option<&Pause> {
+        self.pauses.last().filter(|pause| pause.until.is_none())
+    }
+
+    /// Where the order stands in a unit's eyes: units work in parallel, and a co-handler's
+    /// 待签收 may be the lead's 办理中.
+    pub fn stage_for(&self, unit: Unit) -> Stage {
+        let co = self.pending_co_handlers().find(|co| co.unit == unit && self.is_open());
+        match co {
+            Some(CoHandler { signed_at: None, .. }) => Stage::Assigned,
+            Some(CoHandler { signed_at: Some(_), .. }) => Stage::Handling,
+            None => self.stage,
         }
     }
 
@@ -203,19 +427,25 @@ impl Order {
     }
 
     /// The unit the order goes to next by itself: the next of its chain, unless that one
-    /// gave it back. A unit without one is the front line, for now or for good.
+    /// gave it back or is complained about. A unit without one is the front line, for now or
+    /// for good.
     pub fn next_down(&self) -> Option<Unit> {
         let next = self.plan.as_ref()?.after(self.leg().unit)?;
-        (!self.refused_by.contains(&next)).then_some(next)
+        (!self.refused_by.contains(&next) && !self.recused.contains(&next)).then_some(next)
     }
 
-    /// The unit above a holder: the one before it in the chain, else its superior.
+    /// The unit above a holder: the one before it in the chain, else its superior; never one
+    /// that is complained about.
     pub fn above(&self, unit: Unit) -> Option<Unit> {
         let chain = self.plan.as_ref().map_or(&[][..], Plan::units);
-        match chain.iter().position(|u| *u == unit) {
+        let mut next = match chain.iter().position(|u| *u == unit) {
             Some(0) | None => unit.superior(),
             Some(at) => Some(chain[at - 1]),
+        };
+        while let Some(unit) = next.filter(|unit| self.recused.contains(unit)) {
+            next = unit.superior();
         }
+        next
     }
 
     /// One of the two clocks.
@@ -233,8 +463,41 @@ impl Order {
         }
     }
 
-    /// When a promise falls due.
+    /// From when a promise counts: when the citizen was heard; after a rework, from then.
+    pub fn zero(&self, kind: ClockKind) -> Timestamp {
+        match (kind, self.rounds.last()) {
+            (ClockKind::Closure, Some(round)) => round.reworked_at,
+            (ClockKind::Closure, None) | (ClockKind::Arrival, _) => self.heard_at,
+        }
+    }
+
+    /// How long a clock has stood still; a pause that lasts counts up to `now`. What paused
+    /// after the promise was kept or broken is none of its business.
+    pub fn stood(&self, kind: ClockKind, now: Timestamp) -> Span {
+        let (zero, clock) = (self.zero(kind), self.clock(kind));
+        let over = |at: Timestamp| {
+            clock.stopped_at.is_some_and(|end| at >= end)
+                || clock.breached_at.is_some_and(|end| at >= end)
+        };
+        let of = self.pauses.iter().filter(|pause| pause.from >= zero && !over(pause.from));
+        Span(of.map(|p| p.until.unwrap_or(now.max(p.from)).since(p.from).0).sum())
+    }
+
+    /// How long a clock has run, pauses deducted.
+    pub fn ran(&self, kind: ClockKind, now: Timestamp) -> Span {
+        let end = self.clock(kind).stopped_at.unwrap_or(now);
+        Span(end.since(self.zero(kind)).0 - self.stood(kind, end).0)
+    }
+
+    /// When a hundredth of a promise's limit falls due, if no pause lasts or comes.
+    pub fn due_at(&self, kind: ClockKind, percent: u8) -> Timestamp {
+        let from = self.paused().map_or(self.updated_at, |pause| pause.from);
+        let limit = self.clock(kind).limit.percent(percent);
+        self.zero(kind).plus(limit).plus(self.stood(kind, from))
+    }
+
+    /// When a promise falls due, if no pause lasts or comes.
     pub fn due(&self, kind: ClockKind) -> Timestamp {
-        self.heard_at.plus(self.clock(kind).limit)
+        self.due_at(kind, 100)
     }
 }

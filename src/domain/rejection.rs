@@ -2,7 +2,9 @@
 
 use super::command::ActionName;
 use super::ids::Unit;
+use super::matter::{Kind, Urgency};
 use super::order::Stage;
+use super::order_no::OrderNo;
 use super::time::{Span, Timestamp};
 use std::fmt;
 
@@ -65,6 +67,91 @@ pub enum Rejection {
         /// The most holdings an order can have before only that is left.
         limit: usize,
     },
+    /// Only the unit above the holder, or the centre, may do this.
+    NotAbove {
+        /// Who holds it.
+        holder: Unit,
+        /// Who wanted it.
+        actor: Unit,
+    },
+    /// The order complains about the unit.
+    Recused {
+        /// The unit.
+        unit: Unit,
+    },
+    /// The centre itself cannot be kept from an order, nor more units than so many.
+    CannotRecuse {
+        /// The unit.
+        unit: Unit,
+    },
+    /// Only an inquiry may be answered at once.
+    NotAnInquiry {
+        /// What it is.
+        kind: Kind,
+    },
+    /// Only what is critical is handed over.
+    NotCritical {
+        /// How urgent it is.
+        urgency: Urgency,
+    },
+    /// The unit was told to keep the order.
+    Designated {
+        /// The unit.
+        unit: Unit,
+    },
+    /// The policy allows no more of it.
+    UsedUp {
+        /// What is used up.
+        action: ActionName,
+        /// How often the policy allows it.
+        limit: u8,
+    },
+    /// The deadline has passed.
+    TooLate {
+        /// When it was.
+        due: Timestamp,
+    },
+    /// A span or a moment that is out of bounds.
+    OutOfBounds {
+        /// The argument's name.
+        field: &'static str,
+        /// The longest allowed, from now.
+        limit: Span,
+    },
+    /// An order cannot be merged into itself, nor into one that is merged or over.
+    CannotMerge {
+        /// Why, for people.
+        why: &'static str,
+    },
+    /// Other callers wait for its result.
+    HasChildren {
+        /// How many.
+        count: usize,
+    },
+    /// Co-handlers have still to report.
+    CoHandlersPending {
+        /// Which.
+        units: Vec<Unit>,
+    },
+    /// The unit cannot help the lead: it is the lead, helps already, or there are too many.
+    CannotCoHandle {
+        /// The unit.
+        unit: Unit,
+    },
+    /// The policy wants evidence with the report.
+    EvidenceMissing,
+    /// Nobody supervises it.
+    NotSupervised,
+    /// A citizen is called after closing, or once the limit has passed.
+    NotYetDue {
+        /// When it will be.
+        due: Timestamp,
+    },
+    /// Another order has taken it up already.
+    AlreadyReopened {
+        /// Which.
+        by: OrderNo,
+    },
     /// The citizen cannot have been heard after now.
     HeardInFuture {
         /// By how much.
@@ -93,6 +180,23 @@ impl Rejection {
             Rejection::NotBelow { .. } => "NOT_BELOW",
             Rejection::NobodyAbove { .. } => "NOBODY_ABOVE",
             Rejection::TooManyMoves { .. } => "TOO_MANY_MOVES",
+            Rejection::NotAbove { .. } => "NOT_ABOVE",
+            Rejection::Recused { .. } => "UNIT_RECUSED",
+            Rejection::CannotRecuse { .. } => "CANNOT_RECUSE",
+            Rejection::NotAnInquiry { .. } => "NOT_AN_INQUIRY",
+            Rejection::NotCritical { .. } => "NOT_CRITICAL",
+            Rejection::Designated { .. } => "UNIT_DESIGNATED",
+            Rejection::UsedUp { .. } => "USED_UP",
+            Rejection::TooLate { .. } => "DEADLINE_PASSED",
+            Rejection::OutOfBounds { .. } => "OUT_OF_BOUNDS",
+            Rejection::CannotMerge { .. } => "CANNOT_MERGE",
+            Rejection::HasChildren { .. } => "HAS_MERGED_ORDERS",
+            Rejection::CoHandlersPending { .. } => "CO_HANDLERS_PENDING",
+            Rejection::CannotCoHandle { .. } => "CANNOT_CO_HANDLE",
+            Rejection::EvidenceMissing => "EVIDENCE_MISSING",
+            Rejection::NotSupervised => "NOT_SUPERVISED",
+            Rejection::NotYetDue { .. } => "NOT_YET_DUE",
+            Rejection::AlreadyReopened { .. } => "ALREADY_REOPENED",
             Rejection::HeardInFuture { .. } => "HEARD_IN_FUTURE",
             Rejection::HeardTooLongAgo { .. } => "HEARD_TOO_LONG_AGO",
         }
@@ -137,6 +241,64 @@ impl fmt::Display for Rejection {
                     f,
                     "the order has changed hands {limit} times; it may only be relayed down, reported and closed"
                 )
+            }
+            Rejection::NotAbove { holder, actor } => write!(
+                f,
+                "unit {holder} holds the order; only a unit above it may do this, not unit {actor}"
+            ),
+            Rejection::Recused { unit } => {
+                write!(f, "the order complains about unit {unit}, which may not be given it")
+            }
+            Rejection::CannotRecuse { unit } => {
+                write!(f, "unit {unit} cannot be recused: never the centre, at most 8 units")
+            }
+            Rejection::NotAnInquiry { kind } => {
+                write!(f, "only an inquiry may be answered at once; this is a {kind}")
+            }
+            Rejection::NotCritical { urgency } => write!(
+                f,
+                "only a critical matter, of life or safety, is handed over; this is {urgency}"
+            ),
+            Rejection::Designated { unit } => write!(
+                f,
+                "unit {unit} was designated to handle the order and may not return it; it may ask \
+                 for an extension or escalate"
+            ),
+            Rejection::UsedUp { action, limit } => {
+                write!(f, "the order's policy allows {action} {limit} times, and no more")
+            }
+            Rejection::TooLate { due } => {
+                write!(f, "the deadline passed at {due}; this must be done before")
+            }
+            Rejection::OutOfBounds { field, limit } => {
+                write!(f, "{field} must be later than now, by at most {limit}")
+            }
+            Rejection::CannotMerge { why } => write!(f, "the orders cannot be merged: {why}"),
+            Rejection::HasChildren { count } => write!(
+                f,
+                "{count} orders of other callers were merged into this one, and wait for its result"
+            ),
+            Rejection::CoHandlersPending { units } => {
+                write!(f, "co-handlers have still to report:")?;
+                for unit in units {
+                    write!(f, " {unit}")?;
+                }
+                write!(f, "; wait for them, or say why not")
+            }
+            Rejection::CannotCoHandle { unit } => write!(
+                f,
+                "unit {unit} cannot co-handle: it holds the order, co-handles already, or 8 do"
+            ),
+            Rejection::EvidenceMissing => {
+                write!(f, "the order's policy wants at least one piece of evidence with a report")
+            }
+            Rejection::NotSupervised => write!(f, "the order is not under supervision"),
+            Rejection::NotYetDue { due } => write!(
+                f,
+                "the citizen is called once the order is closed, or after its deadline, {due}"
+            ),
+            Rejection::AlreadyReopened { by } => {
+                write!(f, "order {by} has taken it up again already")
             }
             Rejection::HeardInFuture { ahead } => {
                 write!(
