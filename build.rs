@@ -16,15 +16,26 @@ const PROTOS: [&str; 6] = [
 
 /// Messages that hold a citizen's words or contact, or a clerk's words on them: `pb.rs` gives them a `Debug` that shows
 /// nothing, so that no log line can.
-const SILENT: [&str; 10] = [
+const SILENT: [&str; 21] = [
+    ".hotline.v1.AnswerOrderRequest",
+    ".hotline.v1.AskInformationRequest",
+    ".hotline.v1.CloseBatchRequest",
     ".hotline.v1.Contact",
+    ".hotline.v1.DecideExtensionRequest",
     ".hotline.v1.DecideReportRequest",
+    ".hotline.v1.DecideSuspensionRequest",
+    ".hotline.v1.DeclineOrderRequest",
+    ".hotline.v1.EscalateOrderRequest",
     ".hotline.v1.Paper",
     ".hotline.v1.PlaceClue",
     ".hotline.v1.PreviewOrderRequest",
     ".hotline.v1.ReportOrderRequest",
+    ".hotline.v1.RequestExtensionRequest",
+    ".hotline.v1.RequestSuspensionRequest",
     ".hotline.v1.ReturnOrderRequest",
     ".hotline.v1.Submission",
+    ".hotline.v1.SupplementOrderRequest",
+    ".hotline.v1.TerminateOrderRequest",
     ".hotline.v1.TrackOrderRequest",
     ".hotline.v1.TriageItem",
 ];

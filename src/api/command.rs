@@ -118,4 +118,150 @@ impl CommandService for Api {
             waiting: waiting.into(),
         }))
     }
+
+    async fn ask_information(
+        &self,
+        request: Request<pb::AskInformationRequest>,
+    ) -> Result<Response<pb::AskInformationResponse>, Status> {
+        let receipt = self.change(request, "AskInformation", moves::ask_information).await?;
+        Ok(Response::new(pb::AskInformationResponse { receipt }))
+    }
+
+    async fn answer_order(
+        &self,
+        request: Request<pb::AnswerOrderRequest>,
+    ) -> Result<Response<pb::AnswerOrderResponse>, Status> {
+        let receipt = self.change(request, "AnswerOrder", moves::answer_order).await?;
+        Ok(Response::new(pb::AnswerOrderResponse { receipt }))
+    }
+
+    async fn decline_order(
+        &self,
+        request: Request<pb::DeclineOrderRequest>,
+    ) -> Result<Response<pb::DeclineOrderResponse>, Status> {
+        let receipt = self.change(request, "DeclineOrder", moves::decline_order).await?;
+        Ok(Response::new(pb::DeclineOrderResponse { receipt }))
+    }
+
+    async fn hand_over_order(
+        &self,
+        request: Request<pb::HandOverOrderRequest>,
+    ) -> Result<Response<pb::HandOverOrderResponse>, Status> {
+        let receipt = self.change(request, "HandOverOrder", moves::hand_over_order).await?;
+        Ok(Response::new(pb::HandOverOrderResponse { receipt }))
+    }
+
+    async fn decide_return(
+        &self,
+        request: Request<pb::DecideReturnRequest>,
+    ) -> Result<Response<pb::DecideReturnResponse>, Status> {
+        let receipt = self.change(request, "DecideReturn", moves::decide_return).await?;
+        Ok(Response::new(pb::DecideReturnResponse { receipt }))
+    }
+
+    async fn decide_extension(
+        &self,
+        request: Request<pb::DecideExtensionRequest>,
+    ) -> Result<Response<pb::DecideExtensionResponse>, Status> {
+        let receipt = self.change(request, "DecideExtension", moves::decide_extension).await?;
+        Ok(Response::new(pb::DecideExtensionResponse { receipt }))
+    }
+
+    async fn decide_suspension(
+        &self,
+        request: Request<pb::DecideSuspensionRequest>,
+    ) -> Result<Response<pb::DecideSuspensionResponse>, Status> {
+        let receipt = self.change(request, "DecideSuspension", moves::decide_suspension).await?;
+        Ok(Response::new(pb::DecideSuspensionResponse { receipt }))
+    }
+
+    async fn supervise_order(
+        &self,
+        request: Request<pb::SuperviseOrderRequest>,
+    ) -> Result<Response<pb::SuperviseOrderResponse>, Status> {
+        let receipt = self.change(request, "SuperviseOrder", moves::supervise_order).await?;
+        Ok(Response::new(pb::SuperviseOrderResponse { receipt }))
+    }
+
+    async fn lift_supervision(
+        &self,
+        request: Request<pb::LiftSupervisionRequest>,
+    ) -> Result<Response<pb::LiftSupervisionResponse>, Status> {
+        let receipt = self.change(request, "LiftSupervision", moves::lift_supervision).await?;
+        Ok(Response::new(pb::LiftSupervisionResponse { receipt }))
+    }
+
+    async fn terminate_order(
+        &self,
+        request: Request<pb::TerminateOrderRequest>,
+    ) -> Result<Response<pb::TerminateOrderResponse>, Status> {
+        let receipt = self.change(request, "TerminateOrder", moves::terminate_order).await?;
+        Ok(Response::new(pb::TerminateOrderResponse { receipt }))
+    }
+
+    async fn recuse_unit(
+        &self,
+        request: Request<pb::RecuseUnitRequest>,
+    ) -> Result<Response<pb::RecuseUnitResponse>, Status> {
+        let receipt = self.change(request, "RecuseUnit", moves::recuse_unit).await?;
+        Ok(Response::new(pb::RecuseUnitResponse { receipt }))
+    }
+
+    async fn assign_order(
+        &self,
+        request: Request<pb::AssignOrderRequest>,
+    ) -> Result<Response<pb::AssignOrderResponse>, Status> {
+        let (actor, mut body) = split(request)?;
+        let id = take(&mut body.request_id);
+        let request = read::request(&id, "AssignOrder", &actor, &body)?;
+        let no = read::order_no(&body.order_no)?;
+        let chain = read::chain(&body.chain)?;
+        let done = self.dispatch.assign(no, &actor, request, chain, body.direct).await;
+        let receipt = Some(write::receipt(&done.map_err(Fault::from)?));
+        Ok(Response::new(pb::AssignOrderResponse { receipt }))
+    }
+
+    async fn correct_order(
+        &self,
+        request: Request<pb::CorrectOrderRequest>,
+    ) -> Result<Response<pb::CorrectOrderResponse>, Status> {
+        let (actor, mut body) = split(request)?;
+        let id = take(&mut body.request_id);
+        let request = read::request(&id, "CorrectOrder", &actor, &body)?;
+        let no = read::order_no(&body.order_no)?;
+        let correction = Correction {
+            category: read::category(&body.category)?,
+            division: read::division(&body.division)?,
+            kind: read::word("kind", body.kind)?,
+            urgency: read::word("urgency", body.urgency)?,
+        };
+        let done = self.dispatch.correct(no, &actor, request, correction).await;
+        let receipt = Some(write::receipt(&done.map_err(Fault::from)?));
+        Ok(Response::new(pb::CorrectOrderResponse { receipt }))
+    }
+
+    async fn merge_orders(
+        &self,
+        request: Request<pb::MergeOrdersRequest>,
+    ) -> Result<Response<pb::MergeOrdersResponse>, Status> {
+        let (actor, mut body) = split(request)?;
+        let id = take(&mut body.request_id);
+        let request = read::request(&id, "MergeOrders", &actor, &body)?;
+        let child = read::order_no(&body.order_no)?;
+        let into = read::order_no(&body.into).map_err(|fault| fault.renamed("into"))?;
+        let done = self.dispatch.merge(child, into, &actor, request).await;
+        let receipt = Some(write::receipt(&done.map_err(Fault::from)?));
+        Ok(Response::new(pb::MergeOrdersResponse { receipt }))
+    }
+
+    async fn close_batch(
+        &self,
+        request: Request<pb::CloseBatchRequest>,
+    ) -> Result<Response<pb::CloseBatchResponse>, Status> {
+        let (actor, body) = split(request)?;
+        read::items(body.order_nos.len())?;
+        let words = moves::words(body.text)?;
+        let results = self.close_each(actor, &body.request_id, body.order_nos, words).await?;
+        Ok(Response::new(pb::CloseBatchResponse { results }))
+    }
 }

@@ -110,6 +110,52 @@ impl IntakeService for Api {
         let orders = orders.iter().map(|order| write::order(order, now)).collect();
         Ok(Response::new(pb::ListOrdersResponse { orders, next_page_token }))
     }
+
+    async fn supplement_order(
+        &self,
+        request: Request<pb::SupplementOrderRequest>,
+    ) -> Result<Response<pb::SupplementOrderResponse>, Status> {
+        let receipt = self.change(request, "SupplementOrder", moves::supplement_order).await?;
+        Ok(Response::new(pb::SupplementOrderResponse { receipt }))
+    }
+
+    async fn urge_order(
+        &self,
+        request: Request<pb::UrgeOrderRequest>,
+    ) -> Result<Response<pb::UrgeOrderResponse>, Status> {
+        let receipt = self.change(request, "UrgeOrder", moves::urge_order).await?;
+        Ok(Response::new(pb::UrgeOrderResponse { receipt }))
+    }
+
+    async fn withdraw_order(
+        &self,
+        request: Request<pb::WithdrawOrderRequest>,
+    ) -> Result<Response<pb::WithdrawOrderResponse>, Status> {
+        let receipt = self.change(request, "WithdrawOrder", moves::withdraw_order).await?;
+        Ok(Response::new(pb::WithdrawOrderResponse { receipt }))
+    }
+
+    async fn record_follow_up(
+        &self,
+        request: Request<pb::RecordFollowUpRequest>,
+    ) -> Result<Response<pb::RecordFollowUpResponse>, Status> {
+        let receipt = self.change(request, "RecordFollowUp", moves::record_follow_up).await?;
+        Ok(Response::new(pb::RecordFollowUpResponse { receipt }))
+    }
+
+    async fn reopen_order(
+        &self,
+        request: Request<pb::ReopenOrderRequest>,
+    ) -> Result<Response<pb::ReopenOrderResponse>, Status> {
+        let (actor, mut body) = split(request)?;
+        let id = take(&mut body.request_id);
+        let request = read::request(&id, "ReopenOrder", &actor, &body)?;
+        let no = read::order_no(&body.order_no)?;
+        let inside = |fault: Fault| fault.within("submission");
+        let matter = read::submission(read::matter(body.submission)?).map_err(inside)?;
+        let done = self.dispatch.reopen(no, &actor, request, matter).await.map_err(Fault::from)?;
+        Ok(Response::new(pb::ReopenOrderResponse { receipt: Some(write::receipt(&done)) }))
+    }
 }
 
 /// Orders, and the token of the next page.

@@ -153,6 +153,46 @@ impl WorkOrderService for Api {
         let contact = self.dispatch.contact(no, &actor, request).await.map_err(Fault::from)?;
         Ok(Response::new(pb::GetContactResponse { contact: Some(write::contact(&contact)) }))
     }
+
+    async fn request_extension(
+        &self,
+        request: Request<pb::RequestExtensionRequest>,
+    ) -> Result<Response<pb::RequestExtensionResponse>, Status> {
+        let receipt = self.change(request, "RequestExtension", moves::request_extension).await?;
+        Ok(Response::new(pb::RequestExtensionResponse { receipt }))
+    }
+
+    async fn request_suspension(
+        &self,
+        request: Request<pb::RequestSuspensionRequest>,
+    ) -> Result<Response<pb::RequestSuspensionResponse>, Status> {
+        let receipt = self.change(request, "RequestSuspension", moves::request_suspension).await?;
+        Ok(Response::new(pb::RequestSuspensionResponse { receipt }))
+    }
+
+    async fn resume_order(
+        &self,
+        request: Request<pb::ResumeOrderRequest>,
+    ) -> Result<Response<pb::ResumeOrderResponse>, Status> {
+        let receipt = self.change(request, "ResumeOrder", moves::resume_order).await?;
+        Ok(Response::new(pb::ResumeOrderResponse { receipt }))
+    }
+
+    async fn add_co_handler(
+        &self,
+        request: Request<pb::AddCoHandlerRequest>,
+    ) -> Result<Response<pb::AddCoHandlerResponse>, Status> {
+        let receipt = self.change(request, "AddCoHandler", moves::add_co_handler).await?;
+        Ok(Response::new(pb::AddCoHandlerResponse { receipt }))
+    }
+
+    async fn escalate_order(
+        &self,
+        request: Request<pb::EscalateOrderRequest>,
+    ) -> Result<Response<pb::EscalateOrderResponse>, Status> {
+        let receipt = self.change(request, "EscalateOrder", moves::escalate_order).await?;
+        Ok(Response::new(pb::EscalateOrderResponse { receipt }))
+    }
 }
 
 /// What every change of an order says besides what it wants.

@@ -4,9 +4,9 @@ use super::actor::Actor;
 use super::ids::Unit;
 use super::matter::{Channel, Plan, Reading};
 use super::named::named;
-use super::order::Card;
 use super::order_no::OrderNo;
 use super::policy::Policy;
+use super::stage::Card;
 use super::time::{Span, Timestamp};
 
 /// One wish: who and what.

@@ -4,8 +4,8 @@ use super::actor::Actor;
 use super::command::{DeclineReason, Emergency, Outcome, ReturnReason};
 use super::ids::{Level, Unit};
 use super::matter::Category;
-use super::order::{Card, ClockKind, Stage};
 use super::order_no::OrderNo;
+use super::stage::{Card, ClockKind, Stage};
 use super::time::{Span, Timestamp};
 
 /// One thing that happened to one order. Holds no word of the citizen's and no contact.

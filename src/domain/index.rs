@@ -3,8 +3,9 @@
 use super::event::{Event, What};
 use super::ids::{Level, Unit};
 use super::named::named;
-use super::order::{ClockKind, Order, Stage};
+use super::order::Order;
 use super::sla::next_deadline;
+use super::stage::{ClockKind, Stage};
 use super::time::Timestamp;
 
 named! {
@@ -20,6 +21,12 @@ named! {
         FollowUp = 4 "follow_up" "回访",
         /// To be known of: a promise was broken one level down.
         Raised = 5 "raised" "督办",
+        /// To be helped with.
+        CoHandler = 6 "co_handler" "协办",
+        /// To be decided: a return, more time, a pause.
+        Approval = 7 "approval" "审批",
+        /// To be known of: it went straight to the front line.
+        Copy = 8 "copy" "抄送",
     }
 }
 
@@ -39,32 +46,61 @@ pub struct Entry {
 /// The assignment of an entry that is of none of the order's holdings: who is told of a broken
 /// promise holds nothing, and a lease on being told gives no right to the order itself.
 pub const NO_HOLDING: u16 = u16::MAX;
+/// The assignments of co-handlers begin here.
+pub const CO_HOLDING: u16 = 0x8000;
 
-/// Everywhere the order waits: at most three places, no unit's tray twice.
+/// Everywhere the order waits; no unit's tray twice. At most 1 place to act, 2 to be told of
+/// broken promises, 1 to call the citizen, [`super::MAX_CO_HANDLERS`] to help and
+/// [`super::MAX_CHAIN`] - 1 copies.
 pub fn entries(order: &Order) -> Vec<Entry> {
     let assignment = (order.legs.len() - 1) as u16;
+    let centre = order.no.cell().centre();
     let entry = |unit, desk, deadline| Entry { unit, desk, assignment, deadline };
-    let (desk, unit) = match order.stage {
-        Stage::Triage => (Desk::Triage, order.leg().unit),
-        Stage::Assigned | Stage::Handling => (Desk::Lead, order.leg().unit),
-        Stage::Review => (Desk::Review, order.leg().unit),
+    let (desk, deadline) = match order.stage {
+        Stage::Triage | Stage::Dispatching => (Desk::Triage, stake(order)),
+        Stage::Supplement => (Desk::Triage, next_deadline(order).unwrap_or(order.updated_at)),
+        Stage::Suspended => (Desk::Lead, next_deadline(order).unwrap_or(order.updated_at)),
+        Stage::Assigned | Stage::Handling | Stage::Escalated => (Desk::Lead, stake(order)),
+        Stage::ReturnReview | Stage::ExtensionReview | Stage::SuspensionReview => {
+            (Desk::Approval, stake(order))
+        }
+        Stage::Review => (Desk::Review, stake(order)),
         Stage::FollowUp => {
             let due = next_deadline(order).unwrap_or(order.updated_at);
-            return vec![entry(order.no.cell().centre(), Desk::FollowUp, due)];
+            return vec![entry(centre, Desk::FollowUp, due)];
         }
-        Stage::Archived => return Vec::new(),
+        Stage::Archived
+        | Stage::Declined
+        | Stage::HandedOver
+        | Stage::Merged
+        | Stage::Terminated
+        | Stage::Withdrawn => return Vec::new(),
     };
     let mut all = Vec::with_capacity(3);
-    all.push(entry(unit, desk, stake(order)));
+    all.push(entry(order.leg().unit, desk, deadline));
+    let told = |unit, desk, deadline| Entry { unit, desk, assignment: NO_HOLDING, deadline };
     for kind in ClockKind::ALL {
         let clock = order.clock(*kind);
         if let (Some(unit), None) = (clock.raised_to, clock.stopped_at)
             && !all.iter().any(|e| e.unit == unit && e.desk == Desk::Raised)
         {
             // Told once per promise, not once per move.
-            let deadline = order.due(*kind);
-            all.push(Entry { unit, desk: Desk::Raised, assignment: NO_HOLDING, deadline });
+            all.push(told(unit, Desk::Raised, order.due(*kind)));
         }
+    }
+    // The citizen is owed a call once the limit has passed, closed or not.
+    if order.closure.breached_at.is_some() && !order.overdue_told {
+        all.push(told(centre, Desk::FollowUp, order.due(ClockKind::Closure)));
+    }
+    for (at, co) in order.co_handlers.iter().enumerate() {
+        if co.reported_at.is_none() {
+            let (desk, assignment) = (Desk::CoHandler, CO_HOLDING + at as u16);
+            let deadline = order.due(ClockKind::Closure);
+            all.push(Entry { unit: co.unit, desk, assignment, deadline });
+        }
+    }
+    for unit in order.copied() {
+        all.push(told(*unit, Desk::Copy, order.due(ClockKind::Closure)));
     }
     all
 }
@@ -123,6 +159,24 @@ pub const TALLIES: &[Tally] = &[
     "breached.closure.county",
     "breached.closure.town",
     "breached.closure.village",
+    "supplement",
+    "suspended",
+    "answered",
+    "declined",
+    "handed_over",
+    "merged",
+    "transferred",
+    "designated",
+    "escalated",
+    "extended",
+    "urged",
+    "supervised",
+    "terminated",
+    "withdrawn",
+    "followed_up",
+    "reworked",
+    "reopened",
+    "restamped",
 ];
 
 const fn by_level(names: [Tally; 4], level: Level) -> Tally {
@@ -153,14 +207,23 @@ fn standing(order: &Order, mut count: impl FnMut(Tally)) {
         count("open");
     }
     match order.stage {
-        Stage::Triage => count("triage"),
-        Stage::Assigned | Stage::Handling => count(by_level(
+        Stage::Triage | Stage::Dispatching => count("triage"),
+        Stage::Supplement => count("supplement"),
+        Stage::Suspended => count("suspended"),
+        Stage::Assigned | Stage::Handling | Stage::Escalated => count(by_level(
             ["waiting.city", "waiting.county", "waiting.town", "waiting.village"],
             order.level(),
         )),
-        Stage::Review => count("review"),
+        Stage::Review | Stage::ReturnReview | Stage::ExtensionReview | Stage::SuspensionReview => {
+            count("review")
+        }
         Stage::FollowUp => count("follow_up"),
-        Stage::Archived => {}
+        Stage::Archived
+        | Stage::Declined
+        | Stage::HandedOver
+        | Stage::Merged
+        | Stage::Terminated
+        | Stage::Withdrawn => {}
     }
 }
 
@@ -222,5 +285,38 @@ fn happening(what: &What, after: &Order, mut count: impl FnMut(Tally)) {
         }),
         What::ContactViewed { .. } => count("contact_viewed"),
         What::Archived => count("archived"),
+        What::Answered => count("answered"),
+        What::Declined { .. } => count("declined"),
+        What::HandedOver { .. } => count("handed_over"),
+        What::Merged { .. } => count("merged"),
+        What::ReturnDecided { designated: false, .. } => count("transferred"),
+        What::ReturnDecided { designated: true, .. } => count("designated"),
+        What::Escalated { .. } => count("escalated"),
+        What::ExtensionDecided { granted: true, .. } => count("extended"),
+        What::Urged => count("urged"),
+        What::Supervised { card: Some(_) } => count("supervised"),
+        What::Terminated => count("terminated"),
+        What::Withdrawn => count("withdrawn"),
+        What::FollowedUp { .. } => count("followed_up"),
+        What::Reworked { .. } => count("reworked"),
+        What::Reopened { .. } => count("reopened"),
+        What::Restamped { .. } => count("restamped"),
+        What::InformationAsked { .. }
+        | What::InformationSupplied
+        | What::Adopted { .. }
+        | What::ResultHeard { .. }
+        | What::ChildrenTold { .. }
+        | What::Dispatched { .. }
+        | What::CoHandlerAdded { .. }
+        | What::CoSigned { .. }
+        | What::CoReported { .. }
+        | What::ExtensionRequested { .. }
+        | What::ExtensionDecided { granted: false, .. }
+        | What::SuspensionRequested { .. }
+        | What::SuspensionDecided { .. }
+        | What::Resumed { .. }
+        | What::Supervised { card: None }
+        | What::Recused { .. }
+        | What::Corrected => {}
     }
 }

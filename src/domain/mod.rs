@@ -29,6 +29,7 @@ pub mod order_no;
 pub mod policy;
 pub mod rejection;
 pub mod sla;
+pub mod stage;
 pub mod time;
 pub mod transition;
 
@@ -44,5 +45,6 @@ pub use order_no::*;
 pub use policy::*;
 pub use rejection::*;
 pub use sla::*;
+pub use stage::*;
 pub use time::*;
 pub use transition::{Decision, allowed, decide};

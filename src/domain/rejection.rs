@@ -3,8 +3,8 @@
 use super::command::ActionName;
 use super::ids::Unit;
 use super::matter::{Kind, Urgency};
-use super::order::Stage;
 use super::order_no::OrderNo;
+use super::stage::Stage;
 use super::time::{Span, Timestamp};
 use std::fmt;
 

@@ -2,7 +2,8 @@
 //! "when" for each variant.
 
 use super::ids::Unit;
-use super::order::{Clock, ClockKind, Duty, Order, Stage};
+use super::order::{Clock, Order};
+use super::stage::{ClockKind, Duty, Stage};
 use super::time::{Span, Timestamp};
 
 /// What may fall due on an order.
@@ -16,6 +17,12 @@ pub enum Timer {
     TriageOver,
     /// The holder's share of the hour ended; the order moves on without it.
     ShareOver(Unit),
+    /// Nobody decided in a level's share who takes what was given back; the level above does.
+    ReviewOver(Unit),
+    /// A pause reached its review date.
+    PauseOver,
+    /// The callers of merged orders can hear the result.
+    TellChildren,
     /// The wait for the citizen's verdict ended.
     FollowUpOver,
 }
@@ -39,48 +46,71 @@ pub fn next_deadline(order: &Order) -> Option<Timestamp> {
 
 /// The clock's own next point. A stopped or breached clock has none.
 pub fn clock_timer(order: &Order, kind: ClockKind) -> Option<(Timestamp, Timer)> {
-    let Clock { limit, warned, breached_at, stopped_at, raised_to: _ } = order.clock(kind);
-    if stopped_at.is_some() || breached_at.is_some() {
+    let Clock { limit: _, warned, breached_at, stopped_at, raised_to: _ } = order.clock(kind);
+    if stopped_at.is_some() || breached_at.is_some() || order.paused().is_some() {
         return None;
     }
     Some(match order.policy.warn_at.get(usize::from(*warned)) {
-        Some(percent) => {
-            (order.heard_at.plus(limit.percent(*percent)), Timer::Warn(kind, *percent))
-        }
+        Some(percent) => (order.due_at(kind, *percent), Timer::Warn(kind, *percent)),
         None => (order.due(kind), Timer::Breach(kind)),
     })
 }
 
 fn holding_timer(order: &Order) -> Option<(Timestamp, Timer)> {
+    if order.has_untold() {
+        return Some((order.updated_at, Timer::TellChildren));
+    }
     match order.stage {
-        Stage::Triage => Some((share_ends(order), Timer::TriageOver)),
+        Stage::Triage | Stage::Dispatching => Some((share_ends(order), Timer::TriageOver)),
+        Stage::Supplement | Stage::Suspended => {
+            order.paused().map(|pause| (pause.review_at, Timer::PauseOver))
+        }
         Stage::Assigned => {
             // With nobody below, the holder is the front line: its limit is the clock's.
             order.next_down().map(|next| (share_ends(order), Timer::ShareOver(next)))
         }
-        // Those who act are held by the closure clock alone.
-        Stage::Handling | Stage::Review => None,
-        Stage::FollowUp => {
-            let closed_at = order.closure.stopped_at.unwrap_or(order.updated_at);
-            Some((
-                closed_at.plus(order.policy.follow_up.unwrap_or(Span::ZERO)),
-                Timer::FollowUpOver,
-            ))
+        Stage::ReturnReview => {
+            let above = order.above(order.leg().unit)?;
+            Some((share_ends(order), Timer::ReviewOver(above)))
         }
-        Stage::Archived => None,
+        // Those who act, and those who decide about them, are held by the closure clock alone.
+        Stage::Handling
+        | Stage::Escalated
+        | Stage::ExtensionReview
+        | Stage::SuspensionReview
+        | Stage::Review => None,
+        Stage::FollowUp => {
+            let closed_at =
+                order.legs[order.legs.len() - 1].ended.map_or(order.updated_at, |e| e.0);
+            let wait = order.policy.follow_up.unwrap_or(Span::ZERO);
+            // A merged order's wait begins when there is something to tell.
+            let from = if order.links.merged_into.is_some() { order.updated_at } else { closed_at };
+            Some((from.plus(wait), Timer::FollowUpOver))
+        }
+        Stage::Archived
+        | Stage::Declined
+        | Stage::HandedOver
+        | Stage::Merged
+        | Stage::Terminated
+        | Stage::Withdrawn => None,
     }
 }
 
 /// When the share of the holder's level ends. A level has one share: what its units held
-/// before counts against it.
+/// before counts against it, what stood still does not.
 fn share_ends(order: &Order) -> Timestamp {
     let leg = order.leg();
     let level = leg.unit.level();
+    let counts = |duty: Duty| match duty {
+        Duty::Triage | Duty::Lead | Duty::Returned => true,
+        Duty::Review | Duty::Approve => false,
+    };
     let before = order
         .legs
         .iter()
-        .filter(|l| l.ended.is_some() && l.duty != Duty::Review && l.unit.level() == level)
+        .filter(|l| l.ended.is_some() && counts(l.duty) && l.unit.level() == level)
         .fold(0, |sum, l| sum + l.held(leg.started_at).0);
-    let left = Span((order.policy.share(level).0 - before).max(0));
+    let stood = order.pauses.iter().filter_map(|p| p.until.map(|until| until.since(p.from).0));
+    let left = Span((order.policy.share(level).0 - before + stood.sum::<i64>()).max(0));
     leg.started_at.plus(left)
 }

@@ -1,12 +1,11 @@
 //! Down the chain and back up: 待签收 → 待签收 below, → 办理中, → 待签收 above.
 
 use super::Step;
-use crate::domain::command::{ActionName, ReturnReason};
 use crate::domain::event::What;
 use crate::domain::ids::Unit;
 use crate::domain::matter::Plan;
-use crate::domain::order::{Duty, Ending, Stage};
 use crate::domain::rejection::Rejection;
+use crate::domain::stage::{Duty, Ending, Stage};
 
 impl Step<'_> {
     /// The order came before somebody's eyes. Later deliveries change nothing.
@@ -22,7 +21,9 @@ impl Step<'_> {
     /// The unit has taken the order. At the front line the first promise is kept, and the
     /// people who can act begin; a unit with somebody below has only said that it saw it.
     pub(super) fn sign(&mut self) -> Result<(), Rejection> {
-        self.must_stand_in(Stage::Assigned, ActionName::Sign)?;
+        if let Some(at) = self.co_handler() {
+            return self.co_sign(at);
+        }
         let unit = self.must_hold()?;
         if let Some(at) = self.order.leg().signed_at {
             return Err(Rejection::AlreadySigned { unit, at });
@@ -45,13 +46,13 @@ impl Step<'_> {
     }
 
     pub(super) fn relay(&mut self, to: Option<Unit>) -> Result<(), Rejection> {
-        self.must_stand_in(Stage::Assigned, ActionName::Relay)?;
         let unit = self.must_hold()?;
         let to = match to {
             Some(to) if to != unit && lies_below(unit, to) => to,
             Some(to) => return Err(Rejection::NotBelow { unit, to }),
             None => self.order.next_down().ok_or(Rejection::NobodyBelow { unit })?,
         };
+        self.must_not_be_recused(&[to])?;
         self.settle();
         self.lead_through(unit, to)?;
         let held = self.hand_over(Ending::Passed, to, Duty::Lead, Stage::Assigned);
@@ -60,7 +61,7 @@ impl Step<'_> {
     }
 
     /// Makes `to` follow `unit` in the plan: as planned, or as the new front line.
-    fn lead_through(&mut self, unit: Unit, to: Unit) -> Result<(), Rejection> {
+    pub(super) fn lead_through(&mut self, unit: Unit, to: Unit) -> Result<(), Rejection> {
         let chain = self.order.plan.as_ref().map_or(&[][..], Plan::units);
         if chain.contains(&to) {
             return Ok(());
@@ -73,23 +74,6 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// To the level above. The clocks run on, and the time stays with who held it.
-    pub(super) fn give_back(&mut self, reason: ReturnReason) -> Result<(), Rejection> {
-        self.must_stand_in(Stage::Assigned, ActionName::Return)?;
-        let unit = self.must_hold()?;
-        self.must_have_room()?;
-        let above = self.order.above(unit).ok_or(Rejection::NobodyAbove { unit })?;
-        self.settle();
-        if !self.order.refused_by.contains(&unit) {
-            self.order.refused_by.push(unit);
-        }
-        self.order.marks.returned = self.order.marks.returned.saturating_add(1);
-        self.take_paper();
-        let held = self.hand_over(Ending::Returned, above, Duty::Lead, Stage::Assigned);
-        self.happened(What::Returned { from: unit, to: above, held, reason });
-        Ok(())
-    }
-
     /// The front line that holds the order may see whom to call back, and so may the centre.
     pub(super) fn view_contact(&mut self) -> Result<(), Rejection> {
         let centre = self.order.no.cell().centre();
@@ -99,7 +83,8 @@ impl Step<'_> {
                 return Err(Rejection::NotCentre { centre, actor: unit });
             }
             self.must_hold()?;
-            if self.order.next_down().is_some() {
+            let acts = self.order.stage != Stage::Assigned || self.order.next_down().is_none();
+            if !acts {
                 return Err(Rejection::NotCentre { centre, actor: unit });
             }
         }
@@ -111,7 +96,7 @@ impl Step<'_> {
 
 /// Whether `to` can be sent down to from `unit`: a lower place within its division, or from
 /// a hall to a department beside it.
-fn lies_below(unit: Unit, to: Unit) -> bool {
+pub(super) fn lies_below(unit: Unit, to: Unit) -> bool {
     let beside = unit.division() == to.division();
     unit.division().contains(to.division())
         && (!beside || (unit.office_number() == 0 && to.office_number() != 0))

@@ -1,19 +1,27 @@
 //! Why an order moved: `decide` turns a command into the next order and its events, or
 //! says why not. One file for each part of the order's way.
 
+mod allowed;
+mod asking;
+mod centre;
 mod chain;
+mod closing;
+mod merging;
 mod registering;
 mod reporting;
+mod returning;
 mod ticking;
 
 use super::actor::Actor;
 use super::command::{Action, ActionName, Command};
 use super::event::{Event, What};
 use super::ids::Unit;
-use super::order::{Duty, Ending, LEGS_RESERVED, Leg, MAX_LEGS, Order, Stage};
+use super::order::{LEGS_RESERVED, Leg, MAX_LEGS, Order};
 use super::rejection::Rejection;
+use super::stage::{ClockKind, Duty, Ending, Stage};
 use super::time::{Span, Timestamp};
 
+pub use allowed::allowed;
 pub use registering::{CLOCK_SKEW, HEARD_AT_MOST};
 
 /// What a command comes to. No events means that nothing happened: there is nothing to commit.
@@ -23,18 +31,6 @@ pub struct Decision {
     pub after: Order,
     /// What happened, in order.
     pub events: Vec<Event>,
-}
-
-/// What may be wanted of an order in each stage. Deliver, ViewContact and Tick are not for
-/// a person to choose between and stand in no list.
-pub fn allowed(stage: Stage) -> &'static [ActionName] {
-    match stage {
-        Stage::Triage => &[ActionName::Accept],
-        Stage::Assigned => &[ActionName::Sign, ActionName::Relay, ActionName::Return],
-        Stage::Handling => &[ActionName::Report],
-        Stage::Review => &[ActionName::DecideReport],
-        Stage::FollowUp | Stage::Archived => &[],
-    }
 }
 
 /// Decides a command. Pure: the same arguments give the same answer.
@@ -50,29 +46,58 @@ pub fn decide(
     let Some(before) = before else {
         return match &command.action {
             Action::Register(register) => registering::register(register, &command.actor, now),
-            Action::Accept(_)
-            | Action::Deliver
-            | Action::Sign
-            | Action::Relay { .. }
-            | Action::Return { .. }
-            | Action::Report
-            | Action::DecideReport { .. }
-            | Action::ViewContact
-            | Action::Tick { .. } => Err(Rejection::NoSuchOrder),
+            _ => Err(Rejection::NoSuchOrder),
         };
     };
+    // Who is complained about never learns that there is an order.
+    if before.hidden_from(command.actor.unit) {
+        return Err(Rejection::NoSuchOrder);
+    }
+    let name = command.action.name();
     let mut step = Step::begin(before, &command.actor, now);
+    step.must_be_allowed(name)?;
     match &command.action {
         Action::Register(_) => return Err(Rejection::NumberTaken),
         Action::Tick { fallback } => step.tick(*fallback),
         Action::Deliver => step.deliver(),
+        Action::ViewContact => step.view_contact()?,
+        Action::AskInformation => step.ask_information()?,
+        Action::Supply => step.supply()?,
+        Action::Answer => step.answer()?,
+        Action::Decline { reason } => step.decline(*reason)?,
+        Action::HandOver { to } => step.hand_to(*to)?,
+        Action::Merge { into } => step.merge(*into)?,
+        Action::Adopt { child } => step.adopt(*child)?,
+        Action::HearResult => step.hear_result(),
+        Action::ChildrenTold => step.children_told(),
         Action::Accept(accept) => step.accept(accept)?,
+        Action::Assign { plan, rule, direct } => step.assign(plan, *rule, *direct)?,
         Action::Sign => step.sign()?,
         Action::Relay { to } => step.relay(*to)?,
         Action::Return { reason } => step.give_back(*reason)?,
-        Action::Report => step.report()?,
+        Action::DecideReturn { decision } => step.decide_return(*decision)?,
+        Action::AddCoHandler { unit } => step.add_co_handler(*unit)?,
+        Action::Escalate => step.escalate()?,
+        Action::RequestExtension { by } => step.request_extension(*by)?,
+        Action::DecideExtension { verdict } => step.decide_extension(*verdict)?,
+        Action::RequestSuspension { until } => step.request_suspension(*until)?,
+        Action::DecideSuspension { verdict } => step.decide_suspension(*verdict)?,
+        Action::Resume => step.resume()?,
+        Action::Report { evidence, without_co_handlers } => {
+            step.report(*evidence, *without_co_handlers)?;
+        }
         Action::DecideReport { verdict } => step.decide_report(*verdict)?,
-        Action::ViewContact => step.view_contact()?,
+        Action::Urge => step.urge(),
+        Action::Supervise { card } => step.supervise(Some(*card))?,
+        Action::LiftSupervision => step.supervise(None)?,
+        Action::Terminate => step.terminate()?,
+        Action::Withdraw => step.withdraw()?,
+        Action::FollowUp { outcome } => step.follow_up(*outcome)?,
+        Action::Reopened { by } => step.reopened(*by)?,
+        Action::Recuse { unit } => step.recuse(*unit)?,
+        Action::Correct(correct) => step.correct(correct)?,
+        Action::Restamp { policy } => step.restamp(policy),
+        Action::Dispose => step.dispose()?,
     }
     Ok(step.finish())
 }
@@ -108,6 +133,7 @@ impl<'a> Step<'a> {
                 stage: order.stage,
                 unit: order.leg().unit,
                 category: order.reading.category,
+                hidden_from: order.recused.clone(),
                 what,
             })
             .collect();
@@ -125,12 +151,21 @@ impl<'a> Step<'a> {
         self.whats.push((what, Some(clock)));
     }
 
-    fn must_stand_in(&self, stage: Stage, action: ActionName) -> Result<(), Rejection> {
-        if self.order.stage == stage {
-            return Ok(());
-        }
+    /// The one table of the life cycle decides: [`allowed`].
+    fn must_be_allowed(&self, action: ActionName) -> Result<(), Rejection> {
         let stage = self.order.stage;
-        Err(Rejection::WrongStage { stage, action, allowed: allowed(stage) })
+        let allowed = allowed(stage);
+        match action {
+            ActionName::Register
+            | ActionName::Deliver
+            | ActionName::ViewContact
+            | ActionName::HearResult
+            | ActionName::ChildrenTold
+            | ActionName::Restamp
+            | ActionName::Tick => Ok(()),
+            _ if allowed.contains(&action) => Ok(()),
+            _ => Err(Rejection::WrongStage { stage, action, allowed }),
+        }
     }
 
     /// The holder itself may act, or a hall above in its name; the event says who did.
@@ -149,6 +184,24 @@ impl<'a> Step<'a> {
             Ok(())
         } else {
             Err(Rejection::NotCentre { centre, actor: self.actor.unit })
+        }
+    }
+
+    /// The unit above the holder may act, and the centre.
+    fn must_be_above(&self) -> Result<Unit, Rejection> {
+        let holder = self.order.leg().unit;
+        let (actor, centre) = (self.actor.unit, self.order.no.cell().centre());
+        if actor == centre || (actor != holder && actor.covers(holder)) {
+            Ok(actor)
+        } else {
+            Err(Rejection::NotAbove { holder, actor })
+        }
+    }
+
+    fn must_not_be_recused(&self, units: &[Unit]) -> Result<(), Rejection> {
+        match units.iter().find(|unit| self.order.recused.contains(unit)) {
+            Some(unit) => Err(Rejection::Recused { unit: *unit }),
+            None => Ok(()),
         }
     }
 
@@ -171,6 +224,42 @@ impl<'a> Step<'a> {
         let leg = self.order.leg_mut();
         leg.ended = Some((now, ending));
         leg.held(now)
+    }
+
+    /// Ends the order without a report: nobody holds it, and the clocks stop.
+    fn end(&mut self, stage: Stage) {
+        self.end_pause();
+        self.end_leg(Ending::Ended);
+        self.order.stage = stage;
+        self.stop_clocks();
+    }
+
+    fn stop_clocks(&mut self) {
+        let now = self.now;
+        for kind in ClockKind::ALL {
+            self.order.clock_mut(*kind).stopped_at.get_or_insert(now);
+        }
+    }
+
+    /// The unit above the holder; a centre answers to itself.
+    fn superior(&self) -> Unit {
+        let centre = self.order.no.cell().centre();
+        self.order.above(self.order.leg().unit).unwrap_or(centre)
+    }
+
+    /// Who handled the order last: the last lead.
+    fn handler(&self) -> Unit {
+        let lead = self.order.legs.iter().rev().find(|leg| leg.duty == Duty::Lead);
+        lead.map_or_else(|| self.order.no.cell().centre(), |leg| leg.unit)
+    }
+
+    /// Back to who handled it. It never stopped being theirs: there is nothing to sign again.
+    fn back_to_handler(&mut self, ending: Ending, stage: Stage) -> Unit {
+        let handler = self.handler();
+        self.hand_over(ending, handler, Duty::Lead, stage);
+        let now = self.now;
+        self.order.leg_mut().signed_at = Some(now);
+        handler
     }
 
     /// Numbers the paper that the caller stores with this step.

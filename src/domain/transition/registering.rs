@@ -2,11 +2,12 @@
 
 use super::{Decision, Step};
 use crate::domain::actor::Actor;
-use crate::domain::command::{Accept, ActionName, Register};
+use crate::domain::command::{Accept, Register};
 use crate::domain::event::What;
-use crate::domain::matter::Confidence;
-use crate::domain::order::{Clock, Duty, Ending, Leg, Marks, Order, Stage};
+use crate::domain::matter::{Confidence, Plan, Urgency};
+use crate::domain::order::{Clock, Leg, Links, MAX_RECUSED, Marks, Order};
 use crate::domain::rejection::Rejection;
+use crate::domain::stage::{Duty, Ending, Stage};
 use crate::domain::time::{Span, Timestamp};
 
 /// How far ahead a client's clock may be before its word is refused; within it, `heard_at`
@@ -30,6 +31,14 @@ pub(super) fn register(
         return Err(Rejection::HeardTooLongAgo { ago, limit: HEARD_AT_MOST });
     }
     let centre = register.no.cell().centre();
+    let urgency = register.reading.urgency;
+    if register.hand_over.is_some() && urgency != Urgency::Critical {
+        return Err(Rejection::NotCritical { urgency });
+    }
+    if register.recused.contains(&centre) || register.recused.len() > MAX_RECUSED {
+        let unit = register.recused[0];
+        return Err(Rejection::CannotRecuse { unit });
+    }
     let (stage, leg) = match &register.plan {
         Some(plan) => (Stage::Assigned, Leg::begin(plan.units()[0], Duty::Lead, heard_at)),
         None => (Stage::Triage, Leg::begin(centre, Duty::Triage, heard_at)),
@@ -52,28 +61,66 @@ pub(super) fn register(
         legs: vec![leg],
         refused_by: Vec::new(),
         marks: Marks::default(),
+        recused: register.recused.clone(),
+        direct: false,
+        designated: None,
+        asked: None,
+        pauses: Vec::new(),
+        rounds: Vec::new(),
+        co_handlers: Vec::new(),
+        overdue_told: false,
+        links: Links { reopens: register.reopens, ..Links::default() },
         papers: 1,
         carried: Vec::new(),
     };
     let mut step = Step { order, actor, now, whats: Vec::with_capacity(1) };
+    if let Some(plan) = &register.plan {
+        step.must_not_be_recused(plan.units())?;
+    }
     step.happened(What::Registered { heard_at });
+    if let Some(to) = register.hand_over {
+        step.end(Stage::HandedOver);
+        step.happened(What::HandedOver { to });
+    }
     Ok(step.finish())
 }
 
 impl Step<'_> {
     /// A person at the centre says where the order belongs.
     pub(super) fn accept(&mut self, accept: &Accept) -> Result<(), Rejection> {
-        self.must_stand_in(Stage::Triage, ActionName::Accept)?;
         self.must_be_centre()?;
+        if let Some(plan) = &accept.plan {
+            self.must_not_be_recused(plan.units())?;
+        }
         self.settle();
         self.order.reading = accept.reading.clone();
         // A person has decided: there is no doubt left to measure.
         self.order.reading.category_confidence = Confidence::new(100);
         self.order.reading.division_confidence = Confidence::new(100);
-        self.order.plan = Some(accept.plan.clone());
-        self.order.rule = accept.rule;
-        self.hand_over(Ending::Passed, accept.plan.units()[0], Duty::Lead, Stage::Assigned);
         self.happened(What::Accepted { by_clock: false });
+        match &accept.plan {
+            Some(plan) => self.send(plan, accept.rule, accept.direct),
+            None => self.order.stage = Stage::Dispatching,
+        }
         Ok(())
+    }
+
+    /// 待派遣 → 待签收.
+    pub(super) fn assign(&mut self, plan: &Plan, rule: u16, direct: bool) -> Result<(), Rejection> {
+        self.must_be_centre()?;
+        self.must_not_be_recused(plan.units())?;
+        self.settle();
+        self.send(plan, rule, direct);
+        self.happened(What::Dispatched { to: self.order.leg().unit });
+        Ok(())
+    }
+
+    /// 直达 goes straight to the front line, with copies to the levels between.
+    fn send(&mut self, plan: &Plan, rule: u16, direct: bool) {
+        self.order.plan = Some(plan.clone());
+        self.order.rule = rule;
+        self.order.direct = direct;
+        let first = if direct { plan.front_line() } else { plan.units()[0] };
+        self.hand_over(Ending::Passed, first, Duty::Lead, Stage::Assigned);
     }
 }

@@ -4,8 +4,9 @@ use super::Step;
 use crate::domain::event::What;
 use crate::domain::ids::Unit;
 use crate::domain::matter::Plan;
-use crate::domain::order::{ClockKind, Duty, Ending, Order, Stage};
+use crate::domain::order::Order;
 use crate::domain::sla::{Timer, clock_timer, next_timer};
+use crate::domain::stage::{ClockKind, Duty, Ending, Stage};
 use crate::domain::time::Timestamp;
 
 impl Step<'_> {
@@ -13,6 +14,10 @@ impl Step<'_> {
     /// finite chain or is given once.
     pub(super) fn tick(&mut self, fallback: Unit) {
         while let Some((due, timer)) = next_timer(&self.order).filter(|(due, _)| *due <= self.now) {
+            // The others have to be told first: whoever ticks does that.
+            if timer == Timer::TellChildren {
+                return;
+            }
             self.fire(due, timer, fallback);
         }
     }
@@ -46,6 +51,14 @@ impl Step<'_> {
                 let held = self.hand_over(Ending::PassedBy, to, Duty::Lead, Stage::Assigned);
                 self.fell_due(What::Relayed { from: holder, to, held, late: Some(late) });
             }
+            Timer::ReviewOver(to) => {
+                let late = self.now.since(due);
+                let held =
+                    self.hand_over(Ending::PassedBy, to, Duty::Returned, Stage::ReturnReview);
+                self.fell_due(What::Relayed { from: holder, to, held, late: Some(late) });
+            }
+            Timer::PauseOver => self.go_on(true),
+            Timer::TellChildren => {}
             Timer::FollowUpOver => {
                 self.order.stage = Stage::Archived;
                 self.fell_due(What::Archived);
@@ -73,6 +86,8 @@ impl Step<'_> {
 
     /// Nobody decided in the city's share: the catalogue's fallback unit takes it.
     fn fall_back(&mut self, to: Unit) {
+        let centre = self.order.no.cell().centre();
+        let to = if self.order.recused.contains(&to) { centre } else { to };
         self.order.plan = Plan::new(vec![to]).ok();
         self.hand_over(Ending::PassedBy, to, Duty::Lead, Stage::Assigned);
         self.fell_due(What::Accepted { by_clock: true });

@@ -13,7 +13,10 @@
 mod bytes;
 mod event;
 mod order;
+mod life;
 mod record;
+mod terms;
+mod what;
 #[cfg(test)]
 mod tests;
 

@@ -1,9 +1,11 @@
 //! The order's snapshot.
 
 use super::bytes::{Bad, In, Kind, Out};
+use super::life::{self, More, co_handler, links, pause, round};
+use super::terms::{has_terms, limits, put_limits, put_terms, terms};
 use crate::domain::{
     Category, Cell, Channel, Clock, Confidence, Duty, Ending, Leg, Marks, Order, OrderNo, Plan,
-    Policy, Reading, Span, Stage, Timestamp, Unit, Urgency,
+    Reading, Stage, Timestamp, Unit, Urgency,
 };
 use crate::store::StoreError;
 
@@ -18,8 +20,14 @@ const CLOSURE: u8 = 7;
 const LEGS: u8 = 8;
 const REFUSED: u8 = 9;
 const TERMS: u8 = 10;
+pub(super) const MARKS: u8 = 11;
+pub(super) const RECUSED: u8 = 12;
+pub(super) const PAUSES: u8 = 13;
+pub(super) const ROUNDS: u8 = 14;
+pub(super) const CO_HANDLERS: u8 = 15;
+pub(super) const LINKS: u8 = 16;
 /// The last tag this version knows.
-const LAST: u8 = TERMS;
+const LAST: u8 = LINKS;
 
 /// A snapshot of four legs fits without growing.
 const TYPICAL: usize = 320;
@@ -60,6 +68,7 @@ pub fn encode_order(order: &Order) -> Vec<u8> {
     if !order.refused_by.is_empty() {
         out.field(REFUSED, |out| order.refused_by.iter().for_each(|unit| out.unit(*unit, cell)));
     }
+    life::put(&mut out, order);
     out.raw(&order.carried);
     out.finish(Kind::Order)
 }
@@ -135,6 +144,9 @@ fn read(mut content: In<'_>) -> Result<Order, Bad> {
         Some(policy) => policy,
         None => limits,
     };
+    let more = fields.maybe(MARKS, |f| More::read(f, heard_at, cell))?.unwrap_or_default();
+    let Marks { returned, rejected, .. } = standing.marks;
+    let marks = Marks { returned, rejected, ..more.marks };
     Ok(Order {
         no,
         version: standing.version,
@@ -152,14 +164,27 @@ fn read(mut content: In<'_>) -> Result<Order, Bad> {
         closure: fields.take(CLOSURE, |f| clock(f, heard_at, cell))?,
         legs,
         refused_by: fields.maybe(REFUSED, |f| all(f, 1, |f| f.unit(cell)))?.unwrap_or_default(),
-        marks: standing.marks,
+        marks,
+        recused: fields.maybe(RECUSED, |f| all(f, 1, |f| f.unit(cell)))?.unwrap_or_default(),
+        direct: more.direct,
+        designated: more.designated,
+        asked: more.asked,
+        overdue_told: more.overdue_told,
+        pauses: fields.maybe(PAUSES, |f| all(f, 1, |f| pause(f, heard_at)))?.unwrap_or_default(),
+        rounds: fields
+            .maybe(ROUNDS, |f| all(f, 1, |f| round(f, heard_at, cell)))?
+            .unwrap_or_default(),
+        co_handlers: fields
+            .maybe(CO_HANDLERS, |f| all(f, 1, |f| co_handler(f, heard_at, cell)))?
+            .unwrap_or_default(),
+        links: fields.maybe(LINKS, links)?.unwrap_or_default(),
         papers: standing.papers,
         carried: fields.carried,
     })
 }
 
 /// As many as the field holds.
-fn all<'a, T>(
+pub(super) fn all<'a, T>(
     field: &mut In<'a>,
     expected: usize,
     mut read: impl FnMut(&mut In<'a>) -> Result<T, Bad>,
@@ -190,7 +215,7 @@ impl Standing {
             catalogue: f.small()?,
             rule: f.small()?,
             papers: f.small()?,
-            marks: Marks { returned: f.byte()?, rejected: f.byte()? },
+            marks: Marks { returned: f.byte()?, rejected: f.byte()?, ..Marks::default() },
         })
     }
 }
@@ -215,67 +240,12 @@ fn reading(f: &mut In<'_>, cell: Cell) -> Result<Reading, Bad> {
     })
 }
 
-fn put_limits(out: &mut Out, policy: &Policy) {
-    out.number(u64::from(policy.version));
-    out.span(policy.arrival);
-    out.span(policy.closure);
-    policy.shares.iter().for_each(|share| out.span(*share));
-    out.span(policy.follow_up.unwrap_or(Span::ZERO));
-}
-
-/// The limits, with the terms that an order without any was stamped with.
-fn limits(f: &mut In<'_>) -> Result<Policy, Bad> {
-    Ok(Policy {
-        version: f.small()?,
-        arrival: f.span()?,
-        closure: f.span()?,
-        shares: [f.span()?, f.span()?, f.span()?, f.span()?],
-        follow_up: Some(f.span()?).filter(|span| *span > Span::ZERO),
-        ..Policy::FOUNDING
-    })
-}
-
-// What a policy says yes to.
-const EVIDENCE: u8 = 1;
-const PLAIN_WEEKENDS: u8 = 2;
-
-/// What a policy says besides its limits; the founding one's terms are not written.
-fn put_terms(out: &mut Out, policy: &Policy) {
-    let has = |yes: bool, flag: u8| if yes { flag } else { 0 };
-    out.number(u64::from(policy.id));
-    out.byte(has(policy.evidence, EVIDENCE) | has(policy.plain_weekends, PLAIN_WEEKENDS));
-    out.raw(&policy.warn_at);
-    out.raw(&[policy.extensions, policy.returns, policy.reworks]);
-    out.span(policy.pause);
-}
-
-fn has_terms(policy: &Policy) -> bool {
-    let Policy { version, arrival, closure, shares, follow_up, .. } = *policy;
-    *policy != Policy { version, arrival, closure, shares, follow_up, ..Policy::FOUNDING }
-}
-
-fn terms(f: &mut In<'_>, limits: Policy) -> Result<Policy, Bad> {
-    let id = f.small()?;
-    let has = f.byte()?;
-    Ok(Policy {
-        id,
-        evidence: has & EVIDENCE != 0,
-        plain_weekends: has & PLAIN_WEEKENDS != 0,
-        warn_at: f.array()?,
-        extensions: f.byte()?,
-        returns: f.byte()?,
-        reworks: f.byte()?,
-        pause: f.span()?,
-        ..limits
-    })
-}
-
 // What a clock has besides its limit.
 const BREACHED: u8 = 1;
 const STOPPED: u8 = 2;
 const RAISED: u8 = 4;
 
-fn put_clock(out: &mut Out, clock: &Clock, heard_at: Timestamp, cell: Cell) {
+pub(super) fn put_clock(out: &mut Out, clock: &Clock, heard_at: Timestamp, cell: Cell) {
     let has = |yes: bool, flag: u8| if yes { flag } else { 0 };
     out.byte(
         has(clock.breached_at.is_some(), BREACHED)
@@ -295,7 +265,7 @@ fn put_clock(out: &mut Out, clock: &Clock, heard_at: Timestamp, cell: Cell) {
     }
 }
 
-fn clock(f: &mut In<'_>, heard_at: Timestamp, cell: Cell) -> Result<Clock, Bad> {
+pub(super) fn clock(f: &mut In<'_>, heard_at: Timestamp, cell: Cell) -> Result<Clock, Bad> {
     let has = f.byte()?;
     Ok(Clock {
         limit: f.span()?,

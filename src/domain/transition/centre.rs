@@ -1,0 +1,209 @@
+//! What the centre does: ask, answer, decline, hand over, correct, watch, recuse, end.
+
+use super::Step;
+use crate::domain::command::{ActionName, Correct, DeclineReason, Emergency};
+use crate::domain::event::What;
+use crate::domain::ids::Unit;
+use crate::domain::matter::{Kind, Plan, Urgency};
+use crate::domain::order::{Clock, MAX_RECUSED};
+use crate::domain::policy::Policy;
+use crate::domain::rejection::Rejection;
+use crate::domain::stage::{Card, ClockKind, Duty, Ending, Stage};
+use crate::domain::time::Span;
+
+impl Step<'_> {
+    /// 待受理 → 待补充. The centre still holds the order; the clocks pause.
+    pub(super) fn ask_information(&mut self) -> Result<(), Rejection> {
+        self.must_be_centre()?;
+        self.must_have_a_pause_left(ActionName::AskInformation)?;
+        self.settle();
+        self.take_paper();
+        let until = self.now.plus(self.order.policy.pause);
+        self.begin_pause(until);
+        self.order.stage = Stage::Supplement;
+        self.happened(What::InformationAsked { until });
+        Ok(())
+    }
+
+    /// The citizen says more: in 待补充 the order goes on, elsewhere it is only written down.
+    pub(super) fn supply(&mut self) -> Result<(), Rejection> {
+        self.must_be_centre()?;
+        self.settle();
+        self.take_paper();
+        self.happened(What::InformationSupplied);
+        if self.order.stage == Stage::Supplement {
+            self.go_on(false);
+        }
+        Ok(())
+    }
+
+    /// 待受理 → 归档: inquiries only. Both promises are kept by the answer.
+    pub(super) fn answer(&mut self) -> Result<(), Rejection> {
+        self.must_be_centre()?;
+        let kind = self.order.reading.kind;
+        if kind != Kind::Inquiry {
+            return Err(Rejection::NotAnInquiry { kind });
+        }
+        self.settle();
+        self.take_paper();
+        let (now, heard_at) = (self.now, self.order.heard_at);
+        let by = self.order.leg().unit;
+        self.end(Stage::Archived);
+        self.happened(What::Answered);
+        self.happened(What::Closed { by, after: now.since(heard_at) });
+        self.happened(What::Archived);
+        Ok(())
+    }
+
+    /// → 不予受理: the paper says which channel is the right one.
+    pub(super) fn decline(&mut self, reason: DeclineReason) -> Result<(), Rejection> {
+        self.must_be_centre()?;
+        self.must_have_no_children()?;
+        self.settle();
+        self.take_paper();
+        self.end(Stage::Declined);
+        self.happened(What::Declined { reason });
+        Ok(())
+    }
+
+    /// → 已转接: life and safety.
+    pub(super) fn hand_to(&mut self, to: Emergency) -> Result<(), Rejection> {
+        self.must_be_centre()?;
+        let urgency = self.order.reading.urgency;
+        if urgency != Urgency::Critical {
+            return Err(Rejection::NotCritical { urgency });
+        }
+        self.settle();
+        self.end(Stage::HandedOver);
+        self.happened(What::HandedOver { to });
+        Ok(())
+    }
+
+    /// The clocks are not touched.
+    pub(super) fn urge(&mut self) {
+        self.settle();
+        self.order.marks.urged = self.order.marks.urged.saturating_add(1);
+        self.happened(What::Urged);
+    }
+
+    /// The clocks are not touched.
+    pub(super) fn supervise(&mut self, card: Option<Card>) -> Result<(), Rejection> {
+        self.must_be_above()?;
+        if card.is_none() && self.order.marks.card.is_none() {
+            return Err(Rejection::NotSupervised);
+        }
+        self.settle();
+        self.order.marks.card = card;
+        self.happened(What::Supervised { card });
+        Ok(())
+    }
+
+    /// 办理中 → 终止, with a written review.
+    pub(super) fn terminate(&mut self) -> Result<(), Rejection> {
+        self.must_be_centre()?;
+        self.settle();
+        self.take_paper();
+        self.end(Stage::Terminated);
+        self.happened(What::Terminated);
+        Ok(())
+    }
+
+    /// Not while other callers wait for its result.
+    pub(super) fn withdraw(&mut self) -> Result<(), Rejection> {
+        self.must_be_centre()?;
+        self.must_have_no_children()?;
+        self.settle();
+        self.end(Stage::Withdrawn);
+        self.happened(What::Withdrawn);
+        Ok(())
+    }
+
+    /// From now on the unit never sees the order. What it holds goes to the unit above, which
+    /// decides who takes it.
+    pub(super) fn recuse(&mut self, unit: Unit) -> Result<(), Rejection> {
+        self.must_be_centre()?;
+        let centre = self.order.no.cell().centre();
+        if self.order.recused.contains(&unit) {
+            return Ok(());
+        }
+        if unit == centre || self.order.recused.len() >= MAX_RECUSED {
+            return Err(Rejection::CannotRecuse { unit });
+        }
+        let holds = self.order.leg().unit == unit;
+        if holds {
+            self.must_have_room()?;
+        }
+        self.settle();
+        let above = self.order.above(unit).unwrap_or(centre);
+        self.order.recused.push(unit);
+        self.order.co_handlers.retain(|co| co.unit != unit);
+        if let Some(plan) = &self.order.plan {
+            let left = plan.units().iter().copied().filter(|u| *u != unit).collect();
+            self.order.plan = Plan::new(left).ok();
+        }
+        for kind in ClockKind::ALL {
+            let clock = self.order.clock_mut(*kind);
+            if clock.raised_to == Some(unit) {
+                clock.raised_to = Some(above);
+            }
+        }
+        if holds {
+            self.end_pause();
+            self.order.asked = None;
+            let to = if self.order.recused.contains(&above) { centre } else { above };
+            self.hand_over(Ending::Returned, to, Duty::Returned, Stage::ReturnReview);
+        }
+        self.happened(What::Recused { unit });
+        Ok(())
+    }
+
+    /// What was read wrongly is put right, and the limits that go with it are stamped anew.
+    pub(super) fn correct(&mut self, correct: &Correct) -> Result<(), Rejection> {
+        self.must_be_centre()?;
+        self.settle();
+        self.order.reading = correct.reading.clone();
+        self.happened(What::Corrected);
+        self.stamp(&correct.policy);
+        Ok(())
+    }
+
+    /// Other limits, for an order in flight.
+    pub(super) fn restamp(&mut self, policy: &Policy) {
+        if self.order.is_open() && self.order.policy != *policy {
+            self.settle();
+            self.stamp(policy);
+        }
+    }
+
+    /// A promise kept or broken stays so; one that runs has the new limit, extensions and
+    /// pauses kept. A limit that would have passed already passes now: nobody is blamed for
+    /// a time in which it did not hold.
+    fn stamp(&mut self, policy: &Policy) {
+        if self.order.policy == *policy {
+            return;
+        }
+        let now = self.now;
+        let old = [self.order.policy.arrival, self.order.policy.closure];
+        for (kind, (old, new)) in
+            ClockKind::ALL.iter().zip(old.into_iter().zip([policy.arrival, policy.closure]))
+        {
+            let at_least = self.order.ran(*kind, now);
+            let clock: &mut Clock = self.order.clock_mut(*kind);
+            if clock.stopped_at.is_none() && clock.breached_at.is_none() {
+                let extended = clock.limit.0 - old.0;
+                clock.limit = Span(new.0.saturating_add(extended.max(0))).max(at_least);
+            }
+        }
+        self.order.policy = policy.clone();
+        let (arrival_due, closure_due) =
+            (self.order.due(ClockKind::Arrival), self.order.due(ClockKind::Closure));
+        self.happened(What::Restamped { arrival_due, closure_due });
+    }
+
+    fn must_have_no_children(&self) -> Result<(), Rejection> {
+        match self.order.links.children.len() {
+            0 => Ok(()),
+            count => Err(Rejection::HasChildren { count }),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What an order gathers in a hard life: pauses, rounds, helpers, links. Fields that most
+//! orders do not have are not written.
+
+use super::bytes::{Bad, In, Out};
+use super::order::{
+    CO_HANDLERS, LINKS, MARKS, PAUSES, RECUSED, ROUNDS, all, clock, put_clock,
+};
+use crate::domain::{
+    Asked, Card, Cell, CoHandler, Links, Marks, Order, OrderNo, Pause, Round, Timestamp, Unit,
+};
+
+/// Marks and what is being decided.
+#[derive(Default)]
+pub(super) struct More {
+    pub(super) marks: Marks,
+    pub(super) direct: bool,
+    pub(super) overdue_told: bool,
+    pub(super) designated: Option<Unit>,
+    pub(super) asked: Option<Asked>,
+}
+
+// What is said of an order, by bits.
+const DIRECT: u8 = 1;
+const OVERDUE_TOLD: u8 = 2;
+const DESIGNATED: u8 = 4;
+const EXTENSION: u8 = 8;
+const SUSPENSION: u8 = 16;
+
+pub(super) fn put(out: &mut Out, order: &Order) {
+    let (cell, heard_at) = (order.no.cell(), order.heard_at);
+    let Marks { returned: _, rejected: _, urged, extended, followed_up, card } = order.marks;
+    let has = |yes: bool, flag: u8| if yes { flag } else { 0 };
+    let said = has(order.direct, DIRECT)
+        | has(order.overdue_told, OVERDUE_TOLD)
+        | has(order.designated.is_some(), DESIGNATED)
+        | match order.asked {
+            Some(Asked::Extension(_)) => EXTENSION,
+            Some(Asked::Suspension(_)) => SUSPENSION,
+            None => 0,
+        };
+    let marks = [said, urged, extended, followed_up, card.map_or(0, Card::byte)];
+    if marks != [0; 5] {
+        out.field(MARKS, |out| {
+            out.raw(&marks);
+            if let Some(unit) = order.designated {
+                out.unit(unit, cell);
+            }
+            match order.asked {
+                Some(Asked::Extension(by)) => out.span(by),
+                Some(Asked::Suspension(until)) => out.moment(until, heard_at),
+                None => {}
+            }
+        });
+    }
+    if !order.recused.is_empty() {
+        out.field(RECUSED, |out| order.recused.iter().for_each(|unit| out.unit(*unit, cell)));
+    }
+    if !order.pauses.is_empty() {
+        out.field(PAUSES, |out| {
+            for Pause { from, review_at, until } in &order.pauses {
+                out.moment(*from, heard_at);
+                out.moment(*review_at, *from);
+                put_maybe(out, *until, heard_at);
+            }
+        });
+    }
+    if !order.rounds.is_empty() {
+        out.field(ROUNDS, |out| {
+            for Round { closure, report, reworked_at } in &order.rounds {
+                put_clock(out, closure, heard_at, cell);
+                out.number(u64::from(*report));
+                out.moment(*reworked_at, heard_at);
+            }
+        });
+    }
+    if !order.co_handlers.is_empty() {
+        out.field(CO_HANDLERS, |out| {
+            for CoHandler { unit, added_at, signed_at, reported_at } in &order.co_handlers {
+                out.unit(*unit, cell);
+                out.moment(*added_at, heard_at);
+                put_maybe(out, *signed_at, heard_at);
+                put_maybe(out, *reported_at, heard_at);
+            }
+        });
+    }
+    if order.links != Links::default() {
+        out.field(LINKS, |out| {
+            let Links { merged_into, children, told, reopens, reopened_as } = &order.links;
+            out.byte(u8::from(*told));
+            for other in [merged_into, reopens, reopened_as] {
+                out.byte(u8::from(other.is_some()));
+                if let Some(other) = other {
+                    out.order_no(*other);
+                }
+            }
+            children.iter().for_each(|child| out.order_no(*child));
+        });
+    }
+}
+
+impl More {
+    pub(super) fn read(f: &mut In<'_>, heard_at: Timestamp, cell: Cell) -> Result<More, Bad> {
+        let [said, urged, extended, followed_up, card] = f.array()?;
+        let card = match card {
+            0 => None,
+            byte => Some(Card::from_byte(byte).ok_or(Bad("a card in it is unknown"))?),
+        };
+        let designated = if said & DESIGNATED != 0 { Some(f.unit(cell)?) } else { None };
+        let asked = match (said & EXTENSION, said & SUSPENSION) {
+            (0, 0) => None,
+            (_, 0) => Some(Asked::Extension(f.span()?)),
+            (_, _) => Some(Asked::Suspension(f.moment(heard_at)?)),
+        };
+        Ok(More {
+            marks: Marks { urged, extended, followed_up, card, ..Marks::default() },
+            direct: said & DIRECT != 0,
+            overdue_told: said & OVERDUE_TOLD != 0,
+            designated,
+            asked,
+        })
+    }
+}
+
+pub(super) fn pause(f: &mut In<'_>, heard_at: Timestamp) -> Result<Pause, Bad> {
+    let from = f.moment(heard_at)?;
+    Ok(Pause { from, review_at: f.moment(from)?, until: maybe(f, heard_at)? })
+}
+
+pub(super) fn round(f: &mut In<'_>, heard_at: Timestamp, cell: Cell) -> Result<Round, Bad> {
+    Ok(Round {
+        closure: clock(f, heard_at, cell)?,
+        report: f.small()?,
+        reworked_at: f.moment(heard_at)?,
+    })
+}
+
+pub(super) fn co_handler(
+    f: &mut In<'_>,
+    heard_at: Timestamp,
+    cell: Cell,
+) -> Result<CoHandler, Bad> {
+    Ok(CoHandler {
+        unit: f.unit(cell)?,
+        added_at: f.moment(heard_at)?,
+        signed_at: maybe(f, heard_at)?,
+        reported_at: maybe(f, heard_at)?,
+    })
+}
+
+pub(super) fn links(f: &mut In<'_>) -> Result<Links, Bad> {
+    let told = f.byte()? != 0;
+    let mut other = || -> Result<Option<OrderNo>, Bad> {
+        Ok(if f.byte()? == 0 { None } else { Some(f.order_no()?) })
+    };
+    let (merged_into, reopens, reopened_as) = (other()?, other()?, other()?);
+    let children = all(f, 1, |f| f.order_no())?;
+    Ok(Links { merged_into, children, told, reopens, reopened_as })
+}
+
+/// A moment that may be missing: a byte says whether it is there.
+fn put_maybe(out: &mut Out, at: Option<Timestamp>, since: Timestamp) {
+    out.byte(u8::from(at.is_some()));
+    if let Some(at) = at {
+        out.moment(at, since);
+    }
+}
+
+fn maybe(f: &mut In<'_>, since: Timestamp) -> Result<Option<Timestamp>, Bad> {
+    Ok(if f.byte()? == 0 { None } else { Some(f.moment(since)?) })
+}
