@@ -14,8 +14,8 @@ const PROTOS: [&str; 6] = [
     "hotline/v1/admin_service.proto",
 ];
 
-/// Messages that hold a citizen's words or contact, or a clerk's words on them: `pb.rs` gives them a `Debug` that shows
-/// nothing, so that no log line can.
+/// Messages that hold a citizen's words or contact, or a clerk's words on them: `pb.rs` gives
+/// them a `Debug` that shows nothing, so that no log line can.
 const SILENT: [&str; 21] = [
     ".hotline.v1.AnswerOrderRequest",
     ".hotline.v1.AskInformationRequest",

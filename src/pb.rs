@@ -31,8 +31,11 @@ macro_rules! silent {
 }
 
 silent! {
-    Contact DecideReportRequest Paper PlaceClue PreviewOrderRequest ReportOrderRequest
-    ReturnOrderRequest Submission TrackOrderRequest TriageItem
+    AnswerOrderRequest AskInformationRequest CloseBatchRequest Contact DecideExtensionRequest
+    DecideReportRequest DecideSuspensionRequest DeclineOrderRequest EscalateOrderRequest Paper
+    PlaceClue PreviewOrderRequest ReportOrderRequest RequestExtensionRequest
+    RequestSuspensionRequest ReturnOrderRequest Submission SupplementOrderRequest
+    TerminateOrderRequest TrackOrderRequest TriageItem
 }
 
 #[cfg(test)]

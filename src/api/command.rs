@@ -5,8 +5,8 @@ use super::actor::split;
 use super::page::{self, Place};
 use super::status::Fault;
 use super::work_order::{Item, act};
-use super::{enums::Wire, from_proto as read, text, to_proto as write};
-use crate::dispatch::{Acceptance, Paper};
+use super::{enums::Wire, from_proto as read, moves, text, to_proto as write};
+use crate::dispatch::{Acceptance, Correction, Paper, Routing};
 use crate::domain::{Action, Desk, Level, Verdict};
 use crate::pb;
 use crate::pb::command_service_server::CommandService;
@@ -22,21 +22,20 @@ impl CommandService for Api {
         &self,
         request: Request<pb::ListTriageRequest>,
     ) -> Result<Response<pb::ListTriageResponse>, Status> {
-        let (_, pb::ListTriageRequest { page_size, page_token }) = split(request)?;
+        let (actor, pb::ListTriageRequest { page_size, page_token }) = split(request)?;
         let after = Place::of(&page_token, "triage")?.map(|place| (place.deadline, place.no));
         let centre = self.dispatch.cell().centre();
         let size = page::size(page_size);
-        let tray = self.dispatch.tray(centre, Desk::Triage, after, size).await;
-        let tray = tray.map_err(Fault::from)?;
-        let last =
-            tray.last().map(|(entry, order)| Place { deadline: entry.deadline, no: order.no });
+        let tray = self.dispatch.tray(&actor, centre, Desk::Triage, after, size).await;
+        let (tray, last) = tray.map_err(Fault::from)?;
+        let last = last.map(|(deadline, no)| Place { deadline, no });
         let now = self.dispatch.now();
         let mut items = Vec::with_capacity(tray.len());
         for (_, order) in tray {
             let paper = self.dispatch.paper(order.no, 0).await.map_err(Fault::from)?;
             let Paper { title, body, evidence: _ } = paper.unwrap_or_default();
             items.push(pb::TriageItem {
-                order: Some(write::order(&order, now)),
+                order: Some(write::order(&order, now, actor.unit)),
                 title,
                 excerpt: body.chars().take(EXCERPT).collect(),
                 category_name: self.category_name(order.reading.category),
@@ -55,15 +54,21 @@ impl CommandService for Api {
         let id = take(&mut body.request_id);
         let request = read::request(&id, "AcceptOrder", &actor, &body)?;
         let no = read::order_no(&body.order_no)?;
-        let chain = body.chain.iter().enumerate();
-        let chain = chain.map(|(i, unit)| read::unit(&format!("chain[{i}]"), unit));
-        let chain = chain.collect::<Result<Vec<_>, Fault>>()?;
+        let chain = read::chain(&body.chain)?;
+        let routing = match (body.leave_open, body.direct) {
+            (false, direct) => Some(Routing { chain, direct }),
+            (true, false) if chain.is_none() => None,
+            (true, _) => {
+                let allowed = "without chain and direct: where it goes is decided later";
+                return Err(Fault::field("INVALID_FIELD", "leave_open", allowed).into());
+            }
+        };
         let decision = Acceptance {
             category: read::given("category", read::category(&body.category)?)?,
             division: read::given("division", read::division(&body.division)?)?,
             kind: read::word("kind", body.kind)?,
             urgency: read::word("urgency", body.urgency)?,
-            chain: (!chain.is_empty()).then_some(chain),
+            routing,
         };
         let done = self.dispatch.accept(no, &actor, request, decision).await;
         let receipt = Some(write::receipt(&done.map_err(Fault::from)?));
@@ -216,7 +221,8 @@ impl CommandService for Api {
         let request = read::request(&id, "AssignOrder", &actor, &body)?;
         let no = read::order_no(&body.order_no)?;
         let chain = read::chain(&body.chain)?;
-        let done = self.dispatch.assign(no, &actor, request, chain, body.direct).await;
+        let done =
+            self.dispatch.assign(no, &actor, request, Routing { chain, direct: body.direct }).await;
         let receipt = Some(write::receipt(&done.map_err(Fault::from)?));
         Ok(Response::new(pb::AssignOrderResponse { receipt }))
     }
@@ -258,10 +264,15 @@ impl CommandService for Api {
         &self,
         request: Request<pb::CloseBatchRequest>,
     ) -> Result<Response<pb::CloseBatchResponse>, Status> {
-        let (actor, body) = split(request)?;
-        read::items(body.order_nos.len())?;
+        let (actor, mut body) = split(request)?;
+        let id = take(&mut body.request_id);
+        read::items("order_nos", body.order_nos.len())?;
+        // Each order's own change is digested by the words alone: a batch may be asked again
+        // in part.
+        let of_words = pb::CloseBatchRequest { text: body.text.clone(), ..Default::default() };
+        let request = read::request(&id, "CloseBatch", &actor, &of_words)?;
         let words = moves::words(body.text)?;
-        let results = self.close_each(actor, &body.request_id, body.order_nos, words).await?;
+        let results = self.close_each(actor, request, body.order_nos, words).await;
         Ok(Response::new(pb::CloseBatchResponse { results }))
     }
 }

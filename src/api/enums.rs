@@ -33,16 +33,27 @@ macro_rules! wire {
 }
 
 wire! {
-    Stage { Triage Assigned Handling Review FollowUp Archived }
+    Stage {
+        Triage Assigned Handling Review FollowUp Archived Supplement Dispatching ReturnReview
+        Escalated ExtensionReview SuspensionReview Suspended Declined HandedOver Merged
+        Terminated Withdrawn
+    }
     Kind { Inquiry Request Complaint Tip Suggestion Praise }
     Urgency { Normal Urgent Critical }
     Channel { Phone Web Wechat App Paper }
-    Desk { Triage Lead Review FollowUp Raised }
+    Desk { Triage Lead Review FollowUp Raised CoHandler Approval Copy }
     Level { City County Town Village }
     ClockKind { Arrival Closure }
-    Duty { Triage Lead Review }
-    Ending { Passed PassedBy Returned Reported Rejected Closed }
+    Duty { Triage Lead Review Returned Approve }
+    Ending {
+        Passed PassedBy Returned Reported Rejected Closed Transferred Designated Escalated
+        Requested Decided Ended
+    }
     Role { Agent Handler Dispatcher Clock }
     ReturnReason { NotOurDuty WrongPlace TooLittleKnown BeyondOurPower }
     Verdict { Accept Reject }
+    Card { Normal Yellow Red }
+    Emergency { Police Fire Ambulance Traffic }
+    DeclineReason { Emergency LegalChannel Petition Secret NothingNew Abuse ElsewhereCity }
+    Outcome { Satisfied Dissatisfied Unreached }
 }

@@ -5,7 +5,7 @@ use super::status::Fault;
 use super::stopped;
 use super::{Api, feed_proto, from_proto as read};
 use crate::dispatch::{Cursor, Dispatch, MAX_FEED, Refusal};
-use crate::domain::Event;
+use crate::domain::{Actor, Event};
 use crate::pb;
 use crate::pb::feed_service_server::FeedService;
 use std::sync::Arc;
@@ -27,11 +27,11 @@ impl FeedService for Api {
         &self,
         request: Request<pb::ReadFeedRequest>,
     ) -> Result<Response<pb::ReadFeedResponse>, Status> {
-        let (_, pb::ReadFeedRequest { cursor, max_events }) = split(request)?;
+        let (actor, pb::ReadFeedRequest { cursor, max_events }) = split(request)?;
         let after = read::cursor(&cursor)?;
         let max = if max_events == 0 { DEFAULT_EVENTS } else { max_events as usize };
         let events = self.dispatch.feed(after, max.min(MAX_FEED)).await.map_err(Fault::from)?;
-        let (events, last) = written(&events);
+        let (events, last) = written(&events, &actor);
         let next_cursor = last.map_or(cursor, |last| last.to_string());
         Ok(Response::new(pb::ReadFeedResponse { events, next_cursor }))
     }
@@ -42,14 +42,14 @@ impl FeedService for Api {
         &self,
         request: Request<pb::WatchFeedRequest>,
     ) -> Result<Response<Self::WatchFeedStream>, Status> {
-        let (_, pb::WatchFeedRequest { cursor, from_end }) = split(request)?;
+        let (actor, pb::WatchFeedRequest { cursor, from_end }) = split(request)?;
         let after = read::cursor(&cursor)?;
         if from_end && after.is_some() {
             let allowed = "nothing together with from_end";
             return Err(Fault::field("BAD_CURSOR", "cursor", allowed).into());
         }
         let (events, outgoing) = mpsc::channel(BUFFER);
-        tokio::spawn(watch(Arc::clone(&self.dispatch), after, from_end, events));
+        tokio::spawn(watch(Arc::clone(&self.dispatch), actor, (after, from_end), events));
         Ok(Response::new(ReceiverStream::new(outgoing)))
     }
 }
@@ -57,10 +57,15 @@ impl FeedService for Api {
 type Events = mpsc::Sender<Result<pb::WatchFeedResponse, Status>>;
 
 /// Sends until the reader leaves or the server stops; then the stream ends with OK.
-async fn watch(dispatch: Arc<Dispatch>, after: Option<Cursor>, from_end: bool, events: Events) {
+async fn watch(
+    dispatch: Arc<Dispatch>,
+    actor: Actor,
+    from: (Option<Cursor>, bool),
+    events: Events,
+) {
     let mut stopping = dispatch.stopping();
     tokio::select! {
-        followed = follow(&dispatch, after, from_end, &events) => match followed {
+        followed = follow(&dispatch, &actor, from, &events) => match followed {
             Ok(()) | Err(Refusal::Stopping) => {}
             Err(refusal) => {
                 // Nobody left to tell is nobody harmed.
@@ -74,8 +79,8 @@ async fn watch(dispatch: Arc<Dispatch>, after: Option<Cursor>, from_end: bool, e
 
 async fn follow(
     dispatch: &Dispatch,
-    mut after: Option<Cursor>,
-    from_end: bool,
+    actor: &Actor,
+    (mut after, from_end): (Option<Cursor>, bool),
     events: &Events,
 ) -> Result<(), Refusal> {
     if from_end {
@@ -89,7 +94,7 @@ async fn follow(
         // Where the feed ends is asked before it is read: what comes between is not missed.
         let end = if after.is_none() { Some(dispatch.feed_end().await?) } else { None };
         let batch = dispatch.feed(after, MAX_FEED).await?;
-        let (wire, last) = written(&batch);
+        let (wire, last) = written(&batch, actor);
         match last {
             Some(last) => {
                 after = Some(last);
@@ -111,7 +116,9 @@ async fn send(events: &Events, batch: Vec<pb::FeedEvent>, cursor: Cursor) -> boo
     events.send(Ok(pb::WatchFeedResponse { events: batch, next_cursor })).await.is_ok()
 }
 
-fn written(events: &[(Cursor, Event)]) -> (Vec<pb::FeedEvent>, Option<Cursor>) {
-    let wire = events.iter().map(|(cursor, event)| feed_proto::event(*cursor, event));
+/// What the reader may see, and the place after all that was read.
+fn written(events: &[(Cursor, Event)], reader: &Actor) -> (Vec<pb::FeedEvent>, Option<Cursor>) {
+    let seen = events.iter().filter(|(_, event)| !event.hidden_from.contains(&reader.unit));
+    let wire = seen.map(|(cursor, event)| feed_proto::event(*cursor, event));
     (wire.collect(), events.last().map(|(cursor, _)| *cursor))
 }

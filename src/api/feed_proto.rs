@@ -77,7 +77,9 @@ fn what(what: &What) -> pb::feed_event::What {
             Wire::ContactViewed(pb::ContactViewed { unit: unit.to_string() })
         }
         What::Archived => Wire::Archived(pb::Archived {}),
-        What::InformationAsked { until } => Wire::InformationAsked(pb::InformationAsked { until: Some(time(*until)) }),
+        What::InformationAsked { until } => {
+            Wire::InformationAsked(pb::InformationAsked { until: Some(time(*until)) })
+        }
         What::InformationSupplied => Wire::InformationSupplied(pb::InformationSupplied {}),
         What::Answered => Wire::Answered(pb::Answered {}),
         What::Declined { reason } => Wire::Declined(pb::Declined { reason: reason.to_pb().into() }),
@@ -85,27 +87,69 @@ fn what(what: &What) -> pb::feed_event::What {
         What::Merged { into } => Wire::Merged(pb::Merged { into: into.to_string() }),
         What::Adopted { child } => Wire::Adopted(pb::Adopted { child: child.to_string() }),
         What::ResultHeard { of } => Wire::ResultHeard(pb::ResultHeard { of: of.to_string() }),
-        What::ChildrenTold { count } => Wire::ChildrenTold(pb::ChildrenTold { count: (*count).into() }),
+        What::ChildrenTold { count } => {
+            Wire::ChildrenTold(pb::ChildrenTold { count: (*count).into() })
+        }
         What::Dispatched { to } => Wire::Dispatched(pb::Dispatched { to: to.to_string() }),
-        What::ReturnDecided { by, to, designated } => Wire::ReturnDecided(pb::ReturnDecided { by: by.to_string(), to: to.to_string(), designated: *designated }),
-        What::CoHandlerAdded { unit } => Wire::CoHandlerAdded(pb::CoHandlerAdded { unit: unit.to_string() }),
+        What::ReturnDecided { by, to, designated } => Wire::ReturnDecided(pb::ReturnDecided {
+            by: by.to_string(),
+            to: to.to_string(),
+            designated: *designated,
+        }),
+        What::CoHandlerAdded { unit } => {
+            Wire::CoHandlerAdded(pb::CoHandlerAdded { unit: unit.to_string() })
+        }
         What::CoSigned { unit } => Wire::CoSigned(pb::CoSigned { unit: unit.to_string() }),
         What::CoReported { unit } => Wire::CoReported(pb::CoReported { unit: unit.to_string() }),
-        What::Escalated { from, to } => Wire::Escalated(pb::Escalated { from: from.to_string(), to: to.to_string() }),
-        What::ExtensionRequested { from, to, by } => Wire::ExtensionRequested(pb::ExtensionRequested { from: from.to_string(), to: to.to_string(), by: Some(span(*by)) }),
-        What::ExtensionDecided { by, granted, due } => Wire::ExtensionDecided(pb::ExtensionDecided { by: by.to_string(), granted: *granted, due: Some(time(*due)) }),
-        What::SuspensionRequested { from, to, until } => Wire::SuspensionRequested(pb::SuspensionRequested { from: from.to_string(), to: to.to_string(), until: Some(time(*until)) }),
-        What::SuspensionDecided { by, granted } => Wire::SuspensionDecided(pb::SuspensionDecided { by: by.to_string(), granted: *granted }),
-        What::Resumed { by_clock, paused } => Wire::Resumed(pb::Resumed { by_clock: *by_clock, paused: Some(span(*paused)) }),
+        What::Escalated { from, to } => {
+            Wire::Escalated(pb::Escalated { from: from.to_string(), to: to.to_string() })
+        }
+        What::ExtensionRequested { from, to, by } => {
+            Wire::ExtensionRequested(pb::ExtensionRequested {
+                from: from.to_string(),
+                to: to.to_string(),
+                by: Some(span(*by)),
+            })
+        }
+        What::ExtensionDecided { by, granted, due } => {
+            Wire::ExtensionDecided(pb::ExtensionDecided {
+                by: by.to_string(),
+                granted: *granted,
+                due: Some(time(*due)),
+            })
+        }
+        What::SuspensionRequested { from, to, until } => {
+            Wire::SuspensionRequested(pb::SuspensionRequested {
+                from: from.to_string(),
+                to: to.to_string(),
+                until: Some(time(*until)),
+            })
+        }
+        What::SuspensionDecided { by, granted } => {
+            Wire::SuspensionDecided(pb::SuspensionDecided { by: by.to_string(), granted: *granted })
+        }
+        What::Resumed { by_clock, paused } => {
+            Wire::Resumed(pb::Resumed { by_clock: *by_clock, paused: Some(span(*paused)) })
+        }
         What::Urged => Wire::Urged(pb::Urged {}),
-        What::Supervised { card } => Wire::Supervised(pb::Supervised { card: card.map_or(0, |card| card.to_pb().into()) }),
+        What::Supervised { card } => {
+            Wire::Supervised(pb::Supervised { card: card.map_or(0, |card| card.to_pb().into()) })
+        }
         What::Terminated => Wire::Terminated(pb::Terminated {}),
         What::Withdrawn => Wire::Withdrawn(pb::Withdrawn {}),
-        What::FollowedUp { outcome, round } => Wire::FollowedUp(pb::FollowedUp { outcome: outcome.to_pb().into(), round: round.map(u32::from) }),
-        What::Reworked { to, round } => Wire::Reworked(pb::Reworked { to: to.to_string(), round: (*round).into() }),
+        What::FollowedUp { outcome, round } => Wire::FollowedUp(pb::FollowedUp {
+            outcome: outcome.to_pb().into(),
+            round: round.map(u32::from),
+        }),
+        What::Reworked { to, round } => {
+            Wire::Reworked(pb::Reworked { to: to.to_string(), round: (*round).into() })
+        }
         What::Reopened { by } => Wire::Reopened(pb::Reopened { by: by.to_string() }),
         What::Recused { unit } => Wire::Recused(pb::Recused { unit: unit.to_string() }),
         What::Corrected => Wire::Corrected(pb::Corrected {}),
-        What::Restamped { arrival_due, closure_due } => Wire::Restamped(pb::Restamped { arrival_due: Some(time(*arrival_due)), closure_due: Some(time(*closure_due)) }),
+        What::Restamped { arrival_due, closure_due } => Wire::Restamped(pb::Restamped {
+            arrival_due: Some(time(*arrival_due)),
+            closure_due: Some(time(*closure_due)),
+        }),
     }
 }

@@ -4,7 +4,7 @@ use super::enums::Wire;
 use super::status::Fault;
 use super::{MAX_ITEMS, text};
 use crate::dispatch::{Cursor, Evidence, Lease, Request, RequestId, Submission};
-use crate::domain::{Actor, Category, Division, OrderNo, Span, Timestamp, Unit};
+use crate::domain::{Actor, Category, Division, MAX_RECUSED, OrderNo, Span, Timestamp, Unit};
 use crate::pb;
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -14,6 +14,8 @@ use std::time::Duration;
 pub const MAX_EVIDENCE: usize = 16;
 /// The longest URI, in bytes.
 pub const MAX_URI: usize = 2_048;
+/// No span of an order is longer: it adds up with any timestamp of the wire.
+const LONGEST_SPAN: Duration = Duration::from_secs(100 * 366 * 86_400);
 /// Timestamps of the wire reach from year 1 to year 9999.
 const WIRE_SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
 
@@ -120,6 +122,42 @@ pub(super) fn duration(
     })
 }
 
+/// A span that must be given; how long it may be is the order's policy's to say.
+pub(super) fn span(field: &str, value: Option<prost_types::Duration>) -> Result<Span, Fault> {
+    let given = value.ok_or_else(|| missing(field, "a duration"))?;
+    let span = Duration::try_from(given).ok().filter(|span| *span <= LONGEST_SPAN);
+    span.map(Span::from).ok_or_else(|| {
+        Fault::field(
+            "OUT_OF_BOUNDS",
+            field,
+            "a duration of more than nothing and at most 100 years",
+        )
+    })
+}
+
+/// The units of a chain; none when the catalogue is asked.
+pub(super) fn chain(units: &[String]) -> Result<Option<Vec<Unit>>, Fault> {
+    let units = list("chain", units)?;
+    Ok((!units.is_empty()).then_some(units))
+}
+
+fn list(field: &str, units: &[String]) -> Result<Vec<Unit>, Fault> {
+    let read = |(i, code): (usize, &String)| unit(&format!("{field}[{i}]"), code);
+    units.iter().enumerate().map(read).collect()
+}
+
+/// Units that a matter complains about.
+fn recused(units: &[String]) -> Result<Vec<Unit>, Fault> {
+    if units.len() > MAX_RECUSED {
+        let allowed = format!("at most {MAX_RECUSED} units");
+        return Err(Fault::field("OUT_OF_BOUNDS", "recused_units", allowed));
+    }
+    let mut units = list("recused_units", units)?;
+    units.sort_unstable();
+    units.dedup();
+    Ok(units)
+}
+
 /// A count where 0 means `unset`.
 pub(super) fn count(field: &str, value: u32, unset: usize, most: usize) -> Result<usize, Fault> {
     match value as usize {
@@ -130,11 +168,21 @@ pub(super) fn count(field: &str, value: u32, unset: usize, most: usize) -> Resul
 }
 
 /// As many items as one bulk call may have.
-pub(super) fn items(n: usize) -> Result<(), Fault> {
+pub(super) fn items(field: &str, n: usize) -> Result<(), Fault> {
     if (1..=MAX_ITEMS).contains(&n) {
         return Ok(());
     }
-    Err(Fault::field("OUT_OF_BOUNDS", "items", format!("1 to {MAX_ITEMS} items")))
+    Err(Fault::field("OUT_OF_BOUNDS", field, format!("1 to {MAX_ITEMS} items")))
+}
+
+/// The identity of one of many changes that were asked for as one.
+pub(super) fn part(whole: Request, of: &str) -> Request {
+    let mut id = Sha256::new();
+    id.update(whole.id.0.to_be_bytes());
+    id.update(of.as_bytes());
+    let mut first = [0; 16];
+    first.copy_from_slice(&id.finalize()[..16]);
+    Request { id: RequestId(u128::from_be_bytes(first)), digest: whole.digest }
 }
 
 /// A lease as it was handed out; empty is none.
@@ -227,6 +275,8 @@ pub(super) fn submission(matter: pb::Submission) -> Result<Submission, Fault> {
         category,
         urgency,
         division,
+        hand_over_to,
+        recused_units,
     } = matter;
     text::optional("title", &title, text::MAX_TITLE)?;
     text::required("text", &text, text::MAX_TEXT)?;
@@ -240,6 +290,8 @@ pub(super) fn submission(matter: pb::Submission) -> Result<Submission, Fault> {
         category: self::category(&category)?,
         urgency: word("urgency", urgency)?,
         division: self::division(&division)?,
+        hand_over: word("hand_over_to", hand_over_to)?,
+        recused: recused(&recused_units)?,
     })
 }
 

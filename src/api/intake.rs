@@ -5,11 +5,12 @@ use super::enums::Wire;
 use super::page::{self, Place};
 use super::status::Fault;
 use super::stopped;
-use super::{Api, MAX_IN_FLIGHT, from_proto as read, text, to_proto as write};
+use super::{Api, MAX_IN_FLIGHT, from_proto as read, moves, text, to_proto as write};
 use crate::dispatch::{Dispatch, Refusal};
 use crate::domain::{Actor, Category, Order, OrderNo, Stage, Timestamp};
 use crate::pb;
 use crate::pb::intake_service_server::IntakeService;
+use std::mem::take;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -59,15 +60,16 @@ impl IntakeService for Api {
         &self,
         request: Request<pb::GetOrderRequest>,
     ) -> Result<Response<pb::GetOrderResponse>, Status> {
-        let (_, pb::GetOrderRequest { order_no }) = split(request)?;
-        let order = self.dispatch.order(read::order_no(&order_no)?).await.map_err(Fault::from)?;
+        let (actor, pb::GetOrderRequest { order_no }) = split(request)?;
+        let no = read::order_no(&order_no)?;
+        let order = self.dispatch.seen(no, &actor).await.map_err(Fault::from)?;
         let mut papers = Vec::with_capacity(order.papers.into());
         for index in 0..order.papers {
             if let Some(paper) = self.dispatch.paper(order.no, index).await.map_err(Fault::from)? {
                 papers.push(write::paper(index, paper));
             }
         }
-        let order = Some(write::order(&order, self.dispatch.now()));
+        let order = Some(write::order(&order, self.dispatch.now(), actor.unit));
         Ok(Response::new(pb::GetOrderResponse { order, papers }))
     }
 
@@ -75,12 +77,12 @@ impl IntakeService for Api {
         &self,
         request: Request<pb::TrackOrderRequest>,
     ) -> Result<Response<pb::TrackOrderResponse>, Status> {
-        let (_, pb::TrackOrderRequest { order_no, phone_last4 }) = split(request)?;
+        let (actor, pb::TrackOrderRequest { order_no, phone_last4 }) = split(request)?;
         let no = read::order_no(&order_no)?;
         if phone_last4.len() != 4 || !phone_last4.bytes().all(|b| b.is_ascii_digit()) {
             return Err(Fault::field("INVALID_PHONE", "phone_last4", "four digits").into());
         }
-        let order = self.dispatch.track(no, &phone_last4).await.map_err(Fault::from)?;
+        let order = self.dispatch.track(no, &phone_last4, &actor).await.map_err(Fault::from)?;
         Ok(Response::new(self.tracked(&order)))
     }
 
@@ -88,7 +90,7 @@ impl IntakeService for Api {
         &self,
         request: Request<pb::ListOrdersRequest>,
     ) -> Result<Response<pb::ListOrdersResponse>, Status> {
-        let (_, pb::ListOrdersRequest { stage, unit, desk, page_size, page_token }) =
+        let (actor, pb::ListOrdersRequest { stage, unit, desk, page_size, page_token }) =
             split(request)?;
         let stage = read::word::<Stage>("stage", stage)?;
         let size = page::size(page_size);
@@ -96,18 +98,18 @@ impl IntakeService for Api {
             if desk != 0 {
                 return Err(Fault::field("MISSING_FIELD", "unit", "the unit of the desk").into());
             }
-            self.by_number(stage, size, &page_token).await?
+            self.by_number(&actor, stage, size, &page_token).await?
         } else {
             let unit = read::unit("unit", &unit)?;
             if self.dispatch.catalogue().unit(unit).is_none() {
                 return Err(Fault::field("UNKNOWN_UNIT", "unit", "a unit of the catalogue").into());
             }
             let desk = read::said("desk", desk)?;
-            self.by_tray(unit, desk, stage, size, &page_token).await?
+            self.by_tray(&actor, (unit, desk), stage, size, &page_token).await?
         };
         let now = self.dispatch.now();
         let (orders, next_page_token) = page;
-        let orders = orders.iter().map(|order| write::order(order, now)).collect();
+        let orders = orders.iter().map(|order| write::order(order, now, actor.unit)).collect();
         Ok(Response::new(pb::ListOrdersResponse { orders, next_page_token }))
     }
 
@@ -241,6 +243,7 @@ impl Api {
 
     async fn by_number(
         &self,
+        actor: &Actor,
         stage: Option<Stage>,
         size: usize,
         token: &str,
@@ -257,7 +260,8 @@ impl Api {
             }
             for order in orders {
                 after = Some(order.no);
-                if stage.is_none_or(|stage| order.stage == stage) {
+                if stage.is_none_or(|stage| order.stage == stage) && !order.hidden_from(actor.unit)
+                {
                     page.push(order);
                 }
                 if page.len() == size {
@@ -270,18 +274,17 @@ impl Api {
 
     async fn by_tray(
         &self,
-        unit: crate::domain::Unit,
-        desk: crate::domain::Desk,
+        actor: &Actor,
+        (unit, desk): (crate::domain::Unit, crate::domain::Desk),
         stage: Option<Stage>,
         size: usize,
         token: &str,
     ) -> Result<Page, Fault> {
         let filter = format!("{unit}/{desk}/{}", stage.map_or("any", Stage::name));
         let after = Place::of(token, &filter)?.map(|place| (place.deadline, place.no));
-        let tray = self.dispatch.tray(unit, desk, after, size).await?;
-        let last =
-            tray.last().map(|(entry, order)| Place { deadline: entry.deadline, no: order.no });
-        let next = last.map(|place| place.token(&filter)).unwrap_or_default();
+        let (tray, last) = self.dispatch.tray(actor, unit, desk, after, size).await?;
+        let next = last.map(|(deadline, no)| Place { deadline, no }.token(&filter));
+        let next = next.unwrap_or_default();
         let orders = tray.into_iter().map(|(_, order)| order);
         Ok((orders.filter(|o| stage.is_none_or(|stage| o.stage == stage)).collect(), next))
     }

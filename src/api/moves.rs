@@ -104,7 +104,9 @@ pub(super) fn request_extension(body: pb::RequestExtensionRequest) -> Result<Wan
 }
 
 pub(super) fn request_suspension(body: pb::RequestSuspensionRequest) -> Result<Wanted, Fault> {
-    let action = Action::RequestSuspension { until: read::given("until", read::timestamp("until", body.until)?)? };
+    let action = Action::RequestSuspension {
+        until: read::given("until", read::timestamp("until", body.until)?)?,
+    };
     Ok((action, Some(words(body.text)?)))
 }
 

@@ -70,7 +70,7 @@ async fn serve(
         let now = dispatch.now();
         for claimed in claimed {
             out.held.push_back((claimed.lease, Box::pin(tokio::time::sleep(pull.lease))));
-            let order = Some(write::claimed(&claimed, now));
+            let order = Some(write::claimed(&claimed, now, actor.unit));
             if orders.send(Ok(pb::StreamOrdersResponse { order })).await.is_err() {
                 return Ok(());
             }

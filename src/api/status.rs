@@ -77,6 +77,12 @@ impl Fault {
         Fault { field: Some(Box::new((field, allowed))), ..self }
     }
 
+    /// The same fault in a field that is called otherwise here.
+    pub(super) fn renamed(self, field: &str) -> Fault {
+        let Some((_, allowed)) = self.field.as_deref().cloned() else { return self };
+        Fault::field(self.reason, field, allowed)
+    }
+
     /// The stable reason.
     pub fn reason(&self) -> &'static str {
         self.reason
@@ -128,6 +134,7 @@ impl From<Refusal> for Fault {
                     "division" => "UNKNOWN_DIVISION",
                     "unit" | "to_unit" => "UNKNOWN_UNIT",
                     "chain" => "INVALID_CHAIN",
+                    "text" => "NOTHING_NEW",
                     _ => "INVALID_FIELD",
                 };
                 Fault::field(reason, field, allowed)
@@ -179,17 +186,34 @@ fn diverged(message: String, epoch: u64) -> Fault {
 fn rejected(rejection: Rejection) -> Fault {
     let code = match &rejection {
         Rejection::NoSuchOrder => Code::NotFound,
-        Rejection::NotHolder { .. } | Rejection::NotCentre { .. } => Code::PermissionDenied,
-        Rejection::HeardInFuture { .. } | Rejection::HeardTooLongAgo { .. } => {
-            Code::InvalidArgument
+        Rejection::NotHolder { .. } | Rejection::NotCentre { .. } | Rejection::NotAbove { .. } => {
+            Code::PermissionDenied
         }
+        Rejection::HeardInFuture { .. }
+        | Rejection::HeardTooLongAgo { .. }
+        | Rejection::EvidenceMissing
+        | Rejection::OutOfBounds { .. }
+        | Rejection::CannotRecuse { .. } => Code::InvalidArgument,
         Rejection::NumberTaken => Code::Unavailable,
         Rejection::WrongStage { .. }
         | Rejection::AlreadySigned { .. }
         | Rejection::NobodyBelow { .. }
         | Rejection::NotBelow { .. }
         | Rejection::NobodyAbove { .. }
-        | Rejection::TooManyMoves { .. } => Code::FailedPrecondition,
+        | Rejection::TooManyMoves { .. }
+        | Rejection::Recused { .. }
+        | Rejection::NotAnInquiry { .. }
+        | Rejection::NotCritical { .. }
+        | Rejection::Designated { .. }
+        | Rejection::UsedUp { .. }
+        | Rejection::TooLate { .. }
+        | Rejection::CannotMerge { .. }
+        | Rejection::HasChildren { .. }
+        | Rejection::CoHandlersPending { .. }
+        | Rejection::CannotCoHandle { .. }
+        | Rejection::NotSupervised
+        | Rejection::NotYetDue { .. }
+        | Rejection::AlreadyReopened { .. } => Code::FailedPrecondition,
     };
     let fault = |zh| Fault::new(code, rejection.reason(), rejection.to_string(), zh);
     match &rejection {
@@ -231,6 +255,66 @@ fn rejected(rejection: Rejection) -> Fault {
         Rejection::TooManyMoves { limit } => {
             fault(format!("工单已流转 {limit} 次，只能下派、反馈和办结。")).with("limit", limit)
         }
+        Rejection::NotAbove { holder, actor } => {
+            fault(format!("工单由单位 {holder} 持有，仅其上级可以办理，单位 {actor} 无权。"))
+                .with("holder", holder)
+                .with("actor_unit", actor)
+        }
+        Rejection::Recused { unit } => {
+            fault(format!("单位 {unit} 系被反映单位，须回避。")).with("unit", unit)
+        }
+        Rejection::CannotRecuse { unit } => {
+            let mut fault = fault(format!("单位 {unit} 不能回避：热线中心除外，且至多 8 个单位。"));
+            fault.at("unit", "a unit other than the centre; at most 8 for one order");
+            fault.with("unit", unit)
+        }
+        Rejection::NotAnInquiry { kind } => {
+            fault(format!("仅咨询类可以直接答复，本单为{}。", kind.zh())).with("kind", kind)
+        }
+        Rejection::NotCritical { urgency } => {
+            fault(format!("仅危及生命安全的特急事项可以转接，本单为{}。", urgency.zh()))
+                .with("urgency", urgency)
+        }
+        Rejection::Designated { unit } => {
+            fault(format!("单位 {unit} 已被指定办理，不得再退单；可申请延期或上报。"))
+                .with("unit", unit)
+        }
+        Rejection::UsedUp { action, limit } => {
+            fault(format!("按规定{}至多 {limit} 次，已用完。", action.zh()))
+                .with("action", action)
+                .with("limit", limit)
+        }
+        Rejection::TooLate { due } => {
+            fault(format!("时限已于 {due} 届满，须在届满前提出。")).with("due", due)
+        }
+        Rejection::OutOfBounds { field, limit } => {
+            let mut fault = fault(format!("字段 {field} 须晚于现在且至多 {limit}。"));
+            fault.at(field, &format!("later than now, by at most {limit}"));
+            fault.with("field", field).with("limit", limit)
+        }
+        Rejection::CannotMerge { why } => fault("两单不能并单。".to_owned()).with("why", why),
+        Rejection::HasChildren { count } => {
+            fault(format!("已有 {count} 件工单并入本单，等待本单结果。")).with("count", count)
+        }
+        Rejection::CoHandlersPending { units } => {
+            let units: Vec<_> = units.iter().map(ToString::to_string).collect();
+            fault(format!("协办单位 {} 尚未反馈，请等待或说明理由。", units.join("、")))
+                .with("units", units.join(","))
+        }
+        Rejection::CannotCoHandle { unit } => {
+            fault(format!("单位 {unit} 不能协办：已是主办或协办，或协办已满 8 个。"))
+                .with("unit", unit)
+        }
+        Rejection::EvidenceMissing => {
+            let mut fault = fault("按规定反馈须附佐证材料。".to_owned());
+            fault.at("evidence", "at least one file");
+            fault
+        }
+        Rejection::NotSupervised => fault("工单未被督办。".to_owned()),
+        Rejection::NotYetDue { due } => {
+            fault(format!("办结后或时限 {due} 届满后方可回访。")).with("due", due)
+        }
+        Rejection::AlreadyReopened { by } => fault(format!("已由工单 {by} 重启。")).with("by", by),
         Rejection::HeardInFuture { ahead } => {
             let mut fault = fault(format!("受话时间晚于当前时间 {ahead}。"));
             fault.at("heard_at", "a time that is not to come");

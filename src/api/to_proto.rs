@@ -3,7 +3,8 @@
 use super::enums::Wire;
 use crate::dispatch::{Claimed, Done, Lease, Paper};
 use crate::domain::{
-    Clock, ClockKind, Contact, Leg, Order, Plan, Reading, Span, Timestamp, Unit, next_deadline,
+    Clock, ClockKind, CoHandler, Contact, Leg, Links, Order, OrderNo, Pause, Plan, Reading, Round,
+    Span, Timestamp, Unit, next_deadline,
 };
 use crate::pb;
 
@@ -62,9 +63,40 @@ fn clock(order: &Order, kind: ClockKind) -> pb::Clock {
     }
 }
 
-/// The whole order; `now` ends the holding that runs.
-pub(super) fn order(order: &Order, now: Timestamp) -> pb::Order {
+fn number(no: Option<OrderNo>) -> String {
+    no.map(|no| no.to_string()).unwrap_or_default()
+}
+
+fn pause(pause: &Pause) -> pb::Pause {
+    pb::Pause {
+        from: Some(time(pause.from)),
+        review_at: Some(time(pause.review_at)),
+        until: pause.until.map(time),
+    }
+}
+
+fn round(round: &Round) -> pb::Round {
+    pb::Round {
+        closed_at: round.closure.stopped_at.map(time),
+        late: round.closure.breached_at.is_some(),
+        report: round.report.into(),
+        reworked_at: Some(time(round.reworked_at)),
+    }
+}
+
+fn co_handler(co: &CoHandler) -> pb::CoHandler {
+    pb::CoHandler {
+        unit: co.unit.to_string(),
+        added_at: Some(time(co.added_at)),
+        signed_at: co.signed_at.map(time),
+        reported_at: co.reported_at.map(time),
+    }
+}
+
+/// The whole order as `viewer` sees it; `now` ends the holding that runs.
+pub(super) fn order(order: &Order, now: Timestamp, viewer: Unit) -> pb::Order {
     let now = now.max(order.updated_at);
+    let Links { merged_into, children, told: _, reopens, reopened_as } = &order.links;
     pb::Order {
         order_no: order.no.to_string(),
         version: order.version,
@@ -87,6 +119,21 @@ pub(super) fn order(order: &Order, now: Timestamp) -> pb::Order {
         returned: order.marks.returned.into(),
         rejected: order.marks.rejected.into(),
         papers: order.papers.into(),
+        recused_units: units(&order.recused),
+        direct: order.direct,
+        designated_unit: unit(order.designated),
+        pauses: order.pauses.iter().map(pause).collect(),
+        rounds: order.rounds.iter().map(round).collect(),
+        co_handlers: order.co_handlers.iter().map(co_handler).collect(),
+        merged_into: number(*merged_into),
+        merged_orders: children.iter().map(OrderNo::to_string).collect(),
+        reopens: number(*reopens),
+        reopened_as: number(*reopened_as),
+        card: order.marks.card.map_or(0, |card| card.to_pb().into()),
+        urged: order.marks.urged.into(),
+        extended: order.marks.extended.into(),
+        followed_up: order.marks.followed_up.into(),
+        stage_for_actor: order.stage_for(viewer).to_pb().into(),
     }
 }
 
@@ -95,8 +142,9 @@ pub(super) fn lease(lease: &Lease) -> String {
     format!("{}-{}", lease.assignment, lease.claim)
 }
 
-pub(super) fn claimed(claimed: &Claimed, now: Timestamp) -> pb::ClaimedOrder {
-    pb::ClaimedOrder { order: Some(order(&claimed.order, now)), lease: lease(&claimed.lease) }
+pub(super) fn claimed(claimed: &Claimed, now: Timestamp, viewer: Unit) -> pb::ClaimedOrder {
+    let order = order(&claimed.order, now, viewer);
+    pb::ClaimedOrder { order: Some(order), lease: lease(&claimed.lease) }
 }
 
 pub(super) fn receipt(done: &Done) -> pb::Receipt {

@@ -2,7 +2,7 @@
 
 use super::actor::split;
 use super::status::Fault;
-use super::{Api, MAX_ITEMS, from_proto as read, push, text, to_proto as write};
+use super::{Api, MAX_ITEMS, from_proto as read, moves, push, text, to_proto as write};
 use crate::dispatch::{Dispatch, Paper, Pull};
 use crate::domain::{Action, Actor, ReturnReason, Unit};
 use crate::pb;
@@ -43,7 +43,8 @@ impl WorkOrderService for Api {
         };
         let orders = self.dispatch.pull(&actor, pull).await.map_err(Fault::from)?;
         let now = self.dispatch.now();
-        let orders = orders.iter().map(|claimed| write::claimed(claimed, now)).collect();
+        let orders =
+            orders.iter().map(|claimed| write::claimed(claimed, now, actor.unit)).collect();
         Ok(Response::new(pb::PullOrdersResponse { orders }))
     }
 
@@ -75,7 +76,7 @@ impl WorkOrderService for Api {
         request: Request<pb::SignOrdersRequest>,
     ) -> Result<Response<pb::SignOrdersResponse>, Status> {
         let (actor, pb::SignOrdersRequest { items }) = split(request)?;
-        read::items(items.len())?;
+        read::items("items", items.len())?;
         let results = self.each(
             actor,
             items,
@@ -94,7 +95,7 @@ impl WorkOrderService for Api {
         request: Request<pb::RelayOrdersRequest>,
     ) -> Result<Response<pb::RelayOrdersResponse>, Status> {
         let (actor, pb::RelayOrdersRequest { items }) = split(request)?;
-        read::items(items.len())?;
+        read::items("items", items.len())?;
         let results = self.each(
             actor,
             items,
@@ -135,10 +136,13 @@ impl WorkOrderService for Api {
         let change = Item { id, order_no: body.order_no.clone(), lease, call: "ReportOrder" };
         text::required("text", &body.text, text::MAX_WORDS)?;
         let request = read::request(&change.id, change.call, &actor, &body)?;
-        let evidence = read::evidence(body.evidence)?;
-        let paper = Paper { title: String::new(), body: body.text, evidence };
-        let receipt =
-            act(&self.dispatch, &actor, request, &change, Action::Report, Some(paper)).await?;
+        let evidence = read::evidence(take(&mut body.evidence))?;
+        let paper = Paper { title: String::new(), body: take(&mut body.text), evidence };
+        let action = Action::Report {
+            evidence: !paper.evidence.is_empty(),
+            without_co_handlers: body.without_co_handlers,
+        };
+        let receipt = act(&self.dispatch, &actor, request, &change, action, Some(paper)).await?;
         Ok(Response::new(pb::ReportOrderResponse { receipt: Some(receipt) }))
     }
 
@@ -237,18 +241,12 @@ impl Api {
         open: fn(&mut T) -> Item,
         wants: fn(&T) -> Result<Action, Fault>,
     ) -> Vec<pb::ItemResult> {
-        use pb::item_result::Result as Outcome;
         let actor = Arc::new(actor);
         let mut results = Vec::with_capacity(items.len());
         let mut tasks = JoinSet::new();
         for (at, mut body) in items.into_iter().enumerate() {
             let change = open(&mut body);
-            results.push(pb::ItemResult {
-                request_id: change.id.clone(),
-                order_no: change.order_no.clone(),
-                // What is left if the task ends before it can answer.
-                result: Some(Outcome::Error(Fault::from(unanswered()).into_item())),
-            });
+            results.push(unanswered_item(change.id.clone(), change.order_no.clone()));
             let (dispatch, actor) = (Arc::clone(&self.dispatch), Arc::clone(&actor));
             tasks.spawn(async move {
                 let done = async {
@@ -258,16 +256,57 @@ impl Api {
                 (at, done.await)
             });
         }
-        while let Some(joined) = tasks.join_next().await {
-            if let Ok((at, outcome)) = joined {
-                results[at].result = Some(match outcome {
-                    Ok(receipt) => Outcome::Receipt(receipt),
-                    Err(fault) => Outcome::Error(fault.into_item()),
-                });
-            }
-        }
+        gather(tasks, &mut results).await;
         results
     }
+
+    /// Closes each order by the same words, each by a change of its own.
+    pub(super) async fn close_each(
+        &self,
+        actor: Actor,
+        whole: crate::dispatch::Request,
+        order_nos: Vec<String>,
+        words: Paper,
+    ) -> Vec<pb::ItemResult> {
+        let actor = Arc::new(actor);
+        let mut results = Vec::with_capacity(order_nos.len());
+        let mut tasks = JoinSet::new();
+        for (at, order_no) in order_nos.into_iter().enumerate() {
+            let request = read::part(whole, &order_no);
+            let id = uuid::Uuid::from_u128(request.id.0).to_string();
+            results.push(unanswered_item(id.clone(), order_no.clone()));
+            let change = Item { id, order_no, lease: String::new(), call: "CloseBatch" };
+            let (dispatch, actor) = (Arc::clone(&self.dispatch), Arc::clone(&actor));
+            let words = Some(words.clone());
+            tasks.spawn(async move {
+                (at, act(&dispatch, &actor, request, &change, Action::Dispose, words).await)
+            });
+        }
+        gather(tasks, &mut results).await;
+        results
+    }
+}
+
+type Outcomes = JoinSet<(usize, Result<pb::Receipt, Fault>)>;
+
+/// Puts each outcome where its item was asked for.
+async fn gather(mut tasks: Outcomes, results: &mut [pb::ItemResult]) {
+    use pb::item_result::Result as Outcome;
+    while let Some(joined) = tasks.join_next().await {
+        if let Ok((at, outcome)) = joined {
+            results[at].result = Some(match outcome {
+                Ok(receipt) => Outcome::Receipt(receipt),
+                Err(fault) => Outcome::Error(fault.into_item()),
+            });
+        }
+    }
+}
+
+/// What is left if the task ends before it can answer.
+fn unanswered_item(request_id: String, order_no: String) -> pb::ItemResult {
+    use pb::item_result::Result as Outcome;
+    let error = Outcome::Error(Fault::from(unanswered()).into_item());
+    pb::ItemResult { request_id, order_no, result: Some(error) }
 }
 
 fn unanswered() -> crate::dispatch::Refusal {

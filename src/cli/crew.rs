@@ -132,7 +132,12 @@ impl Crew {
             Desk::Triage => self.accept(&order, holder, channel).await,
             Desk::Review => self.review(&order, lease, holder, channel).await,
             Desk::Lead => self.lead(&order, lease, holder, channel).await,
-            Desk::Unspecified | Desk::FollowUp | Desk::Raised => Ok(()),
+            Desk::Unspecified
+            | Desk::FollowUp
+            | Desk::Raised
+            | Desk::CoHandler
+            | Desk::Approval
+            | Desk::Copy => Ok(()),
         }
     }
 
@@ -199,6 +204,7 @@ impl Crew {
             lease,
             text: "已到现场核实处理，并向来电人说明情况。".into(),
             evidence: Vec::new(),
+            without_co_handlers: false,
         };
         client.report_order(by(request, holder)).await.map(drop)
     }

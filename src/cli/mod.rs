@@ -8,6 +8,7 @@ mod crew;
 mod dev;
 mod doctor;
 mod failure;
+mod happening;
 mod health;
 mod order;
 mod output;

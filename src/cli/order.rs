@@ -3,7 +3,7 @@
 use super::client::ClientArgs;
 use super::failure::Failure;
 use super::output::{Output, OutputArgs, say, sheet, table};
-use super::{show, work};
+use super::{happening, show, work};
 use crate::domain::{OrderNo, Role, Stage};
 use crate::pb::feed_service_client::FeedServiceClient;
 use crate::pb::intake_service_client::IntakeServiceClient;
@@ -252,7 +252,7 @@ async fn watch(args: WatchArgs) -> Result<(), Failure> {
 }
 
 fn event_line(event: &pb::FeedEvent, output: Output) -> String {
-    let (name, zh, details) = show::event(event);
+    let (name, zh, details) = happening::event(event);
     let actor = event.actor.clone().unwrap_or_default();
     match output {
         Output::Table => format!(

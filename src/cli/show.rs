@@ -1,8 +1,8 @@
 //! What the server sends, as people read it and as programs do.
 
 use crate::domain::{
-    Channel, ClockKind, Duty, Ending, Kind, Level, ReturnReason, Role, Span, Stage, Timestamp,
-    Urgency,
+    Card, Channel, ClockKind, DeclineReason, Duty, Emergency, Ending, Kind, Level, Outcome,
+    ReturnReason, Role, Span, Stage, Timestamp, Urgency,
 };
 use crate::pb;
 use serde_json::{Value, json};
@@ -28,6 +28,10 @@ macro_rules! words {
 }
 
 words! {
+    card card_zh "CARD_" Card;
+    emergency emergency_zh "EMERGENCY_" Emergency;
+    decline_reason decline_reason_zh "DECLINE_REASON_" DeclineReason;
+    outcome outcome_zh "OUTCOME_" Outcome;
     stage stage_zh "STAGE_" Stage;
     kind kind_zh "KIND_" Kind;
     urgency urgency_zh "URGENCY_" Urgency;
@@ -70,11 +74,11 @@ pub(super) fn long_moment(at: &Option<prost_types::Timestamp>) -> String {
     moment(at).map_or_else(|| "-".to_owned(), |at| at.to_string())
 }
 
-fn moment_json(at: &Option<prost_types::Timestamp>) -> Value {
+pub(super) fn moment_json(at: &Option<prost_types::Timestamp>) -> Value {
     moment(at).map_or(Value::Null, |at| json!(at.to_string()))
 }
 
-fn span_json(of: &Option<prost_types::Duration>) -> Value {
+pub(super) fn span_json(of: &Option<prost_types::Duration>) -> Value {
     span(of).map_or(Value::Null, |span| json!(span.0))
 }
 
@@ -137,6 +141,47 @@ pub(super) fn order_json(order: &pb::Order) -> Value {
         "returned": order.returned,
         "rejected": order.rejected,
         "papers": order.papers,
+        "stage_for_actor": stage(order.stage_for_actor),
+        "recused_units": order.recused_units,
+        "direct": order.direct,
+        "designated_unit": order.designated_unit,
+        "pauses": order.pauses.iter().map(pause_json).collect::<Vec<_>>(),
+        "rounds": order.rounds.iter().map(round_json).collect::<Vec<_>>(),
+        "co_handlers": order.co_handlers.iter().map(co_handler_json).collect::<Vec<_>>(),
+        "merged_into": order.merged_into,
+        "merged_orders": order.merged_orders,
+        "reopens": order.reopens,
+        "reopened_as": order.reopened_as,
+        "card": if order.card == 0 { Value::Null } else { json!(card(order.card)) },
+        "urged": order.urged,
+        "extended": order.extended,
+        "followed_up": order.followed_up,
+    })
+}
+
+fn pause_json(pause: &pb::Pause) -> Value {
+    json!({
+        "from": moment_json(&pause.from),
+        "review_at": moment_json(&pause.review_at),
+        "until": moment_json(&pause.until),
+    })
+}
+
+fn round_json(round: &pb::Round) -> Value {
+    json!({
+        "closed_at": moment_json(&round.closed_at),
+        "late": round.late,
+        "report": round.report,
+        "reworked_at": moment_json(&round.reworked_at),
+    })
+}
+
+fn co_handler_json(co: &pb::CoHandler) -> Value {
+    json!({
+        "unit": co.unit,
+        "added_at": moment_json(&co.added_at),
+        "signed_at": moment_json(&co.signed_at),
+        "reported_at": moment_json(&co.reported_at),
     })
 }
 
@@ -178,79 +223,6 @@ pub(super) fn clock_line(clock: &Option<pb::Clock>) -> String {
         (None, None) => format!("应于 {due}（限 {limit}，已提醒 {} 次）", clock.warned),
         (None, Some(_)) => format!("已超时，应于 {due}，已报 {}", or_dash(&clock.raised_to)),
     }
-}
-
-/// One event: its name for programs and for people, and what else there is to say.
-pub(super) fn event(event: &pb::FeedEvent) -> (&'static str, String, Value) {
-    use pb::feed_event::What;
-    let Some(what) = &event.what else { return ("unknown", "未知".to_owned(), json!({})) };
-    let (name, zh, details) = match what {
-        What::Registered(e) => {
-            ("registered", "登记", json!({ "heard_at": moment_json(&e.heard_at) }))
-        }
-        What::Accepted(e) => ("accepted", "受理", json!({ "by_clock": e.by_clock })),
-        What::Delivered(e) => ("delivered", "送达", json!({ "unit": e.unit })),
-        What::Signed(e) => (
-            "signed",
-            "签收",
-            json!({ "unit": e.unit, "arrived_after_ms": span_json(&e.arrived_after) }),
-        ),
-        What::Relayed(e) => (
-            "relayed",
-            if e.late.is_some() { "超时下派" } else { "下派" },
-            json!({
-                "from": e.from, "to": e.to, "held_ms": span_json(&e.held),
-                "late_ms": span_json(&e.late),
-            }),
-        ),
-        What::Returned(e) => (
-            "returned",
-            "退单",
-            json!({
-                "from": e.from, "to": e.to, "held_ms": span_json(&e.held),
-                "reason": return_reason(e.reason),
-            }),
-        ),
-        What::Reported(e) => ("reported", "反馈", json!({ "from": e.from, "to": e.to })),
-        What::ReportRejected(e) => ("report_rejected", "驳回", json!({ "by": e.by, "to": e.to })),
-        What::Closed(e) => {
-            ("closed", "办结", json!({ "by": e.by, "after_ms": span_json(&e.after) }))
-        }
-        What::Warned(e) => (
-            "warned",
-            "提醒",
-            json!({
-                "clock": clock_kind(e.clock), "percent": e.percent, "holder": e.holder,
-                "due": moment_json(&e.due),
-            }),
-        ),
-        What::Breached(e) => (
-            "breached",
-            "超时",
-            json!({
-                "clock": clock_kind(e.clock), "holder": e.holder, "raised_to": e.raised_to,
-                "due": moment_json(&e.due),
-            }),
-        ),
-        What::ContactViewed(e) => ("contact_viewed", "查看联系方式", json!({ "unit": e.unit })),
-        What::Archived(_) => ("archived", "归档", json!({})),
-    };
-    let zh = match what {
-        What::Warned(e) => format!("{}{zh} {}%", clock_kind_zh(e.clock), e.percent),
-        What::Breached(e) => format!("{}{zh}", clock_kind_zh(e.clock)),
-        What::Returned(e) => format!("{zh}（{}）", return_reason_zh(e.reason)),
-        What::Registered(_)
-        | What::Accepted(_)
-        | What::Delivered(_)
-        | What::Signed(_)
-        | What::Relayed(_)
-        | What::Reported(_)
-        | What::ReportRejected(_)
-        | What::Closed(_)
-        | What::ContactViewed(_)
-        | What::Archived(_) => zh.to_owned(),
-    };
-    (name, zh, details)
 }
 
 #[cfg(test)]

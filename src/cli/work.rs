@@ -205,6 +205,9 @@ pub(super) struct ReportArgs {
     /// What proves it: a URI and the file's SHA-256; may be given up to 16 times.
     #[arg(long, value_name = "URI=SHA256", value_parser = evidence)]
     evidence: Vec<(String, String)>,
+    /// The text says why the co-handlers are not waited for.
+    #[arg(long)]
+    without_co_handlers: bool,
 }
 
 fn evidence(text: &str) -> Result<(String, String), String> {
@@ -222,6 +225,7 @@ pub(super) async fn report(args: ReportArgs) -> Result<(), Failure> {
         lease: change.lease.clone(),
         text: args.text,
         evidence: evidence.collect(),
+        without_co_handlers: args.without_co_handlers,
     };
     let answer = send(&server, &request.request_id, || {
         let mut client = WorkOrderServiceClient::new(server.channel.clone());

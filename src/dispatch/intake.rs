@@ -4,8 +4,9 @@ use super::step::With;
 use super::{Dispatch, Done, Refusal, Request};
 use crate::classify::Classification;
 use crate::domain::{
-    Accept, Action, Actor, Category, Channel, Command, Confidence, Contact, Division, Kind, Level,
-    OrderNo, Plan, Reading, Register, Timestamp, Unit, Urgency, decide,
+    Accept, Action, Actor, Category, Channel, Command, Confidence, Contact, Division, Emergency,
+    Kind, Level, Order, OrderNo, Plan, Reading, Register, Rejection, Timestamp, Unit, Urgency,
+    decide,
 };
 use crate::locate::Location;
 use crate::route::{NoRoute, Route, route};
@@ -38,6 +39,19 @@ pub struct Submission {
     pub urgency: Option<Urgency>,
     /// The agent's choice.
     pub division: Option<Division>,
+    /// Life and safety: handed over at once.
+    pub hand_over: Option<Emergency>,
+    /// Units it complains about.
+    pub recused: Vec<Unit>,
+}
+
+/// A registration that takes up another order.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reopening {
+    /// The archived order.
+    pub of: OrderNo,
+    /// The number that the archived order names.
+    pub no: OrderNo,
 }
 
 /// What would be made of a citizen's words.
@@ -64,8 +78,17 @@ pub struct Acceptance {
     pub kind: Option<Kind>,
     /// `None` leaves it as it was read.
     pub urgency: Option<Urgency>,
+    /// Which way it goes; `None` leaves that open.
+    pub routing: Option<Routing>,
+}
+
+/// Which way an order goes.
+#[derive(Clone, Debug)]
+pub struct Routing {
     /// The units from the city down; `None` asks the catalogue.
     pub chain: Option<Vec<Unit>>,
+    /// 直达: straight to the last of them, with copies to those before.
+    pub direct: bool,
 }
 
 impl Dispatch {
@@ -95,14 +118,27 @@ impl Dispatch {
         request: Request,
         submission: Submission,
     ) -> Result<Done, Refusal> {
+        self.register(actor, request, submission, None).await
+    }
+
+    /// Writes a new order down, under a fresh number or the one that waits for it.
+    pub(super) async fn register(
+        &self,
+        actor: &Actor,
+        request: Request,
+        submission: Submission,
+        reopening: Option<Reopening>,
+    ) -> Result<Done, Refusal> {
         self.check_choices(submission.category, submission.division)?;
+        self.check_units("recused_units", &submission.recused)?;
         let now = self.now();
         let (reading, routed) = self.read(&submission);
         let (plan, rule) = match routed {
             Some(Route { plan, rule, short: _ }) => (Some(plan), rule),
             None => (None, 0),
         };
-        let Submission { channel, heard_at, title, text, contact, .. } = submission;
+        let Submission { channel, heard_at, title, text, contact, hand_over, recused, .. } =
+            submission;
         let mut with = With {
             request: Some(request),
             paper: Some(Arc::new(Paper { title, body: text, evidence: Vec::new() })),
@@ -114,12 +150,18 @@ impl Dispatch {
             heard_at: heard_at.unwrap_or(now),
             reading,
             plan,
+            hand_over,
+            recused,
+            reopens: reopening.map(|reopening| reopening.of),
             policy: self.catalogue.policy().clone(),
             catalogue: self.catalogue.version(),
             rule,
         };
         for _ in 0..MAX_NUMBERS {
-            register.no = self.numbers.next(&*self.store, self.cell(), now.date()).await?;
+            register.no = match reopening {
+                Some(Reopening { no, of: _ }) => no,
+                None => self.numbers.next(&*self.store, self.cell(), now.date()).await?,
+            };
             let sealed = self.sealer.seal(register.no, &contact);
             with.contact = Some(sealed.map_err(|why| {
                 Refusal::Unavailable(StoreError::Unreachable(format!("contacts: {why}")))
@@ -134,7 +176,14 @@ impl Dispatch {
             };
             match self.commit(None, decision, &with).await {
                 Ok((done, _)) => return Ok(done),
-                Err(CommitError::Conflict) => continue,
+                Err(CommitError::Conflict) => match reopening {
+                    // Somebody took it up a moment ago; perhaps this very request.
+                    Some(Reopening { no: by, of: _ }) => {
+                        let taken = Rejection::AlreadyReopened { by };
+                        return self.recall(with.request).await?.ok_or_else(|| taken.into());
+                    }
+                    None => continue,
+                },
                 Err(error) => {
                     return self.refused(error, with.request)?.ok_or(Refusal::Busy);
                 }
@@ -160,7 +209,8 @@ impl Dispatch {
         };
         let routed = route(&self.catalogue, category, division)
             .ok()
-            .filter(|route| self.is_confident(category_confidence, division_confidence, route));
+            .filter(|route| self.is_confident(category_confidence, division_confidence, route))
+            .and_then(|route| without(route, &submission.recused));
         let reading = Reading {
             kind: submission.kind.unwrap_or(read.kind),
             category,
@@ -181,20 +231,15 @@ impl Dispatch {
         decision: Acceptance,
     ) -> Result<Done, Refusal> {
         self.check_choices(Some(decision.category), Some(decision.division))?;
-        let Acceptance { category, division, kind, urgency, chain } = decision;
-        let (plan, rule) = match chain {
-            Some(units) => (self.chain_of(units)?, 0),
-            None => match route(&self.catalogue, category, division) {
-                Ok(Route { plan, rule, .. }) => (plan, rule),
-                Err(why) => {
-                    return Err(Refusal::Invalid {
-                        field: "category",
-                        allowed: format!("{why}; name the chain instead"),
-                    });
-                }
-            },
-        };
+        let Acceptance { category, division, kind, urgency, routing } = decision;
         let before = self.order(no).await?;
+        let (plan, rule, direct) = match routing {
+            Some(Routing { chain, direct }) => {
+                let (plan, rule) = self.planned(chain, category, division, &before)?;
+                (Some(plan), rule, direct)
+            }
+            None => (None, 0, false),
+        };
         let certain = Confidence::new(100);
         let reading = Reading {
             kind: kind.unwrap_or(before.reading.kind),
@@ -204,19 +249,59 @@ impl Dispatch {
             division,
             division_confidence: certain,
         };
-        let action = Action::Accept(Box::new(Accept { reading, plan, rule }));
+        let action = Action::Accept(Box::new(Accept { reading, plan, rule, direct }));
         self.act(no, actor, Some(request), None, action, None).await
     }
 
-    fn chain_of(&self, units: Vec<Unit>) -> Result<Plan, Refusal> {
-        let invalid = |allowed| Refusal::Invalid { field: "chain", allowed };
-        if let Some(unknown) = units.iter().find(|unit| self.catalogue.unit(**unit).is_none()) {
-            return Err(invalid(format!("unit {unknown} is not in the catalogue")));
-        }
-        Plan::new(units).map_err(|why| invalid(why.into()))
+    /// Says where an accepted order goes.
+    pub async fn assign(
+        &self,
+        no: OrderNo,
+        actor: &Actor,
+        request: Request,
+        Routing { chain, direct }: Routing,
+    ) -> Result<Done, Refusal> {
+        let before = self.order(no).await?;
+        let Reading { category, division, .. } = before.reading;
+        let (plan, rule) = self.planned(chain, category, division, &before)?;
+        self.act(no, actor, Some(request), None, Action::Assign { plan, rule, direct }, None).await
     }
 
-    fn check_choices(
+    /// The chain a person named, or the catalogue's rule without whom the order complains about.
+    fn planned(
+        &self,
+        chain: Option<Vec<Unit>>,
+        category: Category,
+        division: Division,
+        order: &Order,
+    ) -> Result<(Plan, u16), Refusal> {
+        if let Some(units) = chain {
+            self.check_units("chain", &units)?;
+            let invalid = |why: &str| Refusal::Invalid { field: "chain", allowed: why.into() };
+            return Ok((Plan::new(units).map_err(invalid)?, 0));
+        }
+        let invalid = |why: String| Refusal::Invalid {
+            field: "category",
+            allowed: format!("{why}; name the chain instead"),
+        };
+        let routed = route(&self.catalogue, category, division);
+        let routed = routed.map_err(|why| invalid(why.to_string()))?;
+        let Route { plan, rule, .. } = without(routed, &order.recused)
+            .ok_or_else(|| invalid("the rule leads to a unit the order complains about".into()))?;
+        Ok((plan, rule))
+    }
+
+    pub(super) fn check_units(&self, field: &'static str, units: &[Unit]) -> Result<(), Refusal> {
+        match units.iter().find(|unit| self.catalogue.unit(**unit).is_none()) {
+            Some(unit) => {
+                let allowed = format!("unit {unit} is not in the catalogue");
+                Err(Refusal::Invalid { field, allowed })
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn check_choices(
         &self,
         category: Option<Category>,
         division: Option<Division>,
@@ -235,4 +320,17 @@ impl Dispatch {
         }
         Ok(())
     }
+}
+
+/// The same way without the units complained about; `None` when one of them is the front
+/// line: a person has to find another.
+fn without(route: Route, recused: &[Unit]) -> Option<Route> {
+    if recused.is_empty() {
+        return Some(route);
+    }
+    if recused.contains(&route.plan.front_line()) {
+        return None;
+    }
+    let left = route.plan.units().iter().copied().filter(|unit| !recused.contains(unit));
+    Some(Route { plan: Plan::new(left.collect()).ok()?, ..route })
 }

@@ -1,12 +1,13 @@
 //! The shell round the pure core: load, decide, commit, and again if somebody was quicker.
 //!
-//! - [`intake`]: a citizen's words become an order
+//! - [`intake`]: a citizen's words become an order; [`links`]: orders that have to do with others
 //! - [`step`]: a command takes effect, once
 //! - [`pull`]: units come for their orders; [`waiters`]: who waits for which unit
 //! - [`timers`]: what falls due happens
 //! - [`numbers`]: order numbers, reserved in blocks
 
 mod intake;
+mod links;
 mod numbers;
 mod pull;
 mod reads;
@@ -33,7 +34,8 @@ pub use crate::store::{
     BodyDigest, Claimed, Cursor, Evidence, Lease, MAX_BATCH, MAX_FEED, Paper, Receipt, RequestId,
     StoreError,
 };
-pub use intake::{Acceptance, Preview, Submission};
+pub use intake::{Acceptance, Preview, Routing, Submission};
+pub use links::Correction;
 pub use pull::Pull;
 pub use step::{Done, Request};
 

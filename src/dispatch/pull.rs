@@ -3,7 +3,7 @@
 use super::step::With;
 use super::waiters::SWEEP;
 use super::{Dispatch, Refusal};
-use crate::domain::{Action, Actor, Command, Desk, Unit};
+use crate::domain::{Action, Actor, Command, Desk, Entry, Unit, entries};
 use crate::store::{Claimed, MAX_BATCH};
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +43,7 @@ impl Dispatch {
             let rung = bell.notified();
             tokio::pin!(rung);
             rung.as_mut().enable();
-            let claimed = self.claim(&units, &pull).await?;
+            let claimed = self.claim(actor, &units, &pull).await?;
             if !claimed.is_empty() {
                 let delivered = self.deliver(actor, claimed, pull.desk).await?;
                 if !delivered.is_empty() {
@@ -78,9 +78,36 @@ impl Dispatch {
         Ok(below.filter(|unit| pull.unit.covers(*unit)).collect())
     }
 
-    async fn claim(&self, units: &[Unit], pull: &Pull) -> Result<Vec<Claimed>, Refusal> {
+    /// Claims what the actor may see. A hall that is complained about itself gets nothing of
+    /// that from the units below it; what it claimed unseen is let go again.
+    async fn claim(
+        &self,
+        actor: &Actor,
+        units: &[Unit],
+        pull: &Pull,
+    ) -> Result<Vec<Claimed>, Refusal> {
         let max = pull.max.clamp(1, MAX_BATCH);
-        Ok(self.store.claim(units, pull.desk, max, pull.lease).await?)
+        let mut unseen = Vec::new();
+        let seen = loop {
+            let claimed = self.store.claim(units, pull.desk, max, pull.lease).await?;
+            let hides = |claimed: &Claimed| {
+                claimed.order.hidden_from(actor.unit) || claimed.order.hidden_from(pull.unit)
+            };
+            let (hidden, seen): (Vec<_>, Vec<_>) = claimed.into_iter().partition(hides);
+            let only_hidden = seen.is_empty() && !hidden.is_empty();
+            unseen.extend(hidden.iter().flat_map(|Claimed { order, lease }| {
+                let held = |e: &Entry| e.desk == pull.desk && e.assignment == lease.assignment;
+                let places = entries(order).into_iter().filter(held);
+                places.map(|entry| (entry, *lease)).collect::<Vec<_>>()
+            }));
+            if !only_hidden {
+                break seen;
+            }
+        };
+        if !unseen.is_empty() {
+            self.store.release(&unseen).await?;
+        }
+        Ok(seen)
     }
 
     /// Records first deliveries, all at once so that they share a commit. An order that moved
@@ -92,9 +119,9 @@ impl Dispatch {
         desk: Desk,
     ) -> Result<Vec<Claimed>, Refusal> {
         match desk {
-            Desk::Triage | Desk::Lead | Desk::Review => {}
-            // Nobody is handed the order itself here: it is looked at, not worked.
-            Desk::FollowUp | Desk::Raised => return Ok(claimed),
+            Desk::Triage | Desk::Lead | Desk::Review | Desk::Approval => {}
+            // Nobody is handed the order itself here: it is looked at or helped with.
+            Desk::FollowUp | Desk::Raised | Desk::CoHandler | Desk::Copy => return Ok(claimed),
         }
         let mut tasks = JoinSet::new();
         for (at, claimed) in claimed.into_iter().enumerate() {

@@ -10,6 +10,9 @@ use crate::store::{Cursor, Paper, StoreError, audit};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// A place in a tray.
+pub type Place = (Timestamp, OrderNo);
+
 impl Dispatch {
     /// The order as it stands.
     pub async fn order(&self, no: OrderNo) -> Result<Arc<Order>, Refusal> {
@@ -42,31 +45,42 @@ impl Dispatch {
 
     /// The order, for a citizen who knows its number and the last four digits of the phone.
     /// A wrong guess and a wrong number look the same.
-    pub async fn track(&self, no: OrderNo, last_four: &str) -> Result<Arc<Order>, Refusal> {
-        let order = self.order(no).await?;
+    pub async fn track(
+        &self,
+        no: OrderNo,
+        last_four: &str,
+        actor: &Actor,
+    ) -> Result<Arc<Order>, Refusal> {
+        let order = self.seen(no, actor).await?;
         match self.store.contact(no).await? {
             Some(sealed) if self.sealer.tail_matches(no, last_four, &sealed) => Ok(order),
             Some(_) | None => Err(Rejection::NoSuchOrder.into()),
         }
     }
 
-    /// A unit's tray, sorted by deadline.
+    /// A page of a unit's tray as the actor may see it, sorted by deadline, and the place
+    /// where the next begins; none after an empty page, which is the last.
     pub async fn tray(
         &self,
+        actor: &Actor,
         unit: Unit,
         desk: Desk,
-        after: Option<(Timestamp, OrderNo)>,
+        after: Option<Place>,
         max: usize,
-    ) -> Result<Vec<(Entry, Arc<Order>)>, Refusal> {
+    ) -> Result<(Vec<(Entry, Arc<Order>)>, Option<Place>), Refusal> {
         let entries = self.store.tray(unit, desk, after, max).await?;
         let mut tray = Vec::with_capacity(entries.len());
+        let mut last = None;
         for (entry, no) in entries {
+            last = Some((entry.deadline, no));
             // An order that left between the two reads is no longer in the tray.
-            if let Some(order) = self.store.load(no).await? {
+            if let Some(order) = self.store.load(no).await?
+                && !order.hidden_from(actor.unit)
+            {
                 tray.push((entry, order));
             }
         }
-        Ok(tray)
+        Ok((tray, last))
     }
 
     /// All orders by number, ascending, a page at a time; only an empty page is the last.

@@ -2,8 +2,8 @@
 
 use super::{Dispatch, Refusal};
 use crate::domain::{
-    Action, Actor, ClockKind, Command, Decision, Event, Order, OrderNo, Rejection, Span, What,
-    decide,
+    Action, Actor, ClockKind, Command, Decision, Event, Order, OrderNo, Rejection, ReturnDecision,
+    Span, What, decide,
 };
 use crate::store::{
     BodyDigest, Change, CommitError, Lease, Paper, Receipt, Remembered, RequestId, SealedContact,
@@ -54,13 +54,17 @@ impl Dispatch {
         action: Action,
         paper: Option<Paper>,
     ) -> Result<Done, Refusal> {
-        if let Action::Relay { to: Some(to) } = &action
-            && self.catalogue.unit(*to).is_none()
-        {
-            return Err(Refusal::Invalid {
-                field: "to_unit",
-                allowed: format!("unit {to} is not in the catalogue"),
-            });
+        let named = match &action {
+            Action::Relay { to: Some(to) } => Some(("to_unit", *to)),
+            Action::DecideReturn { decision: ReturnDecision::Transfer { to } } => {
+                Some(("to_unit", *to))
+            }
+            Action::AddCoHandler { unit } | Action::Recuse { unit } => Some(("unit", *unit)),
+            // No other names a unit that a person chose freely.
+            _ => None,
+        };
+        if let Some((field, unit)) = named {
+            self.check_units(field, &[unit])?;
         }
         let command = Command { actor: actor.clone(), action };
         let with = With { request, lease, paper: paper.map(Arc::new), contact: None };
@@ -205,18 +209,8 @@ fn promises_kept(events: &[Event]) -> [Option<Span>; 2] {
         match &event.what {
             What::Signed { arrived_after: Some(after), .. } => kept[0] = Some(*after),
             What::Closed { after, .. } => kept[1] = Some(*after),
-            What::Signed { arrived_after: None, .. }
-            | What::Registered { .. }
-            | What::Accepted { .. }
-            | What::Delivered { .. }
-            | What::Relayed { .. }
-            | What::Returned { .. }
-            | What::Reported { .. }
-            | What::ReportRejected { .. }
-            | What::Warned { .. }
-            | What::Breached { .. }
-            | What::ContactViewed { .. }
-            | What::Archived => {}
+            // Whatever else happens keeps no promise.
+            _ => {}
         }
     }
     kept

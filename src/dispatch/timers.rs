@@ -5,8 +5,8 @@
 //! timer lease only saves the second process the trouble.
 
 use super::step::With;
-use super::{Dispatch, Refusal};
-use crate::domain::{Action, Actor, Command, OrderNo, Timestamp};
+use super::{Dispatch, Done, Refusal};
+use crate::domain::{Action, Actor, Command, Order, OrderNo, Timestamp};
 use crate::store::{MAX_BATCH, StoreError};
 use crate::telemetry::metrics;
 use std::sync::Arc;
@@ -106,7 +106,7 @@ impl Dispatch {
         for (at, no) in due.iter().copied() {
             let (this, command) = (Arc::clone(self), Arc::clone(&command));
             ticks.spawn(async move {
-                let ticked = this.step(no, &command, With::default()).await;
+                let ticked = this.tick(no, &command).await;
                 (at, no, this.now(), ticked)
             });
         }
@@ -127,6 +127,16 @@ impl Dispatch {
             }
         }
         moved
+    }
+
+    /// Does what is due on one order, and lets those hear of it whose orders hang on it.
+    async fn tick(&self, no: OrderNo, command: &Command) -> Result<(Done, Arc<Order>), Refusal> {
+        let (done, after) = self.step(no, command, With::default()).await?;
+        if !after.has_untold() {
+            return Ok((done, after));
+        }
+        self.tell_children(&after).await?;
+        Ok((done, self.order(no).await?))
     }
 }
 

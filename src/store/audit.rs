@@ -172,21 +172,34 @@ fn invariants(order: &Order) -> Vec<String> {
         }
     };
     let last = order.leg();
-    let over = matches!(order.stage, Stage::FollowUp | Stage::Archived);
+    let over = !order.is_open();
     must(order.version >= 1, "has no version");
     must(order.heard_at <= order.registered_at, "was written down before it was heard");
     must(order.registered_at <= order.updated_at, "changed before it was written down");
     must(order.legs[0].started_at == order.heard_at, "its first holding begins elsewhere");
+    // Between closing and a rework nobody holds it.
+    let reworked = |at| order.rounds.iter().any(|round| round.reworked_at == at);
     let contiguous = order.legs.windows(2).all(|pair| {
-        pair[0].ended.is_some_and(|(at, _)| at == pair[1].started_at && at >= pair[0].started_at)
+        let next = pair[1].started_at;
+        pair[0].ended.is_some_and(|(at, _)| {
+            (at == next || (at < next && reworked(next))) && at >= pair[0].started_at
+        })
     });
     must(contiguous, "its holdings do not follow each other");
     must(last.ended.is_some() == over, "its last holding does not end when it is closed");
     must(order.closure.stopped_at.is_some() == over, "its closure clock stopped at another time");
-    must(order.plan.is_some() || order.stage == Stage::Triage, "has no chain");
+    let on_its_way = matches!(order.stage, Stage::Assigned | Stage::Handling | Stage::Review);
+    must(!on_its_way || order.plan.is_some() || !order.recused.is_empty(), "has no chain");
+    let pauses = order.pauses.iter().rev().skip(1).all(|pause| pause.until.is_some());
+    must(pauses && (order.is_open() || order.paused().is_none()), "has a pause that never ends");
     let until = order.closure.stopped_at.unwrap_or(order.updated_at);
     let held = order.legs.iter().fold(Span::ZERO, |sum, leg| Span(sum.0 + leg.held(until).0));
-    must(held == until.since(order.heard_at), "its holdings do not add up to its time");
+    let idle = order.rounds.iter().fold(Span::ZERO, |sum, round| {
+        let closed = round.closure.stopped_at.unwrap_or(round.reworked_at);
+        Span(sum.0 + round.reworked_at.since(closed).0)
+    });
+    let counted = Span(held.0 + idle.0);
+    must(counted == until.since(order.heard_at), "its holdings do not add up to its time");
     must(order.papers >= 1, "lacks the citizen's words");
     wrong
 }

@@ -214,6 +214,17 @@ impl Store for Memory {
         Ok(claimed)
     }
 
+    async fn release(&self, claims: &[(Entry, Lease)]) -> Result<(), StoreError> {
+        let mut state = self.state()?;
+        for (Entry { unit, desk, .. }, lease) in claims {
+            let place = (lease.order, *unit, *desk);
+            if state.leases.get(&place).is_some_and(|held| held.claim == lease.claim) {
+                state.leases.remove(&place);
+            }
+        }
+        Ok(())
+    }
+
     async fn due(
         &self,
         now: Timestamp,

@@ -15,7 +15,7 @@ pub mod redis;
 pub mod seal;
 
 use crate::domain::{
-    Cell, Date, Desk, Entry, Event, Order, OrderNo, Stage, Tally, Timestamp, Unit,
+    CO_HOLDING, Cell, Date, Desk, Entry, Event, Order, OrderNo, Stage, Tally, Timestamp, Unit,
 };
 use async_trait::async_trait;
 use std::fmt;
@@ -115,7 +115,13 @@ pub struct Lease {
 impl Lease {
     /// Whether it is of the holding that runs now; holdings only ever grow in number.
     pub fn is_of(&self, order: &Order) -> bool {
-        self.order == order.no && usize::from(self.assignment) + 1 == order.legs.len()
+        let assignment = usize::from(self.assignment);
+        let helps = || {
+            let at = assignment.checked_sub(usize::from(CO_HOLDING));
+            let co = at.and_then(|at| order.co_handlers.get(at));
+            co.is_some_and(|co| co.reported_at.is_none())
+        };
+        self.order == order.no && (assignment + 1 == order.legs.len() || helps())
     }
 }
 
@@ -259,6 +265,10 @@ pub trait Store: Send + Sync + 'static {
         max: usize,
         lease: Duration,
     ) -> Result<Vec<Claimed>, StoreError>;
+
+    /// Lets claims go before their leases are over, each with the place it was claimed from.
+    /// One that is over, or of an order that has moved on, is passed over.
+    async fn release(&self, claims: &[(Entry, Lease)]) -> Result<(), StoreError>;
 
     /// Orders whose deadline is at or before `now`, earliest first, at most `max`.
     async fn due(

@@ -189,6 +189,7 @@ fn row(line: u64, bytes: &[u8]) -> Result<Row, String> {
         category: written.category,
         urgency,
         division: written.division,
+        ..pb::Submission::default()
     };
     Ok(Row { line, request_id: request_id.to_string(), submission })
 }

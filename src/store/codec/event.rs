@@ -2,9 +2,7 @@
 
 use super::bytes::{Bad, In, Kind, Out};
 use super::what;
-use crate::domain::{
-    Actor, Category, Cell, Event, Role, Stage, Timestamp, Unit,
-};
+use crate::domain::{Actor, Category, Cell, Event, Role, Stage, Timestamp, Unit};
 use crate::store::StoreError;
 use std::sync::Arc;
 
@@ -136,8 +134,8 @@ fn read_place(f: &mut In<'_>, cell: Cell) -> Result<Place, Bad> {
             hidden_from.push(f.unit(cell)?);
         }
     }
-    let stage = Stage::from_byte(stage & !HIDDEN)
-        .ok_or(Bad("a stage in it is unknown to this version"))?;
+    let stage =
+        Stage::from_byte(stage & !HIDDEN).ok_or(Bad("a stage in it is unknown to this version"))?;
     Ok(Place { version, at, stage, unit, category, hidden_from })
 }
 

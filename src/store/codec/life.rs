@@ -2,9 +2,7 @@
 //! orders do not have are not written.
 
 use super::bytes::{Bad, In, Out};
-use super::order::{
-    CO_HANDLERS, LINKS, MARKS, PAUSES, RECUSED, ROUNDS, all, clock, put_clock,
-};
+use super::order::{CO_HANDLERS, LINKS, MARKS, PAUSES, RECUSED, ROUNDS, all, clock, put_clock};
 use crate::domain::{
     Asked, Card, Cell, CoHandler, Links, Marks, Order, OrderNo, Pause, Round, Timestamp, Unit,
 };

@@ -12,13 +12,13 @@
 
 mod bytes;
 mod event;
-mod order;
 mod life;
+mod order;
 mod record;
 mod terms;
-mod what;
 #[cfg(test)]
 mod tests;
+mod what;
 
 pub use event::{decode_events, encode_events};
 pub use order::{decode_order, encode_order};

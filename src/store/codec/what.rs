@@ -262,20 +262,16 @@ pub(super) fn read(f: &mut In<'_>, kind: u8, at: Timestamp, cell: Cell) -> Resul
         RESULT_HEARD => What::ResultHeard { of: f.order_no()? },
         CHILDREN_TOLD => What::ChildrenTold { count: f.byte()? },
         DISPATCHED => What::Dispatched { to: f.unit(cell)? },
-        RETURN_DECIDED => What::ReturnDecided {
-            by: f.unit(cell)?,
-            to: f.unit(cell)?,
-            designated: f.byte()? != 0,
-        },
+        RETURN_DECIDED => {
+            What::ReturnDecided { by: f.unit(cell)?, to: f.unit(cell)?, designated: f.byte()? != 0 }
+        }
         CO_HANDLER_ADDED => What::CoHandlerAdded { unit: f.unit(cell)? },
         CO_SIGNED => What::CoSigned { unit: f.unit(cell)? },
         CO_REPORTED => What::CoReported { unit: f.unit(cell)? },
         ESCALATED => What::Escalated { from: f.unit(cell)?, to: f.unit(cell)? },
-        EXTENSION_REQUESTED => What::ExtensionRequested {
-            from: f.unit(cell)?,
-            to: f.unit(cell)?,
-            by: f.span()?,
-        },
+        EXTENSION_REQUESTED => {
+            What::ExtensionRequested { from: f.unit(cell)?, to: f.unit(cell)?, by: f.span()? }
+        }
         EXTENSION_DECIDED => What::ExtensionDecided {
             by: f.unit(cell)?,
             granted: f.byte()? != 0,
@@ -307,9 +303,7 @@ pub(super) fn read(f: &mut In<'_>, kind: u8, at: Timestamp, cell: Cell) -> Resul
         REOPENED => What::Reopened { by: f.order_no()? },
         RECUSED => What::Recused { unit: f.unit(cell)? },
         CORRECTED => What::Corrected,
-        RESTAMPED => {
-            What::Restamped { arrival_due: f.moment(at)?, closure_due: f.moment(at)? }
-        }
+        RESTAMPED => What::Restamped { arrival_due: f.moment(at)?, closure_due: f.moment(at)? },
         _ => return Err(Bad("an event in it is unknown to this version")),
     })
 }

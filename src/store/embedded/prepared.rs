@@ -1,9 +1,7 @@
 //! A change made ready in the task that asks for it, so that the one writer only has to
 //! compare and to insert.
 
-use crate::domain::{
-    Entry, Order, OrderNo, Stage, TALLIES, Timestamp, entries, next_deadline, tallies,
-};
+use crate::domain::{Entry, Order, OrderNo, TALLIES, Timestamp, entries, next_deadline, tallies};
 use crate::store::{Change, Lease, codec};
 
 /// Everything of a change that the writer needs, as bytes and index entries.
@@ -41,9 +39,9 @@ impl Prepared {
         Prepared {
             no: after.no,
             before: before.map(|order| order.version),
-            was_archived: before.is_some_and(|order| order.stage == Stage::Archived),
+            was_archived: before.is_some_and(Order::is_over),
             version: after.version,
-            is_archived: after.stage == Stage::Archived,
+            is_archived: after.is_over(),
             snapshot: codec::encode_order(after).into_boxed_slice(),
             leaves: before.map_or_else(Vec::new, entries),
             waits: entries(after),

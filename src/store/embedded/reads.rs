@@ -12,7 +12,7 @@ use crate::domain::{
     Cell, Date, Desk, Entry, Event, Order, OrderNo, TALLIES, Tally, Timestamp, Unit,
 };
 use crate::store::{
-    Change, Claimed, CommitError, Cursor, MAX_BATCH, MAX_FEED, Paper, Remembered, RequestId,
+    Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_FEED, Paper, Remembered, RequestId,
     SealedContact, Store, StoreError, codec,
 };
 use async_trait::async_trait;
@@ -152,6 +152,16 @@ impl Store for Embedded {
             Ok(Claimed { order: Arc::new(codec::decode_order(&snapshot)?), lease })
         };
         claimed.into_iter().map(read).collect()
+    }
+
+    async fn release(&self, claims: &[(Entry, Lease)]) -> Result<(), StoreError> {
+        let mut hot = self.shared.write();
+        for (entry, lease) in claims {
+            if let Some(tray) = hot.trays.get_mut(&(entry.unit, entry.desk)) {
+                tray.release((entry.deadline, lease.order), lease.claim);
+            }
+        }
+        Ok(())
     }
 
     async fn due(

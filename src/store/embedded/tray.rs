@@ -80,6 +80,17 @@ impl Tray {
         }
     }
 
+    /// Frees what a claim holds, unless its commit is on its way.
+    pub(super) fn release(&mut self, place: Place, claim: u64) {
+        if let Some(held) = self.held.get(&place)
+            && held.claim == claim
+            && !held.committing.load(Ordering::Relaxed)
+        {
+            self.free.insert(place, held.assignment);
+            self.held.remove(&place);
+        }
+    }
+
     /// Frees what was held too long, and says what is to be claimed first.
     pub(super) fn first(&mut self, now: Instant) -> Option<Place> {
         while let Some(Reverse((end, place))) = self.ends.peek().copied()

@@ -43,8 +43,8 @@ use self::keys::Keys;
 use self::link::{Link, Patience, closed};
 use self::step::Step;
 use super::{
-    Change, Claimed, CommitError, Cursor, Paper, Remembered, RequestId, SealedContact, Store,
-    StoreError,
+    Change, Claimed, CommitError, Cursor, Lease, Paper, Remembered, RequestId, SealedContact,
+    Store, StoreError,
 };
 use crate::domain::{Cell, Date, Desk, Entry, Event, Order, OrderNo, Tally, Timestamp, Unit};
 use ::redis::Client;
@@ -176,6 +176,10 @@ impl Store for RedisStore {
         lease: Duration,
     ) -> Result<Vec<Claimed>, StoreError> {
         self.claim_entries(units, desk, max, lease).await
+    }
+
+    async fn release(&self, claims: &[(Entry, Lease)]) -> Result<(), StoreError> {
+        self.release_entries(claims).await
     }
 
     async fn due(

@@ -127,6 +127,30 @@ impl RedisStore {
         Ok(claimed)
     }
 
+    pub(super) async fn release_entries(
+        &self,
+        claims: &[(Entry, Lease)],
+    ) -> Result<(), StoreError> {
+        for claims in claims.chunks(MAX_TRAYS) {
+            let places: Vec<_> = claims.iter().map(|(e, l)| keys::place(l.order, e)).collect();
+            let mut all = Vec::with_capacity(places.len() + 2);
+            all.extend([self.keys.meta(), self.keys.leases()]);
+            all.extend(places.iter().map(|place| self.keys.tray(place.tray)));
+            let mut call = function("FCALL", "hotline_v1_release", &all);
+            call.arg(self.epoch());
+            for (place, (_, lease)) in places.iter().zip(claims) {
+                call.arg(&place.member[..]).arg(lease.claim);
+            }
+            let parts = items(ask(&self.write, &call).await?)?;
+            if parts.first().map(text).as_deref() != Some("ok") {
+                let trouble = replaced();
+                self.write.distrust(trouble.clone());
+                return Err(trouble);
+            }
+        }
+        Ok(())
+    }
+
     async fn claim_of(
         &self,
         units: &[Unit],

@@ -84,6 +84,26 @@ redis.register_function('hotline_v1_claim', function(keys, argv)
   return answer
 end)
 
+-- hotline_v1_release: entries that their claims let go wait again.
+--
+-- KEYS  1 meta, 2 leases, 3.. trays, one for each entry
+-- ARGV  epoch, (member, claim)*
+-- Returns {'ok'}; or {'epoch'} with nothing written.
+redis.register_function('hotline_v1_release', function(keys, argv)
+  local call = redis.call
+  if call('HGET', keys[1], 'epoch') ~= argv[1] then return { 'epoch' } end
+  for t = 3, #keys do
+    local member, claim = argv[2 * t - 4], argv[2 * t - 3]
+    local field = string.sub(keys[t], -9) .. member
+    local held, score = string.match(call('HGET', keys[2], field) or '', '^(%d+) (%-?%d+) %d+$')
+    if held == claim then
+      call('ZADD', keys[t], 'XX', score, member)
+      call('HDEL', keys[2], field)
+    end
+  end
+  return { 'ok' }
+end)
+
 -- hotline_v1_tray: a page of a tray by deadline and number, leased entries in their places.
 -- The leased ones are all looked at, for their deadlines stand in their records.
 --

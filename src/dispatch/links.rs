@@ -1,0 +1,190 @@
+//! Orders that have to do with each other: merged, reopened; and what was read, corrected.
+//!
+//! No store writes two orders in one step. Each pair of steps is in an order in which the first
+//! alone does no harm, and asking again with the same request id does what is missing.
+
+use super::intake::{Reopening, Submission};
+use super::{Dispatch, Done, Refusal, Request};
+use crate::domain::{
+    Action, ActionName, Actor, Category, Confidence, Correct, Division, Kind, MAX_CHILDREN, Order,
+    OrderNo, Reading, Rejection, Stage, Urgency, allowed,
+};
+use crate::store::Paper;
+use std::sync::Arc;
+
+/// What was read, corrected; `None` leaves it as it is.
+#[derive(Clone, Debug)]
+pub struct Correction {
+    /// What it is about.
+    pub category: Option<Category>,
+    /// Where.
+    pub division: Option<Division>,
+    /// What the citizen wants.
+    pub kind: Option<Kind>,
+    /// How soon.
+    pub urgency: Option<Urgency>,
+}
+
+impl Dispatch {
+    /// Corrects what was read of an order, and stamps the limits that go with it.
+    pub async fn correct(
+        &self,
+        no: OrderNo,
+        actor: &Actor,
+        request: Request,
+        correction: Correction,
+    ) -> Result<Done, Refusal> {
+        self.check_choices(correction.category, correction.division)?;
+        let before = self.order(no).await?;
+        let certain = Confidence::new(100);
+        let read = &before.reading;
+        let sure = |said: bool, was: Confidence| if said { certain } else { was };
+        let reading = Reading {
+            kind: correction.kind.unwrap_or(read.kind),
+            category: correction.category.unwrap_or(read.category),
+            urgency: correction.urgency.unwrap_or(read.urgency),
+            category_confidence: sure(correction.category.is_some(), read.category_confidence),
+            division: correction.division.unwrap_or(read.division),
+            division_confidence: sure(correction.division.is_some(), read.division_confidence),
+        };
+        let policy = self.catalogue.policy().clone();
+        let action = Action::Correct(Box::new(Correct { reading, policy }));
+        self.act(no, actor, Some(request), None, action, None).await
+    }
+
+    /// Lets `child` be worked in the place of `into`. The one that goes on takes it up first:
+    /// a child that is then not merged is simply worked by itself.
+    pub async fn merge(
+        &self,
+        child: OrderNo,
+        into: OrderNo,
+        actor: &Actor,
+        request: Request,
+    ) -> Result<Done, Refusal> {
+        let done = match self.recall(Some(request)).await? {
+            Some(done) => done,
+            None => {
+                self.check_merge(child, into, actor).await?;
+                self.act(into, actor, None, None, Action::Adopt { child }, None).await?;
+                let action = Action::Merge { into };
+                self.act(child, actor, Some(request), None, action, None).await?
+            }
+        };
+        // It may have ended, and told its callers, between the two steps.
+        if self.order(into).await?.links.told {
+            self.tell(child, into).await?;
+        }
+        Ok(done)
+    }
+
+    /// All that can be known before either is changed.
+    async fn check_merge(
+        &self,
+        child: OrderNo,
+        into: OrderNo,
+        actor: &Actor,
+    ) -> Result<(), Refusal> {
+        let (child, into) = (self.seen(child, actor).await?, self.seen(into, actor).await?);
+        let centre = self.cell().centre();
+        if actor.unit != centre {
+            return Err(Rejection::NotCentre { centre, actor: actor.unit }.into());
+        }
+        must_allow(&child, ActionName::Merge)?;
+        must_allow(&into, ActionName::Adopt)?;
+        let why = if child.no == into.no {
+            "an order is not merged into itself"
+        } else if !child.links.children.is_empty() {
+            "others are merged into the first one"
+        } else if into.links.children.len() >= MAX_CHILDREN {
+            "64 orders are merged into it already"
+        } else {
+            return Ok(());
+        };
+        Err(Rejection::CannotMerge { why }.into())
+    }
+
+    /// Lets the caller of a merged order hear the result.
+    pub(super) async fn tell(&self, child: OrderNo, parent: OrderNo) -> Result<(), Refusal> {
+        let merged = match self.store.load(child).await? {
+            Some(child) => child.links.merged_into == Some(parent),
+            None => false,
+        };
+        if merged {
+            let clock = Actor::clock(self.cell());
+            self.act(child, &clock, None, None, Action::HearResult, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Every caller of an order that has ended hears of it; then the order is done with.
+    pub(super) async fn tell_children(&self, parent: &Order) -> Result<(), Refusal> {
+        for child in &parent.links.children {
+            self.tell(*child, parent.no).await?;
+        }
+        let clock = Actor::clock(self.cell());
+        self.act(parent.no, &clock, None, None, Action::ChildrenTold, None).await.map(drop)
+    }
+
+    /// Files a new order that takes up an archived one. The archived order names the number
+    /// first, so that there is one at most; whoever asks while that number is still free has it.
+    pub async fn reopen(
+        &self,
+        of: OrderNo,
+        actor: &Actor,
+        request: Request,
+        mut matter: Submission,
+    ) -> Result<Done, Refusal> {
+        if let Some(done) = self.recall(Some(request)).await? {
+            return Ok(done);
+        }
+        let old = self.seen(of, actor).await?;
+        must_allow(&old, ActionName::Reopened)?;
+        self.check_choices(matter.category, matter.division)?;
+        self.check_units("recused_units", &matter.recused)?;
+        self.check_new(&old, &matter).await?;
+        matter.category =
+            matter.category.or(Some(old.reading.category).filter(|c| *c != Category::NONE));
+        matter.division = matter.division.or(Some(old.reading.division));
+        let kept = old.recused.iter().filter(|unit| !matter.recused.contains(unit));
+        let kept: Vec<_> = kept.copied().collect();
+        matter.recused.extend(kept);
+        let no = match old.links.reopened_as {
+            Some(no) if self.store.load(no).await?.is_none() => no,
+            Some(by) => return Err(Rejection::AlreadyReopened { by }.into()),
+            None => {
+                let date = self.now().date();
+                let by = self.numbers.next(&*self.store, self.cell(), date).await?;
+                self.act(of, actor, None, None, Action::Reopened { by }, None).await?;
+                by
+            }
+        };
+        self.register(actor, request, matter, Some(Reopening { of, no })).await
+    }
+
+    /// What was said before is no new fact.
+    async fn check_new(&self, old: &Order, matter: &Submission) -> Result<(), Refusal> {
+        let same = |a: &str, b: &str| a.split_whitespace().eq(b.split_whitespace());
+        match self.paper(old.no, 0).await? {
+            Some(Paper { body, .. }) if same(&body, &matter.text) => {
+                let allowed = "new facts: the archived order has these words already".to_owned();
+                Err(Refusal::Invalid { field: "text", allowed })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// An order, for whoever may know of it.
+    pub async fn seen(&self, no: OrderNo, actor: &Actor) -> Result<Arc<Order>, Refusal> {
+        let order = self.order(no).await?;
+        if order.hidden_from(actor.unit) { Err(Rejection::NoSuchOrder.into()) } else { Ok(order) }
+    }
+}
+
+fn must_allow(order: &Order, action: ActionName) -> Result<(), Rejection> {
+    let (stage, allowed): (Stage, _) = (order.stage, allowed(order.stage));
+    if allowed.contains(&action) {
+        Ok(())
+    } else {
+        Err(Rejection::WrongStage { stage, action, allowed })
+    }
+}
