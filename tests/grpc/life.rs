@@ -3,7 +3,6 @@
 use crate::server::*;
 use hotline::domain::Span;
 use hotline::pb;
-use pb::feed_event::What;
 
 #[tokio::test]
 async fn an_order_goes_down_four_levels_and_is_closed() {
@@ -75,7 +74,7 @@ async fn an_order_goes_down_four_levels_and_is_closed() {
 
     let read = pb::ReadFeedRequest::default();
     let feed = s.feed().read_feed(by(CENTRE, "dispatcher", read)).await.unwrap().into_inner();
-    let names: Vec<_> = feed.events.iter().map(|e| name(e.what.as_ref().unwrap())).collect();
+    let names: Vec<_> = feed.events.iter().map(|e| event_name(e.what.as_ref().unwrap())).collect();
     assert_eq!(
         names,
         [
@@ -165,22 +164,4 @@ async fn a_citizen_tracks_the_matter_and_the_holder_calls_back() {
     let status = s.work().get_contact(strangers).await.unwrap_err();
     assert_eq!(told(&status).1, "NOT_HOLDER");
     s.running.stop().await;
-}
-
-fn name(what: &What) -> &'static str {
-    match what {
-        What::Registered(_) => "registered",
-        What::Accepted(_) => "accepted",
-        What::Delivered(_) => "delivered",
-        What::Signed(_) => "signed",
-        What::Relayed(_) => "relayed",
-        What::Returned(_) => "returned",
-        What::Reported(_) => "reported",
-        What::ReportRejected(_) => "report_rejected",
-        What::Closed(_) => "closed",
-        What::Warned(_) => "warned",
-        What::Breached(_) => "breached",
-        What::ContactViewed(_) => "contact_viewed",
-        What::Archived(_) => "archived",
-    }
 }

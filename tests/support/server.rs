@@ -203,3 +203,17 @@ pub fn told(status: &Status) -> (Code, String, String) {
     let field = fields.first().map(|v| v.field.clone()).unwrap_or_default();
     (status.code(), info.reason.clone(), field)
 }
+
+/// What kind of event it is: the name of its variant in snake_case.
+pub fn event_name(what: &pb::feed_event::What) -> String {
+    let shown = format!("{what:?}");
+    let end = shown.find('(').unwrap_or(shown.len());
+    let mut name = String::new();
+    for c in shown[..end].chars() {
+        if c.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name
+}

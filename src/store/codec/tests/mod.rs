@@ -67,6 +67,15 @@ fn typical() -> Order {
         legs: vec![passed(0), passed(1), passed(2), leg(3, None)],
         refused_by: Vec::new(),
         marks: Marks::default(),
+        recused: Vec::new(),
+        direct: false,
+        designated: None,
+        asked: None,
+        pauses: Vec::new(),
+        rounds: Vec::new(),
+        co_handlers: Vec::new(),
+        overdue_told: false,
+        links: Links::default(),
         papers: 1,
         carried: Vec::new(),
     }
@@ -82,6 +91,7 @@ fn typical_events() -> Vec<Event> {
         stage: order.stage,
         unit: order.leg().unit,
         category: order.reading.category,
+        hidden_from: Vec::new(),
         what,
     };
     let clock = Actor::clock(order.no.cell());

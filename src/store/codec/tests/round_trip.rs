@@ -23,7 +23,7 @@ fn any_span() -> impl Strategy<Value = Span> {
     prop_oneof![3 => 0..100_000_000_i64, 1 => any::<i64>()].prop_map(Span)
 }
 
-fn of<T: Copy + std::fmt::Debug + 'static>(all: &'static [T]) -> impl Strategy<Value = T> {
+fn of<T: Clone + std::fmt::Debug + 'static>(all: &'static [T]) -> impl Strategy<Value = T> {
     proptest::sample::select(all)
 }
 
@@ -61,6 +61,106 @@ fn any_clock() -> impl Strategy<Value = Clock> {
     )
 }
 
+fn any_policy() -> impl Strategy<Value = Policy> {
+    let shares = [any_span(), any_span(), any_span(), any_span()];
+    let limits = (any::<u32>(), any::<u16>(), any_span(), any_span(), shares);
+    let follow_up = proptest::option::of((1..i64::MAX).prop_map(Span));
+    let terms = (any::<[u8; 3]>(), any::<(u8, u8, u8)>(), any_span(), any::<(bool, bool)>());
+    (limits, follow_up, proptest::option::of(terms)).prop_map(|(limits, follow_up, terms)| {
+        let (version, id, arrival, closure, shares) = limits;
+        let founding = Policy { version, arrival, closure, shares, follow_up, ..Policy::FOUNDING };
+        let Some((warn_at, (extensions, returns, reworks), pause, flags)) = terms else {
+            return founding;
+        };
+        let (evidence, plain_weekends) = flags;
+        Policy {
+            id,
+            warn_at,
+            extensions,
+            returns,
+            reworks,
+            pause,
+            evidence,
+            plain_weekends,
+            ..founding
+        }
+    })
+}
+
+/// What only hard lives have.
+#[derive(Clone, Debug)]
+struct Hard {
+    marks: Marks,
+    recused: Vec<Unit>,
+    direct: bool,
+    overdue_told: bool,
+    designated: Option<Unit>,
+    asked: Option<Asked>,
+    pauses: Vec<Pause>,
+    rounds: Vec<Round>,
+    co_handlers: Vec<CoHandler>,
+    links: Links,
+}
+
+fn any_hard() -> impl Strategy<Value = Hard> {
+    use proptest::collection::vec;
+    use proptest::option::of as maybe;
+    let marks = (any::<(u8, u8, u8)>(), maybe(of(Card::ALL))).prop_map(
+        |((urged, extended, followed_up), card)| Marks {
+            urged,
+            extended,
+            followed_up,
+            card,
+            ..Marks::default()
+        },
+    );
+    let asked = maybe(prop_oneof![
+        any_span().prop_map(Asked::Extension),
+        any_moment().prop_map(Asked::Suspension)
+    ]);
+    let pause = (any_moment(), any_moment(), maybe(any_moment()))
+        .prop_map(|(from, review_at, until)| Pause { from, review_at, until });
+    let round = (any_clock(), any::<u16>(), any_moment())
+        .prop_map(|(closure, report, reworked_at)| Round { closure, report, reworked_at });
+    let co = (any_unit(), any_moment(), maybe(any_moment()), maybe(any_moment())).prop_map(
+        |(unit, added_at, signed_at, reported_at)| CoHandler {
+            unit,
+            added_at,
+            signed_at,
+            reported_at,
+        },
+    );
+    let links = (maybe(any_no()), vec(any_no(), 0..MAX_CHILDREN), any::<bool>()).prop_flat_map(
+        |(merged_into, children, told)| {
+            (maybe(any_no()), maybe(any_no())).prop_map(move |(reopens, reopened_as)| Links {
+                merged_into,
+                children: children.clone(),
+                told,
+                reopens,
+                reopened_as,
+            })
+        },
+    );
+    let said = (any::<(bool, bool)>(), maybe(any_unit()), asked);
+    let lists = (vec(any_unit(), 0..4), vec(pause, 0..4), vec(round, 0..3), vec(co, 0..4));
+    (marks, said, lists, links).prop_map(|(marks, said, lists, links)| {
+        let ((direct, overdue_told), designated, asked) = said;
+        let (recused, pauses, rounds, co_handlers) = lists;
+        Hard {
+            marks,
+            recused,
+            direct,
+            overdue_told,
+            designated,
+            asked,
+            pauses,
+            rounds,
+            co_handlers,
+            links,
+        }
+    })
+}
+
 fn any_order() -> impl Strategy<Value = Order> {
     let reading = (of(Kind::ALL), any::<u16>(), of(Urgency::ALL), 0..=100_u8, any_unit()).prop_map(
         |(kind, category, urgency, sure, unit)| Reading {
@@ -76,16 +176,7 @@ fn any_order() -> impl Strategy<Value = Order> {
         any_unit().prop_filter_map("a chain", |unit| Plan::new(vec![unit]).ok()),
     );
     let numbers = (any_no(), 1..u32::MAX, any::<u32>(), any::<u16>(), any::<u16>());
-    let policy =
-        (any::<u32>(), any_span(), any_span(), [any_span(), any_span(), any_span(), any_span()])
-            .prop_map(|(version, arrival, closure, shares)| Policy {
-                version,
-                arrival,
-                closure,
-                shares,
-                follow_up: Some(Span::hours(24)),
-                ..Policy::FOUNDING
-            });
+    let policy = any_policy();
     let times = (any_moment(), any_moment(), any_moment());
     let legs = proptest::collection::vec(any_leg(), 1..MAX_LEGS);
     let refused = proptest::collection::vec(any_unit(), 0..4);
@@ -113,7 +204,7 @@ fn any_order() -> impl Strategy<Value = Order> {
         policy,
         (any_clock(), any_clock()),
         legs,
-        refused,
+        (refused, any_hard()),
         carried,
     )
         .prop_map(
@@ -126,7 +217,7 @@ fn any_order() -> impl Strategy<Value = Order> {
                 policy,
                 clocks,
                 legs,
-                refused_by,
+                (refused_by, hard),
                 carried,
             )| {
                 let (no, version, catalogue, rule, papers) = numbers;
@@ -148,7 +239,16 @@ fn any_order() -> impl Strategy<Value = Order> {
                     closure: clocks.1,
                     legs,
                     refused_by,
-                    marks: Marks { returned, rejected },
+                    marks: Marks { returned, rejected, ..hard.marks },
+                    recused: hard.recused,
+                    direct: hard.direct,
+                    designated: hard.designated,
+                    asked: hard.asked,
+                    pauses: hard.pauses,
+                    rounds: hard.rounds,
+                    co_handlers: hard.co_handlers,
+                    overdue_told: hard.overdue_told,
+                    links: hard.links,
                     papers,
                     carried,
                 }
@@ -177,11 +277,68 @@ fn any_what() -> impl Strategy<Value = What> {
         ),
         any_unit().prop_map(|unit| What::ContactViewed { unit }),
         Just(What::Archived),
+        any_hard_what(),
+        any_handed_what(),
+    ]
+}
+
+fn any_hard_what() -> impl Strategy<Value = What> {
+    prop_oneof![
+        any_moment().prop_map(|until| What::InformationAsked { until }),
+        of(&[
+            What::InformationSupplied,
+            What::Answered,
+            What::Urged,
+            What::Terminated,
+            What::Withdrawn,
+            What::Corrected,
+        ]),
+        of(DeclineReason::ALL).prop_map(|reason| What::Declined { reason }),
+        of(Emergency::ALL).prop_map(|to| What::HandedOver { to }),
+        any_no().prop_map(|into| What::Merged { into }),
+        any_no().prop_map(|child| What::Adopted { child }),
+        any_no().prop_map(|of| What::ResultHeard { of }),
+        any_no().prop_map(|by| What::Reopened { by }),
+        any::<u8>().prop_map(|count| What::ChildrenTold { count }),
+        (any::<bool>(), any_span())
+            .prop_map(|(by_clock, paused)| What::Resumed { by_clock, paused }),
+        proptest::option::of(of(Card::ALL)).prop_map(|card| What::Supervised { card }),
+        (of(Outcome::ALL), proptest::option::of(any::<u8>()))
+            .prop_map(|(outcome, round)| What::FollowedUp { outcome, round }),
+        (any_moment(), any_moment())
+            .prop_map(|(arrival_due, closure_due)| What::Restamped { arrival_due, closure_due }),
+    ]
+}
+
+fn any_handed_what() -> impl Strategy<Value = What> {
+    prop_oneof![
+        any_unit().prop_map(|to| What::Dispatched { to }),
+        (any_unit(), any_unit(), any::<bool>())
+            .prop_map(|(by, to, designated)| What::ReturnDecided { by, to, designated }),
+        any_unit().prop_map(|unit| What::CoHandlerAdded { unit }),
+        any_unit().prop_map(|unit| What::CoSigned { unit }),
+        any_unit().prop_map(|unit| What::CoReported { unit }),
+        any_unit().prop_map(|unit| What::Recused { unit }),
+        (any_unit(), any_unit()).prop_map(|(from, to)| What::Escalated { from, to }),
+        (any_unit(), any_unit(), any_span()).prop_map(|(from, to, by)| What::ExtensionRequested {
+            from,
+            to,
+            by
+        }),
+        (any_unit(), any::<bool>(), any_moment())
+            .prop_map(|(by, granted, due)| What::ExtensionDecided { by, granted, due }),
+        (any_unit(), any_unit(), any_moment())
+            .prop_map(|(from, to, until)| What::SuspensionRequested { from, to, until }),
+        (any_unit(), any::<bool>())
+            .prop_map(|(by, granted)| What::SuspensionDecided { by, granted }),
+        (any_unit(), any::<u8>()).prop_map(|(to, round)| What::Reworked { to, round }),
     ]
 }
 
 fn any_events() -> impl Strategy<Value = Vec<Event>> {
-    let place = || (any_no(), any::<u32>(), any_moment(), of(Stage::ALL), any_unit());
+    let hidden = || proptest::collection::vec(any_unit(), 0..3);
+    let place =
+        move || (any_no(), any::<u32>(), any_moment(), of(Stage::ALL), any_unit(), hidden());
     let actor = || ("[a-z0-9]{0,64}", any_unit(), of(Role::ALL));
     // Few places and actors, so that they repeat as they do in life.
     let pools = (
@@ -191,7 +348,7 @@ fn any_events() -> impl Strategy<Value = Vec<Event>> {
     );
     pools.prop_map(|(places, actors, whats)| {
         let event = |(p, a, what): (usize, usize, What)| {
-            let (order, version, at, stage, unit) = places[p % places.len()];
+            let (order, version, at, stage, unit, hidden_from) = places[p % places.len()].clone();
             let (staff, of, role) = &actors[a % actors.len()];
             Event {
                 order,
@@ -201,6 +358,7 @@ fn any_events() -> impl Strategy<Value = Vec<Event>> {
                 stage,
                 unit,
                 category: Category(version as u16),
+                hidden_from,
                 what,
             }
         };
