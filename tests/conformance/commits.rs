@@ -225,7 +225,7 @@ pub async fn counters_count(factory: &impl Factory) {
         order = put(&store, step(&order, Action::Relay { to: None }, now)).await;
     }
     order = put(&store, step(&order, Action::Sign, HEARD.plus(Span::minutes(4)))).await;
-    put(&store, step(&order, Action::Report, HEARD.plus(Span::minutes(9)))).await;
+    put(&store, step(&order, REPORT, HEARD.plus(Span::minutes(9)))).await;
     for (name, n) in [
         ("received", 1),
         ("open", 1),
@@ -272,7 +272,7 @@ pub async fn to_the_archive(store: &Arc<dyn Store>, seq: u32) -> Arc<Order> {
         order = put(store, step(&order, Action::Relay { to: None }, at(minute))).await;
     }
     order = put(store, step(&order, Action::Sign, at(4))).await;
-    order = put(store, step(&order, Action::Report, at(5))).await;
+    order = put(store, step(&order, REPORT, at(5))).await;
     let verdict = Action::DecideReport { verdict: Verdict::Accept };
     order = put(store, step(&order, verdict, at(6))).await;
     assert_eq!(entries_of(store, order.no).await, entries(&order));

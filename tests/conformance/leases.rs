@@ -165,7 +165,8 @@ pub async fn a_lease_lives_through_signing_and_dies_on_relay(factory: &impl Fact
         let change = under(step(&order, Action::Deliver, soon()), stale);
         assert!(matches!(store.commit(change).await, Err(CommitError::LeaseStale)));
     }
-    assert_eq!(claim(&store, 1, LONG).await.len(), 1);
+    let centre = [cell().centre()];
+    assert_eq!(store.claim(&centre, Desk::Approval, 1, LONG).await.unwrap().len(), 1);
 }
 
 /// A unit that looks at what was raised to it must not keep the handler from working.

@@ -19,14 +19,22 @@ fn some_command(dice: &mut Dice, order: &Order) -> Command {
     let (who, action) = match n {
         0..25 => (holder, Action::Relay { to: None }),
         25..45 => (holder, Action::Sign),
-        45..57 => (holder, Action::Report),
+        45..57 => (holder, REPORT),
         57..69 => (holder, Action::DecideReport { verdict: *dice.pick(Verdict::ALL) }),
         69..75 => (holder, Action::Return { reason: *dice.pick(ReturnReason::ALL) }),
         75..80 => (holder, Action::Deliver),
         80..83 => (centre, Action::ViewContact),
         83..88 => {
             let plan = Plan::new(chain(dice.below(6))).unwrap();
-            (centre, Action::Accept(Box::new(Accept { reading: reading(), plan, rule: 0 })))
+            (
+                centre,
+                Action::Accept(Box::new(Accept {
+                    reading: reading(),
+                    plan: Some(plan),
+                    rule: 0,
+                    direct: false,
+                })),
+            )
         }
         _ => (centre, Action::Tick { fallback: unit("330402") }),
     };

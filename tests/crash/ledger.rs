@@ -17,6 +17,7 @@ pub enum Asked {
     Sign(SignItem),
     Relay(RelayItem),
     Return(ReturnOrderRequest),
+    Returned(DecideReturnRequest),
     Report(ReportOrderRequest),
     Decide(DecideReportRequest),
 }
@@ -28,6 +29,7 @@ impl Asked {
             Asked::Sign(item) => &item.request_id,
             Asked::Relay(item) => &item.request_id,
             Asked::Return(body) => &body.request_id,
+            Asked::Returned(body) => &body.request_id,
             Asked::Report(body) => &body.request_id,
             Asked::Decide(body) => &body.request_id,
         }
@@ -39,6 +41,7 @@ impl Asked {
             Asked::Sign(_) => "signed",
             Asked::Relay(_) => "relayed",
             Asked::Return(_) => "returned",
+            Asked::Returned(_) => "return decided",
             Asked::Report(_) => "reported",
             Asked::Decide(_) => "decided",
         }
@@ -51,6 +54,7 @@ impl Asked {
             Asked::Sign(_) => matches!(what, What::Signed(_)),
             Asked::Relay(_) => matches!(what, What::Relayed(_)),
             Asked::Return(_) => matches!(what, What::Returned(_)),
+            Asked::Returned(_) => matches!(what, What::ReturnDecided(_)),
             Asked::Report(_) => matches!(what, What::Reported(_)),
             Asked::Decide(_) => matches!(what, What::Closed(_) | What::ReportRejected(_)),
         }

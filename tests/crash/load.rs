@@ -96,7 +96,9 @@ async fn pull(channel: &Channel, known: &Receipt) -> Result<Vec<ClaimedOrder>, S
         Stage::Triage => Desk::Triage,
         Stage::Assigned | Stage::Handling => Desk::Lead,
         Stage::Review => Desk::Review,
-        Stage::FollowUp | Stage::Archived | Stage::Unspecified => return Ok(Vec::new()),
+        Stage::ReturnReview => Desk::Approval,
+        // The load leads nowhere else that must be pulled.
+        _ => return Ok(Vec::new()),
     };
     let request = PullOrdersRequest {
         unit: known.holder.clone(),
@@ -146,7 +148,13 @@ fn next(dice: u64, no: &str, stage: Stage, is_front_line: bool, lease: &str) -> 
             verdict: if backwards { Verdict::Reject } else { Verdict::Accept }.into(),
             text: if backwards { text } else { String::new() },
         }),
-        Stage::Triage | Stage::FollowUp | Stage::Archived | Stage::Unspecified => return None,
+        Stage::ReturnReview => Asked::Returned(DecideReturnRequest {
+            request_id,
+            order_no,
+            designate: true,
+            ..Default::default()
+        }),
+        _ => return None,
     })
 }
 
@@ -209,6 +217,10 @@ async fn ask(channel: &Channel, asked: &Asked) -> Result<Receipt, Status> {
         }
         Asked::Return(body) => work().return_order(stamp(body)).await?.into_inner().receipt,
         Asked::Report(body) => work().report_order(stamp(body)).await?.into_inner().receipt,
+        Asked::Returned(body) => {
+            let mut command = command_service_client::CommandServiceClient::new(channel.clone());
+            command.decide_return(stamp(body)).await?.into_inner().receipt
+        }
         Asked::Decide(body) => {
             let mut command = command_service_client::CommandServiceClient::new(channel.clone());
             command.decide_report(stamp(body)).await?.into_inner().receipt

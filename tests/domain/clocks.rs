@@ -82,7 +82,7 @@ fn the_limit_itself_is_still_in_time() {
 #[test]
 fn a_step_after_the_limit_books_the_breach_even_if_no_timer_ever_ran() {
     let order = new_order(Some(&["3304", "330402"]), HEARD);
-    let relayed = step(&order, "3304", Action::Relay { to: None }, at(200));
+    let relayed = step(&order, "3304", RELAY, at(200));
     let names = names(&relayed);
     assert_eq!(
         names,
@@ -100,14 +100,15 @@ fn a_step_after_the_limit_books_the_breach_even_if_no_timer_ever_ran() {
 #[test]
 fn a_level_has_one_share_whatever_comes_back() {
     let mut order = new_order(Some(&CHAIN), HEARD);
-    order = step(&order, "3304", Action::Relay { to: None }, at(1)).after;
-    order = step(&order, "330402", Action::Relay { to: None }, at(9)).after; // 8 of 10 used
-    let reason = ReturnReason::WrongPlace;
-    order = step(&order, "330402001", Action::Return { reason }, at(10)).after;
-    assert_ne!(next_timer(&order).map(|(_, t)| t), Some(Timer::ShareOver(unit("330402001"))));
+    order = step(&order, "3304", RELAY, at(1)).after;
+    order = step(&order, "330402", RELAY, at(9)).after; // 8 of 10 used
+    order = step(&order, "330402001", RETURN, at(10)).after;
+    // The county decides within what is left of its share, or the city does.
+    let over = Timer::ReviewOver(unit("3304"));
+    assert_eq!(next_timer(&order), Some((at(12), over)));
     // Sent on to another town by a person: the town's share is what the first left of it.
-    let to = Some(unit("330402002"));
-    order = step(&order, "330402", Action::Relay { to }, at(11)).after;
+    let decision = ReturnDecision::Transfer { to: unit("330402002") };
+    order = step(&order, "330402", Action::DecideReturn { decision }, at(11)).after;
     assert_eq!(order.next_down(), None);
     assert_eq!(next_deadline(&order), Some(at(30)), "the warning, for it is the front line");
 }
@@ -153,7 +154,7 @@ fn a_raise_ends_when_its_promise_is_at_last_kept() {
 
 #[test]
 fn time_never_runs_backwards() {
-    let order = step(&order_in(Stage::Assigned), "3304", Action::Relay { to: None }, at(4)).after;
+    let order = step(&order_in(Stage::Assigned), "3304", RELAY, at(4)).after;
     let signed = step(&order, "330402", Action::Sign, at(2)).after;
     assert_eq!(signed.updated_at, at(4));
 }

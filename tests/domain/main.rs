@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod clocks;
+mod hard;
 mod make;
 mod properties;
 mod table;

@@ -38,15 +38,40 @@ pub fn register(chain: Option<&[&str]>) -> Action {
             division_confidence: Confidence::new(90),
         },
         plan: chain.map(plan),
+        hand_over: None,
+        recused: Vec::new(),
+        reopens: None,
         policy: Policy::FOUNDING,
         catalogue: 1,
         rule: 7,
     }))
 }
 
+pub fn reading() -> Reading {
+    let Action::Register(register) = register(None) else { unreachable!() };
+    register.reading
+}
+
 pub fn accept() -> Action {
-    let Action::Register(r) = register(None) else { unreachable!() };
-    Action::Accept(Box::new(Accept { reading: r.reading, plan: plan(&CHAIN), rule: 7 }))
+    accept_to(Some(plan(&CHAIN)), false)
+}
+
+pub fn accept_to(plan: Option<Plan>, direct: bool) -> Action {
+    Action::Accept(Box::new(Accept { reading: reading(), plan, rule: 7, direct }))
+}
+
+pub fn correct(urgency: Urgency, kind: Kind) -> Action {
+    let reading = Reading { urgency, kind, ..reading() };
+    Action::Correct(Box::new(Correct { reading, policy: Policy::FOUNDING }))
+}
+
+pub const REPORT: Action = Action::Report { evidence: false, without_co_handlers: false };
+pub const RETURN: Action = Action::Return { reason: ReturnReason::NotOurDuty };
+pub const RELAY: Action = Action::Relay { to: None };
+
+/// Another order.
+pub fn other(seq: u32) -> OrderNo {
+    OrderNo::new(cell(), HEARD.date(), seq)
 }
 
 pub fn tick() -> Action {
@@ -77,31 +102,49 @@ pub fn new_order(chain: Option<&[&str]>, now: Timestamp) -> Order {
 
 /// An order in the stage, reached the ordinary way, a minute a step.
 pub fn order_in(stage: Stage) -> Order {
-    let triage = new_order(None, HEARD);
-    if stage == Stage::Triage {
-        return triage;
+    use Stage::*;
+    let triage = |action: Action, minute| step(&order_in(Triage), "3304", action, at(minute)).after;
+    let handling =
+        |action: Action, minute| step(&order_in(Handling), CHAIN[3], action, at(minute)).after;
+    let (accepted, reason) = (Verdict::Accept, DeclineReason::Petition);
+    match stage {
+        Triage => new_order(None, HEARD),
+        Supplement => triage(Action::AskInformation, 1),
+        Dispatching => triage(accept_to(None, false), 1),
+        Declined => triage(Action::Decline { reason }, 1),
+        HandedOver => {
+            let urgent = triage(correct(Urgency::Critical, Kind::Request), 1);
+            step(&urgent, "3304", Action::HandOver { to: Emergency::Fire }, at(2)).after
+        }
+        Merged => triage(Action::Merge { into: other(7) }, 1),
+        Withdrawn => triage(Action::Withdraw, 1),
+        Assigned => triage(accept(), 1),
+        ReturnReview => {
+            let relayed = step(&order_in(Assigned), "3304", RELAY, at(2)).after;
+            step(&relayed, CHAIN[1], RETURN, at(3)).after
+        }
+        Handling => {
+            let mut order = order_in(Assigned);
+            for (i, holder) in CHAIN[..3].iter().enumerate() {
+                order = step(&order, holder, RELAY, at(2 + i as i64)).after;
+            }
+            step(&order, CHAIN[3], Action::Sign, at(5)).after
+        }
+        Escalated => handling(Action::Escalate, 6),
+        ExtensionReview => handling(Action::RequestExtension { by: Span::hours(1) }, 6),
+        SuspensionReview => handling(Action::RequestSuspension { until: at(66) }, 6),
+        Suspended => {
+            let asked = order_in(SuspensionReview);
+            step(&asked, CHAIN[2], Action::DecideSuspension { verdict: accepted }, at(7)).after
+        }
+        Terminated => step(&order_in(Handling), "3304", Action::Terminate, at(6)).after,
+        Review => handling(REPORT, 6),
+        FollowUp => {
+            let decided = Action::DecideReport { verdict: accepted };
+            step(&order_in(Review), CHAIN[2], decided, at(7)).after
+        }
+        Archived => step(&order_in(FollowUp), "3304", tick(), at(8 + 24 * 60)).after,
     }
-    let mut order = step(&triage, "3304", accept(), at(1)).after;
-    if stage == Stage::Assigned {
-        return order;
-    }
-    for (i, holder) in CHAIN[..3].iter().enumerate() {
-        order = step(&order, holder, Action::Relay { to: None }, at(2 + i as i64)).after;
-    }
-    order = step(&order, CHAIN[3], Action::Sign, at(5)).after;
-    if stage == Stage::Handling {
-        return order;
-    }
-    order = step(&order, CHAIN[3], Action::Report, at(6)).after;
-    if stage == Stage::Review {
-        return order;
-    }
-    let verdict = Verdict::Accept;
-    order = step(&order, CHAIN[2], Action::DecideReport { verdict }, at(7)).after;
-    if stage == Stage::FollowUp {
-        return order;
-    }
-    step(&order, "3304", tick(), at(8 + 24 * 60)).after
 }
 
 pub fn names(decision: &Decision) -> Vec<&'static str> {

@@ -71,6 +71,9 @@ pub fn register(no: OrderNo, heard_at: Timestamp, chain: Option<Vec<Unit>>) -> C
         heard_at,
         reading: reading(),
         plan: chain.map(|units| Plan::new(units).unwrap()),
+        hand_over: None,
+        recused: Vec::new(),
+        reopens: None,
         policy: Policy::FOUNDING,
         catalogue: 1,
         rule: 7,
@@ -80,6 +83,9 @@ pub fn register(no: OrderNo, heard_at: Timestamp, chain: Option<Vec<Unit>>) -> C
         action: Action::Register(Box::new(register)),
     }
 }
+
+/// The front line says what it did.
+pub const REPORT: Action = Action::Report { evidence: false, without_co_handlers: false };
 
 /// The holder of an order does something.
 pub fn by_holder(order: &Order, action: Action) -> Command {

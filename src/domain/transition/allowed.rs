@@ -26,9 +26,19 @@ pub fn allowed(stage: Stage) -> &'static [ActionName] {
             Withdraw,
             FollowUp,
         ],
-        Stage::Supplement => {
-            &[Supply, Decline, Merge, Urge, Supervise, LiftSupervision, Correct, Recuse, Withdraw]
-        }
+        Stage::Supplement => &[
+            Supply,
+            Decline,
+            Merge,
+            Adopt,
+            Urge,
+            Supervise,
+            LiftSupervision,
+            Correct,
+            Recuse,
+            Withdraw,
+            FollowUp,
+        ],
         Stage::Dispatching => &[
             Assign,
             Merge,
@@ -109,6 +119,7 @@ pub fn allowed(stage: Stage) -> &'static [ActionName] {
         ],
         Stage::ExtensionReview => &[
             DecideExtension,
+            Adopt,
             Supply,
             Urge,
             Supervise,
@@ -120,6 +131,7 @@ pub fn allowed(stage: Stage) -> &'static [ActionName] {
         ],
         Stage::SuspensionReview => &[
             DecideSuspension,
+            Adopt,
             Supply,
             Urge,
             Supervise,
@@ -140,9 +152,11 @@ pub fn allowed(stage: Stage) -> &'static [ActionName] {
             Correct,
             Recuse,
             Withdraw,
+            FollowUp,
         ],
         Stage::Review => &[
             DecideReport,
+            Adopt,
             Supply,
             Urge,
             Supervise,

@@ -129,7 +129,12 @@ impl Step<'_> {
         if unit == centre || self.order.recused.len() >= MAX_RECUSED {
             return Err(Rejection::CannotRecuse { unit });
         }
-        let holds = self.order.leg().unit == unit;
+        // Whom it would go back to holds it no less.
+        let waits = match self.order.leg().duty {
+            Duty::Approve | Duty::Review => self.handler() == unit,
+            Duty::Triage | Duty::Lead | Duty::Returned => false,
+        };
+        let holds = self.order.leg().unit == unit || waits;
         if holds {
             self.must_have_room()?;
         }

@@ -163,6 +163,8 @@ impl<'a> Step<'a> {
             | ActionName::ChildrenTold
             | ActionName::Restamp
             | ActionName::Tick => Ok(()),
+            // Who helps stands elsewhere than the lead does.
+            ActionName::Sign | ActionName::Report if self.co_handler().is_some() => Ok(()),
             _ if allowed.contains(&action) => Ok(()),
             _ => Err(Rejection::WrongStage { stage, action, allowed }),
         }
@@ -247,9 +249,11 @@ impl<'a> Step<'a> {
         self.order.above(self.order.leg().unit).unwrap_or(centre)
     }
 
-    /// Who handled the order last: the last lead.
+    /// Who handled the order last: the last lead that may still see it.
     fn handler(&self) -> Unit {
-        let lead = self.order.legs.iter().rev().find(|leg| leg.duty == Duty::Lead);
+        let mut legs = self.order.legs.iter().rev();
+        let lead =
+            legs.find(|leg| leg.duty == Duty::Lead && !self.order.recused.contains(&leg.unit));
         lead.map_or_else(|| self.order.no.cell().centre(), |leg| leg.unit)
     }
 

@@ -98,7 +98,7 @@ impl Step<'_> {
     /// Which pending co-handler the actor is, if it is not the holder's side that acts.
     pub(super) fn co_handler(&self) -> Option<usize> {
         let actor = self.actor.unit;
-        if actor.covers(self.order.leg().unit) {
+        if !self.order.is_open() || actor.covers(self.order.leg().unit) {
             return None;
         }
         self.order.co_handlers.iter().position(|co| co.unit == actor && co.reported_at.is_none())

@@ -33,7 +33,9 @@ impl Step<'_> {
 
     pub(super) fn decide_return(&mut self, decision: ReturnDecision) -> Result<(), Rejection> {
         let by = self.must_hold()?;
-        let returner = self.handler();
+        // Who gave it back, or lost it: the last lead.
+        let lead = self.order.legs.iter().rev().find(|leg| leg.duty == Duty::Lead);
+        let returner = lead.map_or(by, |leg| leg.unit);
         let (to, ending) = match decision {
             ReturnDecision::Transfer { to } => {
                 self.must_not_be_recused(&[to])?;
