@@ -133,16 +133,31 @@ pub(super) fn event(event: &pb::FeedEvent) -> (&'static str, String, Value) {
             }),
         ),
     };
-    let zh = match what {
-        What::Warned(e) => format!("{}{zh} {}%", clock_kind_zh(e.clock), e.percent),
-        What::Breached(e) => format!("{}{zh}", clock_kind_zh(e.clock)),
-        What::Returned(e) => format!("{zh}（{}）", return_reason_zh(e.reason)),
-        What::Declined(e) => format!("{zh}（{}）", decline_reason_zh(e.reason)),
-        What::HandedOver(e) => format!("{zh} {}", emergency_zh(e.to)),
-        What::FollowedUp(e) => format!("{zh}（{}）", outcome_zh(e.outcome)),
-        What::Supervised(e) if e.card != 0 => format!("{zh}（{}）", card_zh(e.card)),
-        // The others say all there is to say by their names.
-        _ => zh.to_owned(),
+    (name, zh.to_owned() + &more(what), details)
+}
+
+/// What people want to know besides the name.
+fn more(what: &pb::feed_event::What) -> String {
+    use pb::feed_event::What;
+    if let What::Warned(e) = what {
+        return format!("（{} {}%）", clock_kind_zh(e.clock), e.percent);
+    }
+    let word = if let What::Breached(e) = what {
+        clock_kind_zh(e.clock)
+    } else if let What::Returned(e) = what {
+        return_reason_zh(e.reason)
+    } else if let What::Declined(e) = what {
+        decline_reason_zh(e.reason)
+    } else if let What::HandedOver(e) = what {
+        emergency_zh(e.to)
+    } else if let What::FollowedUp(e) = what {
+        outcome_zh(e.outcome)
+    } else if let What::Supervised(e) = what
+        && e.card != 0
+    {
+        card_zh(e.card)
+    } else {
+        return String::new();
     };
-    (name, zh, details)
+    format!("（{word}）")
 }

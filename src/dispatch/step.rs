@@ -54,17 +54,13 @@ impl Dispatch {
         action: Action,
         paper: Option<Paper>,
     ) -> Result<Done, Refusal> {
-        let named = match &action {
-            Action::Relay { to: Some(to) } => Some(("to_unit", *to)),
-            Action::DecideReturn { decision: ReturnDecision::Transfer { to } } => {
-                Some(("to_unit", *to))
-            }
-            Action::AddCoHandler { unit } | Action::Recuse { unit } => Some(("unit", *unit)),
-            // No other names a unit that a person chose freely.
-            _ => None,
-        };
-        if let Some((field, unit)) = named {
-            self.check_units(field, &[unit])?;
+        if let Action::Relay { to: Some(to) }
+        | Action::DecideReturn { decision: ReturnDecision::Transfer { to } } = &action
+        {
+            self.check_units("to_unit", &[*to])?;
+        }
+        if let Action::AddCoHandler { unit } | Action::Recuse { unit } = &action {
+            self.check_units("unit", &[*unit])?;
         }
         let command = Command { actor: actor.clone(), action };
         let with = With { request, lease, paper: paper.map(Arc::new), contact: None };
@@ -206,11 +202,11 @@ impl Dispatch {
 fn promises_kept(events: &[Event]) -> [Option<Span>; 2] {
     let mut kept = [None; 2];
     for event in events {
-        match &event.what {
-            What::Signed { arrived_after: Some(after), .. } => kept[0] = Some(*after),
-            What::Closed { after, .. } => kept[1] = Some(*after),
-            // Whatever else happens keeps no promise.
-            _ => {}
+        if let What::Signed { arrived_after: Some(after), .. } = &event.what {
+            kept[0] = Some(*after);
+        }
+        if let What::Closed { after, .. } = &event.what {
+            kept[1] = Some(*after);
         }
     }
     kept

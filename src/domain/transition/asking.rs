@@ -115,10 +115,8 @@ impl Step<'_> {
     /// The pause is over: back to where the order stood before it.
     pub(super) fn go_on(&mut self, by_clock: bool) {
         let paused = self.end_pause();
-        self.order.stage = match self.order.stage {
-            Stage::Supplement => Stage::Triage,
-            _ => Stage::Handling,
-        };
+        let asked = self.order.stage == Stage::Supplement;
+        self.order.stage = if asked { Stage::Triage } else { Stage::Handling };
         let what = What::Resumed { by_clock, paused };
         if by_clock { self.fell_due(what) } else { self.happened(what) }
     }

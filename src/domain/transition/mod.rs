@@ -44,10 +44,10 @@ pub fn decide(
     now: Timestamp,
 ) -> Result<Decision, Rejection> {
     let Some(before) = before else {
-        return match &command.action {
-            Action::Register(register) => registering::register(register, &command.actor, now),
-            _ => Err(Rejection::NoSuchOrder),
+        let Action::Register(register) = &command.action else {
+            return Err(Rejection::NoSuchOrder);
         };
+        return registering::register(register, &command.actor, now);
     };
     // Who is complained about never learns that there is an order.
     if before.hidden_from(command.actor.unit) {
@@ -155,18 +155,24 @@ impl<'a> Step<'a> {
     fn must_be_allowed(&self, action: ActionName) -> Result<(), Rejection> {
         let stage = self.order.stage;
         let allowed = allowed(stage);
-        match action {
+        // What the program does by itself, and looking, are no moves.
+        let unlisted = matches!(
+            action,
             ActionName::Register
-            | ActionName::Deliver
-            | ActionName::ViewContact
-            | ActionName::HearResult
-            | ActionName::ChildrenTold
-            | ActionName::Restamp
-            | ActionName::Tick => Ok(()),
-            // Who helps stands elsewhere than the lead does.
-            ActionName::Sign | ActionName::Report if self.co_handler().is_some() => Ok(()),
-            _ if allowed.contains(&action) => Ok(()),
-            _ => Err(Rejection::WrongStage { stage, action, allowed }),
+                | ActionName::Deliver
+                | ActionName::ViewContact
+                | ActionName::HearResult
+                | ActionName::ChildrenTold
+                | ActionName::Restamp
+                | ActionName::Tick
+        );
+        // Who helps stands elsewhere than the lead does.
+        let helps =
+            matches!(action, ActionName::Sign | ActionName::Report) && self.co_handler().is_some();
+        if unlisted || helps || allowed.contains(&action) {
+            Ok(())
+        } else {
+            Err(Rejection::WrongStage { stage, action, allowed })
         }
     }
 
