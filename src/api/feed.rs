@@ -30,8 +30,9 @@ impl FeedService for Api {
         let (actor, pb::ReadFeedRequest { cursor, max_events }) = split(request)?;
         let after = read::cursor(&cursor)?;
         let max = if max_events == 0 { DEFAULT_EVENTS } else { max_events as usize };
-        let events = self.dispatch.feed(after, max.min(MAX_FEED)).await.map_err(Fault::from)?;
-        let (events, last) = written(&events, &actor);
+        let read = self.dispatch.feed(&actor, after, max.min(MAX_FEED)).await;
+        let (events, last) = read.map_err(Fault::from)?;
+        let events = written(&events);
         let next_cursor = last.map_or(cursor, |last| last.to_string());
         Ok(Response::new(pb::ReadFeedResponse { events, next_cursor }))
     }
@@ -93,8 +94,8 @@ async fn follow(
     loop {
         // Where the feed ends is asked before it is read: what comes between is not missed.
         let end = if after.is_none() { Some(dispatch.feed_end().await?) } else { None };
-        let batch = dispatch.feed(after, MAX_FEED).await?;
-        let (wire, last) = written(&batch, actor);
+        let (batch, last) = dispatch.feed(actor, after, MAX_FEED).await?;
+        let wire = written(&batch);
         match last {
             Some(last) => {
                 after = Some(last);
@@ -116,9 +117,6 @@ async fn send(events: &Events, batch: Vec<pb::FeedEvent>, cursor: Cursor) -> boo
     events.send(Ok(pb::WatchFeedResponse { events: batch, next_cursor })).await.is_ok()
 }
 
-/// What the reader may see, and the place after all that was read.
-fn written(events: &[(Cursor, Event)], reader: &Actor) -> (Vec<pb::FeedEvent>, Option<Cursor>) {
-    let seen = events.iter().filter(|(_, event)| !event.hidden_from.contains(&reader.unit));
-    let wire = seen.map(|(cursor, event)| feed_proto::event(*cursor, event));
-    (wire.collect(), events.last().map(|(cursor, _)| *cursor))
+fn written(events: &[(Cursor, Event)]) -> Vec<pb::FeedEvent> {
+    events.iter().map(|(cursor, event)| feed_proto::event(*cursor, event)).collect()
 }

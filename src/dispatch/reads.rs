@@ -7,6 +7,7 @@ use crate::domain::{
     Timestamp, Unit,
 };
 use crate::store::{Cursor, Paper, StoreError, audit};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -97,13 +98,44 @@ impl Dispatch {
         Ok(self.store.tallies().await?)
     }
 
-    /// Events after the cursor, each with its own.
+    /// Events after the cursor that the actor may see, each with its own, and the place after
+    /// all that was read; none when nothing was.
     pub async fn feed(
         &self,
+        actor: &Actor,
         after: Option<Cursor>,
         max: usize,
-    ) -> Result<Vec<(Cursor, Event)>, Refusal> {
-        Ok(self.store.feed(after, max).await?)
+    ) -> Result<(Vec<(Cursor, Event)>, Option<Cursor>), Refusal> {
+        let mut events = self.store.feed(after, max).await?;
+        let last = events.last().map(|(cursor, _)| *cursor);
+        // The centre is never complained about.
+        if actor.unit != self.cell().centre() {
+            let hidden = self.hidden_from(actor.unit, &events).await?;
+            events.retain(|(_, event)| !hidden.contains(&event.order));
+        }
+        Ok((events, last))
+    }
+
+    /// The orders among the events that complain about a unit, now or when they happened: what
+    /// was told before it was complained about is not told again.
+    async fn hidden_from(
+        &self,
+        unit: Unit,
+        events: &[(Cursor, Event)],
+    ) -> Result<HashSet<OrderNo>, Refusal> {
+        let mut hidden = HashSet::new();
+        let mut looked = HashSet::with_capacity(events.len());
+        for (_, event) in events {
+            if event.hidden_from.contains(&unit) {
+                hidden.insert(event.order);
+            } else if looked.insert(event.order)
+                && let Some(order) = self.store.load(event.order).await?
+                && order.hidden_from(unit)
+            {
+                hidden.insert(event.order);
+            }
+        }
+        Ok(hidden)
     }
 
     /// The place after the last event.

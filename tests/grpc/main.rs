@@ -5,8 +5,12 @@
 mod bad_input;
 mod changes;
 mod clocks;
+mod everywhere;
 mod life;
+mod life_table;
+mod moves;
 mod races;
+mod recusal;
 mod together;
 
 #[path = "../support/redis.rs"]

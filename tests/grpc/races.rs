@@ -1,40 +1,16 @@
 //! Many at once, with old rights, with one id: on every store, over the wire.
 
-use crate::redis::RedisServer;
+use crate::everywhere::everywhere;
 use crate::server::*;
 use hotline::domain::Span;
 use hotline::pb;
-use hotline::store::Store;
-use hotline::store::embedded::Embedded;
-use hotline::store::memory::Memory;
-use hotline::store::redis::{RedisOptions, RedisStore};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tonic::{Code, Status};
 
 /// How many come at once.
 const MANY: usize = 50;
-
-/// Runs it on every store.
-async fn everywhere(test: impl AsyncFn(&Server)) {
-    let cell = CENTRE.parse().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let redis = RedisServer::start("everysec");
-    let stores: [Arc<dyn Store>; 3] = [
-        Arc::new(Memory::new(cell)),
-        Embedded::open(&folder.path().join("cell.redb"), cell).unwrap(),
-        RedisStore::open(&redis.url(), cell, RedisOptions::default()).await.unwrap(),
-    ];
-    for store in stores {
-        let server = Server::on(store).await;
-        test(&server).await;
-        let doctor = server.admin().doctor(by(CENTRE, "dispatcher", pb::DoctorRequest {})).await;
-        assert_eq!(doctor.unwrap().into_inner().findings, []);
-        server.running.stop().await;
-    }
-}
 
 /// What may be done about an order that waits to be signed.
 #[derive(Clone, Copy)]

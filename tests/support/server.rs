@@ -98,6 +98,11 @@ impl Server {
         self.clock.advance(span);
     }
 
+    /// Order time, in whole seconds since the epoch.
+    pub fn now(&self) -> i64 {
+        self.clock.now().0 / 1_000
+    }
+
     /// Files a matter whose chain is known and returns what it came to.
     pub async fn filed(&self) -> pb::Receipt {
         let request = pb::SubmitOrderRequest { request_id: id(), submission: Some(matter()) };
