@@ -219,6 +219,7 @@ proptest! {
         for (tally, n) in tallies(None, &order, &[]) {
             *counted.entry(tally).or_default() += n;
         }
+        let mut facts = Facts::of(&order);
         for (what, wait, who) in steps {
             now = now.plus(Span(wait)).max(HEARD);
             let by = who.map_or(order.leg().unit, unit);
@@ -262,6 +263,10 @@ proptest! {
                     _ => {}
                 }
             }
+            for event in &events {
+                facts.count(event, |_, _| {});
+            }
+            prop_assert_eq!(facts, Facts::of(&after), "events tell all that is counted by");
             for (tally, n) in tallies(Some(&order), &after, &events) {
                 prop_assert!(TALLIES.contains(&tally));
                 *counted.entry(tally).or_default() += n;

@@ -1,0 +1,266 @@
+//! What a hotline is judged by, counted from events: per unit, level and category, and day.
+//!
+//! Every count is of an event that the step itself records, so that whoever reads the feed
+//! from its beginning with [`Facts`] of each order gets the same numbers.
+
+use super::command::Outcome;
+use super::event::{Event, What};
+use super::ids::{Level, Unit};
+use super::matter::Category;
+use super::named::named;
+use super::order::Order;
+use super::stage::{ClockKind, Ending};
+
+named! {
+    /// What is counted.
+    Measure {
+        /// Orders written down.
+        Received = 1 "received" "受理",
+        /// Orders that came to the front line.
+        Arrived = 2 "arrived" "到达",
+        /// Of those, in time.
+        ArrivedOnTime = 3 "arrived_on_time" "按时签收",
+        /// Arrival promises that came due: kept in time, or broken.
+        ArrivalDue = 4 "arrival_due" "应签收",
+        /// Orders given back.
+        Returned = 5 "returned" "退单",
+        /// Orders closed.
+        Closed = 6 "closed" "办结",
+        /// Of those, in time.
+        ClosedOnTime = 7 "closed_on_time" "按时办结",
+        /// Closure promises that came due: kept in time, or broken.
+        ClosureDue = 8 "closure_due" "应办结",
+        /// Orders done again.
+        Reworked = 9 "reworked" "重办",
+        /// Matters that came again: merged into another, or taken up after archiving.
+        Repeated = 10 "repeated" "重复",
+        /// Citizens who were reached about a result.
+        FollowedUp = 11 "followed_up" "回访",
+        /// Of those, about the first result.
+        FollowedUpFirst = 12 "followed_up_first" "首次回访",
+        /// Citizens who were satisfied.
+        Satisfied = 13 "satisfied" "满意",
+        /// Of those, with the first result.
+        SatisfiedFirst = 14 "satisfied_first" "首次满意",
+    }
+}
+
+named! {
+    /// What counts are kept by.
+    Dimension {
+        /// By the unit that did it.
+        Unit = 1 "unit" "单位",
+        /// By that unit's level.
+        Level = 2 "level" "层级",
+        /// By what the order is about.
+        Category = 3 "category" "类别",
+    }
+}
+
+/// One place of a dimension.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Marginal {
+    /// A unit.
+    Unit(Unit),
+    /// A level.
+    Level(Level),
+    /// A category.
+    Category(Category),
+}
+
+impl Marginal {
+    /// Of which dimension it is.
+    pub fn dimension(self) -> Dimension {
+        match self {
+            Marginal::Unit(_) => Dimension::Unit,
+            Marginal::Level(_) => Dimension::Level,
+            Marginal::Category(_) => Dimension::Category,
+        }
+    }
+
+    /// Its number in its dimension, for the stores.
+    pub fn code(self) -> u64 {
+        match self {
+            Marginal::Unit(unit) => unit.code(),
+            Marginal::Level(level) => level.index() as u64,
+            Marginal::Category(category) => u64::from(category.0),
+        }
+    }
+
+    /// Back from the number; `None` for one that names nothing.
+    pub fn from_code(dimension: Dimension, code: u64) -> Option<Marginal> {
+        match dimension {
+            Dimension::Unit => Unit::new(code).ok().map(Marginal::Unit),
+            Dimension::Level => {
+                let level = Level::ALL.get(usize::try_from(code).ok()?);
+                level.copied().map(Marginal::Level)
+            }
+            Dimension::Category => {
+                u16::try_from(code).ok().map(|c| Marginal::Category(Category(c)))
+            }
+        }
+    }
+}
+
+/// How many measures there are.
+pub const MEASURES: usize = Measure::ALL.len();
+
+/// How often each measure was counted.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Counts(pub [u32; MEASURES]);
+
+impl Counts {
+    /// One of them.
+    pub fn of(&self, measure: Measure) -> u32 {
+        self.0[usize::from(measure.byte()) - 1]
+    }
+
+    /// Counts once more.
+    pub fn count(&mut self, measure: Measure) {
+        let n = &mut self.0[usize::from(measure.byte()) - 1];
+        *n = n.saturating_add(1);
+    }
+
+    /// Adds what was counted elsewhere.
+    pub fn add(&mut self, other: &Counts) {
+        for (n, more) in self.0.iter_mut().zip(other.0) {
+            *n = n.saturating_add(more);
+        }
+    }
+}
+
+/// What an order's earlier events say about the next one's worth.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Facts {
+    arrived: bool,
+    arrival_broken: bool,
+    closure_broken: bool,
+    reporter: Option<Unit>,
+}
+
+impl Facts {
+    /// As an order shows them.
+    pub fn of(order: &Order) -> Facts {
+        let mut legs = order.legs.iter().rev();
+        let reported = legs.find(|leg| leg.ended.is_some_and(|(_, how)| how == Ending::Reported));
+        Facts {
+            arrived: order.arrival.stopped_at.is_some(),
+            arrival_broken: order.arrival.breached_at.is_some(),
+            closure_broken: order.closure.breached_at.is_some(),
+            reporter: reported.map(|leg| leg.unit),
+        }
+    }
+
+    /// Counts an event, then takes it in.
+    pub fn count(&mut self, event: &Event, mut add: impl FnMut(Marginal, Measure)) {
+        let category = event.category;
+        let mut add = |unit: Unit, measure| {
+            add(Marginal::Unit(unit), measure);
+            add(Marginal::Level(unit.level()), measure);
+            add(Marginal::Category(category), measure);
+        };
+        match &event.what {
+            What::Registered { .. } => add(event.unit, Measure::Received),
+            What::Signed { unit, arrived_after: Some(_) } if !self.arrived => {
+                self.arrived = true;
+                add(*unit, Measure::Arrived);
+                if !self.arrival_broken {
+                    add(*unit, Measure::ArrivedOnTime);
+                    add(*unit, Measure::ArrivalDue);
+                }
+            }
+            What::Breached { clock: ClockKind::Arrival, holder, .. } => {
+                self.arrival_broken = true;
+                add(*holder, Measure::ArrivalDue);
+            }
+            What::Breached { clock: ClockKind::Closure, holder, .. } => {
+                self.closure_broken = true;
+                add(*holder, Measure::ClosureDue);
+            }
+            What::Returned { from, .. } => add(*from, Measure::Returned),
+            What::Reported { from, .. } => self.reporter = Some(*from),
+            What::Closed { by, .. } => {
+                self.arrived = true;
+                // The unit that did the work, not the one that approved of it.
+                let unit = self.reporter.unwrap_or(*by);
+                add(unit, Measure::Closed);
+                if !self.closure_broken {
+                    add(unit, Measure::ClosedOnTime);
+                    add(unit, Measure::ClosureDue);
+                }
+            }
+            What::Reworked { to, .. } => {
+                self.closure_broken = false;
+                add(*to, Measure::Reworked);
+            }
+            What::Merged { .. } => {
+                self.arrived = true;
+                add(event.unit, Measure::Repeated);
+            }
+            What::Reopened { .. } => add(event.unit, Measure::Repeated),
+            What::FollowedUp { outcome, round: Some(round) } => {
+                let unit = self.reporter.unwrap_or(event.unit);
+                let first = *round == 0;
+                match outcome {
+                    Outcome::Unreached => return,
+                    Outcome::Dissatisfied => {}
+                    Outcome::Satisfied => {
+                        add(unit, Measure::Satisfied);
+                        if first {
+                            add(unit, Measure::SatisfiedFirst);
+                        }
+                    }
+                }
+                add(unit, Measure::FollowedUp);
+                if first {
+                    add(unit, Measure::FollowedUpFirst);
+                }
+            }
+            What::Declined { .. }
+            | What::HandedOver { .. }
+            | What::Terminated
+            | What::Withdrawn => self.arrived = true,
+            What::Signed { .. }
+            | What::Accepted { .. }
+            | What::Delivered { .. }
+            | What::Relayed { .. }
+            | What::ReportRejected { .. }
+            | What::Warned { .. }
+            | What::ContactViewed { .. }
+            | What::Archived
+            | What::InformationAsked { .. }
+            | What::InformationSupplied
+            | What::Answered
+            | What::Adopted { .. }
+            | What::ResultHeard { .. }
+            | What::ChildrenTold { .. }
+            | What::Dispatched { .. }
+            | What::ReturnDecided { .. }
+            | What::CoHandlerAdded { .. }
+            | What::CoSigned { .. }
+            | What::CoReported { .. }
+            | What::Escalated { .. }
+            | What::ExtensionRequested { .. }
+            | What::ExtensionDecided { .. }
+            | What::SuspensionRequested { .. }
+            | What::SuspensionDecided { .. }
+            | What::Resumed { .. }
+            | What::Urged
+            | What::Supervised { .. }
+            | What::FollowedUp { round: None, .. }
+            | What::Recused { .. }
+            | What::Corrected
+            | What::Restamped { .. } => {}
+        }
+    }
+}
+
+/// What a step counts: each pair once, on the day of its events.
+pub fn indicators(before: Option<&Order>, events: &[Event]) -> Vec<(Marginal, Measure)> {
+    let mut facts = before.map(Facts::of).unwrap_or_default();
+    let mut counted = Vec::new();
+    for event in events {
+        facts.count(event, |marginal, measure| counted.push((marginal, measure)));
+    }
+    counted
+}
