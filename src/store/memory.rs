@@ -3,12 +3,12 @@
 
 use super::{
     Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_FEED, Paper, Remembered, RequestId,
-    SealedContact, Store, StoreError,
+    SealedContact, Store, StoreError, Sums, day_of,
 };
 use crate::clock::{tick, wall_now};
 use crate::domain::{
-    Cell, Date, Desk, Entry, Event, Order, OrderNo, Span, TALLIES, Tally, Timestamp, Unit, entries,
-    next_deadline, tallies,
+    Cell, Counts, Date, Desk, Dimension, Entry, Event, Marginal, Order, OrderNo, Span, TALLIES,
+    Tally, Timestamp, Unit, entries, indicators, next_deadline, tallies,
 };
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -33,6 +33,7 @@ struct State {
     trays: BTreeMap<(Unit, Desk), BTreeMap<(Timestamp, OrderNo), u16>>,
     deadlines: BTreeSet<(Timestamp, OrderNo)>,
     tallies: HashMap<Tally, i64>,
+    indicators: BTreeMap<(u16, Marginal), Counts>,
     requests: HashMap<RequestId, Remembered>,
     papers: HashMap<(OrderNo, u16), Arc<Paper>>,
     contacts: HashMap<OrderNo, SealedContact>,
@@ -132,6 +133,12 @@ impl State {
                     .iter()
                     .any(|e| e.unit == *unit && e.desk == *desk && e.assignment == held.assignment)
         });
+        if let Some(event) = events.first() {
+            let day = day_of(event.at.date());
+            for (marginal, measure) in indicators(before.as_deref(), &events) {
+                self.indicators.entry((day, marginal)).or_default().count(measure);
+            }
+        }
         for (tally, n) in tallies(before.as_deref(), &after, &events) {
             *self.tallies.entry(tally).or_default() += n;
         }
@@ -284,6 +291,23 @@ impl Store for Memory {
         let state = self.state()?;
         let value = |tally: &Tally| (*tally, state.tallies.get(tally).copied().unwrap_or(0));
         Ok(TALLIES.iter().map(value).collect())
+    }
+
+    async fn indicators(
+        &self,
+        from: Date,
+        to: Date,
+        of: Dimension,
+    ) -> Result<Vec<(Marginal, Counts)>, StoreError> {
+        let (from, to) = (day_of(from), day_of(to));
+        let state = self.state()?;
+        let mut sums = Sums::default();
+        for ((day, marginal), counts) in &state.indicators {
+            if (from..=to).contains(day) && marginal.dimension() == of {
+                sums.add(*marginal, counts);
+            }
+        }
+        Ok(sums.done())
     }
 
     async fn paper(&self, no: OrderNo, index: u16) -> Result<Option<Paper>, StoreError> {

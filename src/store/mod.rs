@@ -15,9 +15,11 @@ pub mod redis;
 pub mod seal;
 
 use crate::domain::{
-    CO_HOLDING, Cell, Date, Desk, Entry, Event, Order, OrderNo, Stage, Tally, Timestamp, Unit,
+    CO_HOLDING, Cell, Counts, Date, Desk, Dimension, Entry, Event, Marginal, Order, OrderNo, Stage,
+    Tally, Timestamp, Unit,
 };
 use async_trait::async_trait;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -231,7 +233,8 @@ impl fmt::Display for Cursor {
 /// 5. **Fenced.** A commit that names a lease happens only while that lease is the latest
 ///    claim of a running holding.
 /// 6. **Derived.** Trays, deadlines and counters are what `domain::index` says of the
-///    stored orders, at every moment a reader can see.
+///    stored orders, at every moment a reader can see; indicators are what
+///    [`crate::domain::indicators`] counts of the feed's events.
 /// 7. **One feed.** Every reader sees the same events in the same order, each exactly once
 ///    per cursor; the events of one order are in the order of its versions. A cursor of
 ///    another epoch is [`StoreError::FeedDiverged`].
@@ -305,6 +308,15 @@ pub trait Store: Send + Sync + 'static {
     /// Every counter, those at zero included.
     async fn tallies(&self) -> Result<Vec<(Tally, i64)>, StoreError>;
 
+    /// What was counted on the days from `from` to `to`, both included: each marginal of the
+    /// dimension that was counted at all, in order.
+    async fn indicators(
+        &self,
+        from: Date,
+        to: Date,
+        of: Dimension,
+    ) -> Result<Vec<(Marginal, Counts)>, StoreError>;
+
     /// One paper of an order.
     async fn paper(&self, no: OrderNo, index: u16) -> Result<Option<Paper>, StoreError>;
 
@@ -338,4 +350,34 @@ pub trait Store: Send + Sync + 'static {
 
     /// Finishes what was handed over and closes. Later calls answer [`StoreError::Unreachable`].
     async fn close(&self);
+}
+
+/// The day that the stores count something on, as a number.
+fn day_of(date: Date) -> u16 {
+    // Days after 2000-01-01, as order numbers count them.
+    (date.to_days() - Date { year: 2000, month: 1, day: 1 }.to_days()).clamp(0, 65_535) as u16
+}
+
+/// Sums up what was counted on several days.
+#[derive(Default)]
+struct Sums(BTreeMap<Marginal, Counts>);
+
+impl Sums {
+    fn add(&mut self, marginal: Marginal, counts: &Counts) {
+        self.0.entry(marginal).or_default().add(counts);
+    }
+
+    fn done(self) -> Vec<(Marginal, Counts)> {
+        self.0.into_iter().collect()
+    }
+}
+
+/// Counts as four bytes each, big-endian; what a newer version counts besides is left alone.
+fn read_counts(bytes: &[u8]) -> Counts {
+    let mut counts = Counts::default();
+    let (numbers, _) = bytes.as_chunks::<4>();
+    for (n, bytes) in counts.0.iter_mut().zip(numbers) {
+        *n = u32::from_be_bytes(*bytes);
+    }
+    counts
 }

@@ -6,10 +6,10 @@ use super::prepared::Prepared;
 use super::requests::{BUCKETS, Slot};
 use super::tables::*;
 use super::writer::Writer;
-use crate::domain::OrderNo;
-use crate::store::{Cursor, StoreError};
+use crate::domain::{Counts, OrderNo};
+use crate::store::{Cursor, StoreError, read_counts};
 use redb::{Database, ReadableTable, WriteTransaction};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 use tokio::sync::oneshot;
 
@@ -166,6 +166,7 @@ impl Writer {
         };
         let mut feed = Packed { table: txn.open_table(FEED)?, pack: Pack::default() };
         let mut requests = Packed { table: txn.open_table(REQUESTS)?, pack: Pack::default() };
+        let mut counted: BTreeMap<[u8; 11], Counts> = BTreeMap::new();
         // Events of the pack that is being filled.
         let mut events = 0;
         for Accepted { change, slot, cursor, .. } in
@@ -186,6 +187,9 @@ impl Writer {
             }
             if let Some(contact) = &change.contact {
                 contacts.insert(&key, contact.as_slice())?;
+            }
+            for (key, measure) in &change.indicators {
+                counted.entry(*key).or_default().count(*measure);
             }
             for (place, n) in &change.tallies {
                 tallies[usize::from(*place)] += n;
@@ -216,6 +220,7 @@ impl Writer {
             requests.put(&request_key(self.bucket, self.next_pack))?;
             self.next_pack += 1;
         }
+        count(&mut txn.open_table(INDICATORS)?, counted)?;
         self.purge(&mut requests.table)?;
         let mut meta = txn.open_table(META)?;
         meta.insert(META_TALLIES, write_tallies(&tallies).as_slice())?;
@@ -247,6 +252,20 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// Adds what a group counted to what was counted before.
+fn count(
+    table: &mut redb::Table<'_, &'static [u8; 11], &'static [u8]>,
+    counted: BTreeMap<[u8; 11], Counts>,
+) -> Result<(), redb::Error> {
+    for (key, mut counts) in counted {
+        if let Some(before) = table.get(&key)? {
+            counts.add(&read_counts(before.value()));
+        }
+        table.insert(&key, counts.0.map(u32::to_be_bytes).as_flattened())?;
+    }
+    Ok(())
 }
 
 /// A table whose values are packs.

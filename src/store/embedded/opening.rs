@@ -153,6 +153,7 @@ fn begin(db: &Database, cell: Cell, found: Option<Identity>) -> Result<(u64, u64
             }
             txn.open_table(PAPERS)?;
             txn.open_table(REQUESTS)?;
+            txn.open_table(INDICATORS)?;
         }
         txn.commit()?;
         Ok(())

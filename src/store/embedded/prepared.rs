@@ -1,8 +1,12 @@
 //! A change made ready in the task that asks for it, so that the one writer only has to
 //! compare and to insert.
 
-use crate::domain::{Entry, Order, OrderNo, TALLIES, Timestamp, entries, next_deadline, tallies};
-use crate::store::{Change, Lease, codec};
+use super::tables::indicator_key;
+use crate::domain::{
+    Entry, Event, Marginal, Measure, Order, OrderNo, TALLIES, Timestamp, entries, indicators,
+    next_deadline, tallies,
+};
+use crate::store::{Change, Lease, codec, day_of};
 
 /// Everything of a change that the writer needs, as bytes and index entries.
 pub(super) struct Prepared {
@@ -24,6 +28,8 @@ pub(super) struct Prepared {
     pub(super) contact: Option<Vec<u8>>,
     pub(super) request: Option<(u128, Vec<u8>)>,
     pub(super) lease: Option<Lease>,
+    /// Where something is counted once more: key in the table, and which measure.
+    pub(super) indicators: Vec<([u8; 11], Measure)>,
     /// Places in [`TALLIES`] and what is added.
     pub(super) tallies: Vec<(u8, i64)>,
     /// The test hook said to acknowledge this change without writing it.
@@ -53,6 +59,7 @@ impl Prepared {
             contact: contact.as_ref().map(codec::encode_contact),
             request: request.as_ref().map(|(id, r)| (id.0, codec::encode_remembered(r))),
             lease: *lease,
+            indicators: counted(before, events),
             tallies: tallies(before, after, events)
                 .into_iter()
                 .filter_map(|(tally, n)| Some((place(tally)?, n)))
@@ -60,4 +67,13 @@ impl Prepared {
             dropped: false,
         }
     }
+}
+
+/// What a step counts, and where; all its events are of one day.
+fn counted(before: Option<&Order>, events: &[Event]) -> Vec<([u8; 11], Measure)> {
+    let Some(event) = events.first() else { return Vec::new() };
+    let day = day_of(event.at.date());
+    let counted = indicators(before, events).into_iter();
+    let key = |of: Marginal| indicator_key(day, of.dimension().byte(), of.code());
+    counted.map(|(marginal, measure)| (key(marginal), measure)).collect()
 }

@@ -9,11 +9,12 @@ use super::writer::Job;
 use super::{Embedded, archived, unreadable};
 use crate::clock::tick;
 use crate::domain::{
-    Cell, Date, Desk, Entry, Event, Order, OrderNo, TALLIES, Tally, Timestamp, Unit,
+    Cell, Counts, Date, Desk, Dimension, Entry, Event, Marginal, Order, OrderNo, TALLIES, Tally,
+    Timestamp, Unit,
 };
 use crate::store::{
     Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_FEED, Paper, Remembered, RequestId,
-    SealedContact, Store, StoreError, codec,
+    SealedContact, Store, StoreError, Sums, codec, day_of, read_counts,
 };
 use async_trait::async_trait;
 use redb::{Database, ReadableDatabase};
@@ -236,6 +237,32 @@ impl Store for Embedded {
     async fn tallies(&self) -> Result<Vec<(Tally, i64)>, StoreError> {
         let (hot, _) = self.hot()?;
         Ok(TALLIES.iter().copied().zip(hot.tallies).collect())
+    }
+
+    async fn indicators(
+        &self,
+        from: Date,
+        to: Date,
+        of: Dimension,
+    ) -> Result<Vec<(Marginal, Counts)>, StoreError> {
+        let db = self.hot()?.1;
+        let look = || -> Result<Vec<(Marginal, Counts)>, redb::Error> {
+            let table = db.begin_read()?.open_table(INDICATORS)?;
+            let mut sums = Sums::default();
+            for day in day_of(from)..=day_of(to) {
+                let first = indicator_key(day, of.byte(), 0);
+                let last = indicator_key(day, of.byte(), u64::MAX);
+                for row in table.range::<&[u8; 11]>(&first..=&last)? {
+                    let (key, value) = row?;
+                    let [_, _, _, code @ ..] = *key.value();
+                    if let Some(marginal) = Marginal::from_code(of, u64::from_be_bytes(code)) {
+                        sums.add(marginal, &read_counts(value.value()));
+                    }
+                }
+            }
+            Ok(sums.done())
+        };
+        look().map_err(unreadable)
     }
 
     async fn paper(&self, no: OrderNo, index: u16) -> Result<Option<Paper>, StoreError> {

@@ -9,6 +9,7 @@
 //! | `contacts` | number | sealed contact |
 //! | `requests` | bucket of time, pack | pack of (request id, what was answered) |
 //! | `feed` | sequence | pack of (events of one step) |
+//! | `indicators` | day, dimension, number | what was counted there, four bytes each |
 //!
 //! Keys are big-endian, so that they sort as their numbers do and what is new is appended.
 //! Requests and events of a batch share values (a *pack*): one insert in place of dozens,
@@ -29,6 +30,7 @@ pub(super) const PAPERS: TableDefinition<&[u8; 10], &[u8]> = TableDefinition::ne
 pub(super) const CONTACTS: ByNo = TableDefinition::new("contacts");
 pub(super) const REQUESTS: TableDefinition<&[u8; 12], &[u8]> = TableDefinition::new("requests");
 pub(super) const FEED: ByNo = TableDefinition::new("feed");
+pub(super) const INDICATORS: TableDefinition<&[u8; 11], &[u8]> = TableDefinition::new("indicators");
 
 /// Two bytes: the layout of the file.
 pub(super) const META_FORMAT: &[u8] = b"format";
@@ -51,6 +53,15 @@ pub(super) fn paper_key(no: OrderNo, index: u16) -> [u8; 10] {
     let mut key = [0; 10];
     key[..8].copy_from_slice(&order_key(no));
     key[8..].copy_from_slice(&index.to_be_bytes());
+    key
+}
+
+/// Where a marginal is counted on a day.
+pub(super) fn indicator_key(day: u16, dimension: u8, code: u64) -> [u8; 11] {
+    let mut key = [0; 11];
+    key[..2].copy_from_slice(&day.to_be_bytes());
+    key[2] = dimension;
+    key[3..].copy_from_slice(&code.to_be_bytes());
     key
 }
 

@@ -10,7 +10,7 @@ use super::link::Link;
 use super::step::{Deadline, Step};
 use super::trouble::Fault;
 use super::value::{bytes, items, must_integer, text};
-use crate::domain::Tally;
+use crate::domain::{Dimension, Tally};
 use crate::store::{CommitError, StoreError, codec, fault};
 use ::redis::{Cmd, Value};
 use std::collections::HashSet;
@@ -33,7 +33,7 @@ const IN_FLIGHT: usize = 2;
 const ATTEMPTS: usize = 3;
 
 /// The function that takes a batch.
-const COMMIT: &str = "hotline_v1_commit";
+const COMMIT: &str = "hotline_v2_commit";
 
 /// How a step ends.
 pub type Outcome = Result<(), CommitError>;
@@ -182,7 +182,10 @@ impl Gathering {
     fn take(&mut self, job: Job) -> Option<Job> {
         let step = &job.step;
         let request = step.request.as_ref().map(|(id, _)| *id);
-        if self.orders.contains(&step.id) || request.is_some_and(|r| self.requests.contains(&r)) {
+        let known =
+            self.orders.contains(&step.id) || request.is_some_and(|r| self.requests.contains(&r));
+        // A batch counts on one day.
+        if known || self.jobs.first().is_some_and(|first| first.step.day != step.day) {
             return Some(job);
         }
         if request.is_some() && fault::drops_this_commit() {
@@ -204,10 +207,14 @@ fn command(keys: &Keys, epoch: u64, bucket: u64, steps: &[Step]) -> Cmd {
     let mut call = Cmd::with_capacity(16 + steps.len() * 16, 256 + weight);
     call.arg("FCALL").arg(COMMIT);
     let named: usize = steps.iter().map(keys_of).sum();
-    call.arg(9 + named);
+    call.arg(12 + named);
     call.arg(keys.meta()).arg(keys.due()).arg(keys.tallies()).arg(keys.feed());
     call.arg(keys.trays()).arg(keys.leases()).arg(keys.blocks());
     call.arg(keys.requests(bucket)).arg(keys.requests(bucket.saturating_sub(1)));
+    let day = steps.first().map_or(0, |step| step.day);
+    for of in Dimension::ALL {
+        call.arg(keys.indicators(day, *of));
+    }
     for step in steps {
         call.arg(keys.order(step.id));
         for (index, _) in &step.papers {
@@ -286,7 +293,7 @@ fn arguments(call: &mut Cmd, step: &Step, profile: u8) {
     if let Some(version) = before {
         call.arg(&version[..]);
     }
-    call.arg(&step.value[..]).arg(&step.frame[..]);
+    call.arg(&step.value[..]).arg(&step.frame[..]).arg(&step.indicators[..]);
     if let Some((id, answer)) = request {
         call.arg(&id[..]).arg(&answer[..]);
     }

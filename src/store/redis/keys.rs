@@ -13,6 +13,7 @@
 //! | `{3304}l` | hash | tray and member of a leased entry → `claim deadline end-of-lease` |
 //! | `{3304}d` | zset | every order with a deadline, at it |
 //! | `{3304}c` | hash | the counters, by name |
+//! | `{3304}i` day dimension | hash | unit, level or category → what was counted there, four bytes each |
 //! | `{3304}r` n | hash | request ids of the n-th 48 hours → what was answered; expires whole |
 //! | `{3304}f` | stream | one entry per batch, `sequence-0`, one field: frames of events |
 //! | `{3304}n` | hash | day → highest number reserved |
@@ -21,7 +22,7 @@
 //! An id is day (2 bytes) and sequence (4), a tray is unit (8) and desk (1), a member is id
 //! and assignment (2), all big-endian so that bytes sort as numbers do.
 
-use crate::domain::{Cell, Desk, Entry, OrderNo, Timestamp, Unit};
+use crate::domain::{Cell, Desk, Dimension, Entry, OrderNo, Timestamp, Unit};
 use crate::store::{RequestId, StoreError};
 
 /// Leased entries stand at this score and above, waiting ones below: deadlines are
@@ -127,6 +128,12 @@ impl Keys {
     /// The counters.
     pub fn tallies(&self) -> Vec<u8> {
         self.key(b'c', &[])
+    }
+
+    /// What was counted on a day, in one dimension.
+    pub fn indicators(&self, day: u16, of: Dimension) -> Vec<u8> {
+        let [high, low] = day.to_be_bytes();
+        self.key(b'i', &[high, low, of.byte()])
     }
 
     /// The request ids of one span of 48 hours.

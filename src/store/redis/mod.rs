@@ -7,8 +7,8 @@
 //! shared.
 //!
 //! ```text
-//!  commit ─▶ step: all bytes made ready ─▶ queue ─▶ batcher ─▶ FCALL hotline_v1_commit
-//!  claim ──────────────── the writing link ───────────────────▶ FCALL hotline_v1_claim
+//!  commit ─▶ step: all bytes made ready ─▶ queue ─▶ batcher ─▶ FCALL hotline_v2_commit
+//!  claim ──────────────── the writing link ───────────────────▶ FCALL hotline_v2_claim
 //!  load, due, tray, … ─── the reading link ────────────────────▶ GET, ZRANGE, FCALL_RO
 //!  feed_grown ─────────── the feed's link, one reader for all waiters ─▶ XREAD BLOCK
 //! ```
@@ -46,7 +46,10 @@ use super::{
     Change, Claimed, CommitError, Cursor, Lease, Paper, Remembered, RequestId, SealedContact,
     Store, StoreError,
 };
-use crate::domain::{Cell, Date, Desk, Entry, Event, Order, OrderNo, Tally, Timestamp, Unit};
+use crate::domain::{
+    Cell, Counts, Date, Desk, Dimension, Entry, Event, Marginal, Order, OrderNo, Tally, Timestamp,
+    Unit,
+};
 use ::redis::Client;
 use async_trait::async_trait;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -222,6 +225,15 @@ impl Store for RedisStore {
 
     async fn tallies(&self) -> Result<Vec<(Tally, i64)>, StoreError> {
         self.read_tallies().await
+    }
+
+    async fn indicators(
+        &self,
+        from: Date,
+        to: Date,
+        of: Dimension,
+    ) -> Result<Vec<(Marginal, Counts)>, StoreError> {
+        self.read_indicators(from, to, of).await
     }
 
     async fn paper(&self, no: OrderNo, index: u16) -> Result<Option<Paper>, StoreError> {

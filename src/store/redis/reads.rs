@@ -8,12 +8,14 @@ use super::keys::{self, BLOCK};
 use super::link::Link;
 use super::step::{VERSION, split_intake};
 use super::trouble::Fault;
-use super::value::{bytes, integer, items, must, must_integer, scored, text};
+use super::value::{bytes, integer, items, must, must_integer, pairs, scored, text};
 use crate::domain::{
-    Cell, Date, Desk, Entry, Order, OrderNo, TALLIES, Tally, Timestamp, Unit, entries,
+    Cell, Counts, Date, Desk, Dimension, Entry, Marginal, Order, OrderNo, TALLIES, Tally,
+    Timestamp, Unit, entries,
 };
 use crate::store::{
-    Claimed, Lease, MAX_BATCH, Paper, Remembered, RequestId, SealedContact, StoreError, codec,
+    Claimed, Lease, MAX_BATCH, Paper, Remembered, RequestId, SealedContact, StoreError, Sums,
+    codec, day_of, read_counts,
 };
 use ::redis::{Cmd, Value, cmd};
 use std::collections::BTreeMap;
@@ -81,7 +83,7 @@ impl RedisStore {
         above: u32,
     ) -> Result<u32, StoreError> {
         let day = OrderNo::new(self.keys.cell(), date, 0).day();
-        let mut call = function("FCALL", "hotline_v1_reserve", &[self.keys.numbers()]);
+        let mut call = function("FCALL", "hotline_v2_reserve", &[self.keys.numbers()]);
         call.arg(day).arg(count.max(1)).arg(above);
         let first = integer(&ask(&self.write, &call).await?);
         first.and_then(|first| u32::try_from(first).ok()).ok_or_else(|| {
@@ -97,7 +99,7 @@ impl RedisStore {
             let bucket = self.opening.bucket.load(Relaxed);
             let before = bucket.saturating_sub(1);
             let all = [self.keys.meta(), self.keys.requests(bucket), self.keys.requests(before)];
-            let mut call = function("FCALL_RO", "hotline_v1_remembered", &all);
+            let mut call = function("FCALL_RO", "hotline_v2_remembered", &all);
             call.arg(bucket).arg(&keys::request(id)[..]);
             let parts = items(ask(&self.read, &call).await?)?;
             if parts.first().map(text).as_deref() == Some("ok") {
@@ -136,7 +138,7 @@ impl RedisStore {
             let mut all = Vec::with_capacity(places.len() + 2);
             all.extend([self.keys.meta(), self.keys.leases()]);
             all.extend(places.iter().map(|place| self.keys.tray(place.tray)));
-            let mut call = function("FCALL", "hotline_v1_release", &all);
+            let mut call = function("FCALL", "hotline_v2_release", &all);
             call.arg(self.epoch());
             for (place, (_, lease)) in places.iter().zip(claims) {
                 call.arg(&place.member[..]).arg(lease.claim);
@@ -161,7 +163,7 @@ impl RedisStore {
         let mut all = Vec::with_capacity(units.len() + 2);
         all.extend([self.keys.meta(), self.keys.leases()]);
         all.extend(units.iter().map(|unit| self.keys.tray(keys::tray(*unit, desk))));
-        let mut call = function("FCALL", "hotline_v1_claim", &all);
+        let mut call = function("FCALL", "hotline_v2_claim", &all);
         call.arg(self.epoch()).arg(max).arg(lease.as_millis().min(u128::from(u32::MAX)) as u64);
         let parts = items(ask(&self.write, &call).await?)?;
         let Some((verdict, parts)) = parts.split_first() else {
@@ -247,7 +249,7 @@ impl RedisStore {
             return Ok(Vec::new());
         }
         let all = [self.keys.tray(keys::tray(unit, desk)), self.keys.leases()];
-        let mut call = function("FCALL_RO", "hotline_v1_tray", &all);
+        let mut call = function("FCALL_RO", "hotline_v2_tray", &all);
         call.arg(max);
         if let Some((deadline, no)) = after {
             call.arg(keys::score(deadline)).arg(&keys::id(no)[..]);
@@ -334,6 +336,26 @@ impl RedisStore {
             .collect())
     }
 
+    pub(super) async fn read_indicators(
+        &self,
+        from: Date,
+        to: Date,
+        of: Dimension,
+    ) -> Result<Vec<(Marginal, Counts)>, StoreError> {
+        let mut sums = Sums::default();
+        for day in day_of(from)..=day_of(to) {
+            let mut call = cmd("HGETALL");
+            call.arg(self.keys.indicators(day, of));
+            for (field, value) in pairs(ask(&self.read, &call).await?)? {
+                let code = field.as_slice().try_into().map(u64::from_be_bytes).ok();
+                if let Some(marginal) = code.and_then(|code| Marginal::from_code(of, code)) {
+                    sums.add(marginal, &read_counts(&value));
+                }
+            }
+        }
+        Ok(sums.done())
+    }
+
     pub(super) async fn read_paper(
         &self,
         no: OrderNo,
@@ -372,7 +394,7 @@ impl RedisStore {
         holder: u64,
         for_: Duration,
     ) -> Result<bool, StoreError> {
-        let mut call = function("FCALL", "hotline_v1_hold_timers", &[self.keys.timers()]);
+        let mut call = function("FCALL", "hotline_v2_hold_timers", &[self.keys.timers()]);
         call.arg(holder).arg(for_.as_millis().clamp(1, u128::from(u32::MAX)) as u64);
         Ok(must_integer(&ask(&self.write, &call).await?)? == 1)
     }

@@ -2,8 +2,8 @@
 //! and by the task that commits, not by the one that gathers.
 
 use super::keys::{self, Id, Place, Tray};
-use crate::domain::{Entry, Tally, entries, next_deadline, tallies};
-use crate::store::{Change, StoreError, codec};
+use crate::domain::{Entry, Event, Order, Tally, entries, indicators, next_deadline, tallies};
+use crate::store::{Change, StoreError, codec, day_of};
 
 /// The most papers one change can bring.
 pub const MAX_PAPERS: usize = 64;
@@ -59,6 +59,10 @@ pub struct Step {
     pub stays: Vec<Place>,
     /// A lease that must hold.
     pub lease: Option<Claim>,
+    /// The day of its events.
+    pub day: u16,
+    /// What it counts on that day: dimension, number and measure, once each.
+    pub indicators: Vec<u8>,
     /// What it adds to the counters.
     pub tallies: Vec<(Tally, i64)>,
 }
@@ -137,6 +141,8 @@ impl Step {
             comes,
             stays,
             lease: claim,
+            day: events.first().map_or(0, |event| day_of(event.at.date())),
+            indicators: counted(before.as_deref(), events),
             tallies: tallies(before.as_deref(), after, events),
         })
     }
@@ -170,4 +176,18 @@ fn intake(paper: &[u8], contact: &[u8]) -> Vec<u8> {
 pub fn split_intake(value: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = value.split_first_chunk::<4>()?;
     rest.split_at_checked(u32::from_be_bytes(*length) as usize)
+}
+
+/// How long one count is: dimension, number, measure.
+const COUNT: usize = 10;
+
+fn counted(before: Option<&Order>, events: &[Event]) -> Vec<u8> {
+    let counted = indicators(before, events);
+    let mut bytes = Vec::with_capacity(counted.len() * COUNT);
+    for (marginal, measure) in counted {
+        bytes.push(marginal.dimension().byte());
+        bytes.extend_from_slice(&marginal.code().to_be_bytes());
+        bytes.push(measure.byte());
+    }
+    bytes
 }

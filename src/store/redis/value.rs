@@ -53,6 +53,21 @@ pub fn must_integer(value: &Value) -> Result<i64, StoreError> {
     integer(value).ok_or_else(odd)
 }
 
+/// Fields and values of a hash, however the protocol gives them.
+pub fn pairs(value: Value) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    match value {
+        Value::Map(pairs) => {
+            let pair = |(field, value)| Ok((must(&field)?.to_vec(), must(&value)?.to_vec()));
+            pairs.into_iter().map(pair).collect()
+        }
+        flat => {
+            let items = items(flat)?;
+            let pairs = items.chunks_exact(2);
+            pairs.map(|pair| Ok((must(&pair[0])?.to_vec(), must(&pair[1])?.to_vec()))).collect()
+        }
+    }
+}
+
 /// Members and whole scores, as `WITHSCORES` gives them.
 pub fn scored(value: Value) -> Result<Vec<(Vec<u8>, i64)>, StoreError> {
     let items = items(value)?;

@@ -1,4 +1,4 @@
-#!lua name=hotline_v1
+#!lua name=hotline_v2
 -- The library of a cell: everything that must happen in one piece. The first file opens it.
 --
 -- Rules of the house: every key comes in KEYS; whatever can refuse a step is looked at before
@@ -33,19 +33,53 @@ local function gather(calls, key)
   return args
 end
 
--- hotline_v1_commit: a batch of steps, each accepted or refused by itself. No two steps of
+-- Counts each (dimension, number, measure) once more, on the day whose keys these are.
+local function count(keys, counted)
+  local call, sub, byte = redis.call, string.sub, string.byte
+  local fields, times = { {}, {}, {} }, { {}, {}, {} }
+  for at = 1, #counted, 10 do
+    local dimension, number = byte(counted, at), sub(counted, at + 1, at + 8)
+    local of, measure = times[dimension], byte(counted, at + 9)
+    if not of[number] then
+      of[number] = {}
+      fields[dimension][#fields[dimension] + 1] = number
+    end
+    of[number][measure] = (of[number][measure] or 0) + 1
+  end
+  for dimension = 1, 3 do
+    if #fields[dimension] > 0 then
+      local key, written = keys[9 + dimension], {}
+      local before = call('HMGET', key, unpack(fields[dimension]))
+      for j, number in ipairs(fields[dimension]) do
+        local size = #(before[j] or '') / 4
+        local counts = { struct.unpack('>' .. string.rep('I4', size), before[j] or '') }
+        counts[size + 1] = nil
+        for measure, n in pairs(times[dimension][number]) do
+          for grown = #counts + 1, measure do counts[grown] = 0 end
+          counts[measure] = counts[measure] + n
+        end
+        written[#written + 1] = number
+        written[#written + 1] = struct.pack('>' .. string.rep('I4', #counts), unpack(counts))
+      end
+      call('HSET', key, unpack(written))
+    end
+  end
+end
+
+-- hotline_v2_commit: a batch of steps, each accepted or refused by itself. No two steps of
 -- a batch are of one order or carry one request id (the sender sees to that), so none
 -- depends on another.
 --
 -- KEYS  1 meta, 2 due, 3 tallies, 4 feed, 5 trays, 6 leases, 7 blocks, 8 requests (current),
---       9 requests (before); then per step: its order, its papers, the trays it leaves,
+--       9 requests (before), 10 to 12 indicators of the batch's day by unit, level and
+--       category; then per step: its order, its papers, the trays it leaves,
 --       comes into, and stays in with another deadline.
 -- ARGV  epoch, bucket, number of steps,
 --       number of blocks, blocks,
 --       number of profiles, per profile: number of counters, (counter, difference)*,
 --       per step: 9 bytes (new? · request? · deadline: 0 stays 1 set 2 none · papers · leaves
 --       · comes · stays · leases · profile), version before unless new, value, frame of
---       events, [request id, what to remember], [deadline], papers, members that leave,
+--       events, what it counts (dimension, number, measure: 10 bytes each), [request id, what to remember], [deadline], papers, members that leave,
 --       (member, score) that come, (member, score) that stay, then for a lease: the claim
 --       and each field it could stand in.
 -- Returns {'ok', a letter per step, what was remembered for each r} with o written,
@@ -77,7 +111,7 @@ local function commit(keys, argv)
   a = a + 1
 
   -- First look: where each step's arguments and keys are, and what must be read.
-  local args_at, keys_at, k = {}, {}, 10
+  local args_at, keys_at, k = {}, {}, 13
   local new_keys, new_steps, old_keys, old_steps = {}, {}, {}, {}
   local requests, request_steps = {}, {}
   local fields, claims, field_steps = { keys[6] }, {}, {}
@@ -87,10 +121,10 @@ local function commit(keys, argv)
     args_at[i], keys_at[i] = a, k
     if new == 1 then
       new_keys[#new_keys + 1], new_steps[#new_steps + 1] = keys[k], i
-      a = a + 3
+      a = a + 4
     else
       old_keys[#old_keys + 1], old_steps[#old_steps + 1] = keys[k], i
-      a = a + 4
+      a = a + 5
     end
     if request == 1 then
       requests[#requests + 1], request_steps[#request_steps + 1] = argv[a], i
@@ -153,6 +187,7 @@ local function commit(keys, argv)
   local coming, leaving, ended = {}, {}, { keys[6] }
   local kept, kept_places = { keys[6] }, {}
   local known_trays = { keys[5] }
+  local counted = {}
   local code = {}
   for i = 1, n do
     code[i] = verdict[i] or 'o'
@@ -165,7 +200,8 @@ local function commit(keys, argv)
       strings[#strings + 1] = order
       strings[#strings + 1] = argv[a + 1]
       frames[#frames + 1] = argv[a + 2]
-      a = a + 3
+      counted[#counted + 1] = argv[a + 3]
+      a = a + 4
       if request == 1 then
         remembered[#remembered + 1] = argv[a]
         remembered[#remembered + 1] = argv[a + 1]
@@ -253,10 +289,11 @@ local function commit(keys, argv)
   for tally, sum in pairs(sums) do
     if sum ~= 0 then call('HINCRBY', keys[3], tally, whole(sum)) end
   end
+  count(keys, table.concat(counted))
   local sequence = whole(tonumber(meta[2]) + 1)
   call('XADD', keys[4], sequence .. '-0', 'e', table.concat(frames))
   call('HSET', keys[1], 'sequence', sequence, 'bucket', whole(bucket))
   return { 'ok', table.concat(code), unpack(repeated) }
 end
 
-redis.register_function('hotline_v1_commit', commit)
+redis.register_function('hotline_v2_commit', commit)
