@@ -124,6 +124,14 @@ impl CommandService for Api {
         }))
     }
 
+    async fn get_indicators(
+        &self,
+        request: Request<pb::GetIndicatorsRequest>,
+    ) -> Result<Response<pb::GetIndicatorsResponse>, Status> {
+        let (_, body) = split(request)?;
+        Ok(Response::new(self.indicators(body).await?))
+    }
+
     async fn ask_information(
         &self,
         request: Request<pb::AskInformationRequest>,

@@ -52,6 +52,7 @@ wire! {
     Role { Agent Handler Dispatcher Clock }
     ReturnReason { NotOurDuty WrongPlace TooLittleKnown BeyondOurPower }
     Verdict { Accept Reject }
+    Dimension { Unit Level Category }
     Card { Normal Yellow Red }
     Emergency { Police Fire Ambulance Traffic }
     DeclineReason { Emergency LegalChannel Petition Secret NothingNew Abuse ElsewhereCity }

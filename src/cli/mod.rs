@@ -13,6 +13,7 @@ mod health;
 mod order;
 mod output;
 mod queue;
+mod report;
 mod retry;
 mod serve;
 mod show;
@@ -57,6 +58,7 @@ enum Verb {
     #[command(subcommand)]
     Queue(queue::QueueVerb),
     Board(board::BoardArgs),
+    Report(report::ReportArgs),
     Crew(simulate::CrewArgs),
     #[command(subcommand)]
     Catalogue(catalogue::CatalogueVerb),
@@ -75,6 +77,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Order(verb) => order::run(verb).await,
         Verb::Queue(verb) => queue::run(verb).await,
         Verb::Board(args) => board::run(args).await,
+        Verb::Report(args) => report::run(args).await,
         Verb::Crew(args) => simulate::run(args).await,
         Verb::Catalogue(verb) => catalogue::run(verb),
         Verb::Config(verb) => config::run(verb),

@@ -3,8 +3,8 @@
 use super::step::With;
 use super::{Dispatch, Finding, Refusal, Request};
 use crate::domain::{
-    Action, Actor, Command, Contact, Desk, Entry, Event, Order, OrderNo, Rejection, Tally,
-    Timestamp, Unit,
+    Action, Actor, Command, Contact, Counts, Date, Desk, Dimension, Entry, Event, Marginal, Order,
+    OrderNo, Rejection, Tally, Timestamp, Unit,
 };
 use crate::store::{Cursor, Paper, StoreError, audit};
 use std::collections::HashSet;
@@ -96,6 +96,16 @@ impl Dispatch {
     /// Every counter of the cell.
     pub async fn board(&self) -> Result<Vec<(Tally, i64)>, Refusal> {
         Ok(self.store.tallies().await?)
+    }
+
+    /// What was counted on the days from `from` to `to`, both included.
+    pub async fn indicators(
+        &self,
+        from: Date,
+        to: Date,
+        of: Dimension,
+    ) -> Result<Vec<(Marginal, Counts)>, Refusal> {
+        Ok(self.store.indicators(from, to, of).await?)
     }
 
     /// Events after the cursor that the actor may see, each with its own, and the place after

@@ -1,6 +1,8 @@
 //! Time as the domain knows it: an argument, in milliseconds, never read from a clock.
 
+use super::ids::BadName;
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// China Standard Time, the one legal time of every 12345 centre: UTC+8, no summer time.
@@ -159,6 +161,36 @@ impl Date {
     /// Whether the date exists.
     pub fn is_real(self) -> bool {
         (1..=12).contains(&self.month) && self.day >= 1 && Date::from_days(self.to_days()) == self
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+}
+
+impl FromStr for Date {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<Date, BadName> {
+        let read = || {
+            let bytes = text.as_bytes();
+            let plain = bytes.iter().enumerate().all(|(at, b)| match at {
+                4 | 7 => *b == b'-',
+                _ => b.is_ascii_digit(),
+            });
+            let date = Date {
+                year: text.get(..4)?.parse().ok()?,
+                month: text.get(5..7)?.parse().ok()?,
+                day: text.get(8..)?.parse().ok()?,
+            };
+            (plain && bytes.len() == 10 && date.is_real()).then_some(date)
+        };
+        read().ok_or(BadName {
+            what: "a date",
+            allowed: "a date that exists, for example 2026-11-01",
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use crate::support::*;
 use hotline::domain::*;
 use hotline::store::memory::Memory;
 use hotline::store::*;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,12 +19,13 @@ fn some_command(dice: &mut Dice, order: &Order) -> Command {
     let n = dice.below(100);
     let (who, action) = match n {
         0..25 => (holder, Action::Relay { to: None }),
-        25..45 => (holder, Action::Sign),
-        45..57 => (holder, REPORT),
-        57..69 => (holder, Action::DecideReport { verdict: *dice.pick(Verdict::ALL) }),
-        69..75 => (holder, Action::Return { reason: *dice.pick(ReturnReason::ALL) }),
-        75..80 => (holder, Action::Deliver),
-        80..83 => (centre, Action::ViewContact),
+        25..42 => (holder, Action::Sign),
+        42..52 => (holder, REPORT),
+        52..62 => (holder, Action::DecideReport { verdict: *dice.pick(Verdict::ALL) }),
+        62..66 => (holder, Action::Return { reason: *dice.pick(ReturnReason::ALL) }),
+        66..69 => (holder, Action::Deliver),
+        69..70 => (centre, Action::ViewContact),
+        70..83 => (centre, some_hard_action(dice, order)),
         83..88 => {
             let plan = Plan::new(chain(dice.below(6))).unwrap();
             (
@@ -39,6 +41,31 @@ fn some_command(dice: &mut Dice, order: &Order) -> Command {
         _ => (centre, Action::Tick { fallback: unit("330402") }),
     };
     Command { actor: actor(who, Role::Handler), action }
+}
+
+/// Something out of the ordinary: other desks, other deadlines, other ends.
+fn some_hard_action(dice: &mut Dice, order: &Order) -> Action {
+    let until = order.updated_at.plus(Span::minutes(30));
+    let somewhere = unit(*dice.pick(&["330411", "330402", "330402001"]));
+    let verdict = *dice.pick(Verdict::ALL);
+    match dice.below(16) {
+        0 => Action::AskInformation,
+        1 => Action::Supply,
+        2 => Action::AddCoHandler { unit: somewhere },
+        3 => Action::Escalate,
+        4 => Action::RequestExtension { by: Span::minutes(40) },
+        5 => Action::DecideExtension { verdict },
+        6 => Action::RequestSuspension { until },
+        7 => Action::DecideSuspension { verdict },
+        8 => Action::Resume,
+        9 => Action::DecideReturn { decision: ReturnDecision::Designate },
+        10 => Action::Recuse { unit: somewhere },
+        11 => Action::Dispose,
+        12 => Action::FollowUp { outcome: *dice.pick(Outcome::ALL) },
+        13 => Action::Adopt { child: number(9_999) },
+        14 => Action::ChildrenTold,
+        _ => Action::Withdraw,
+    }
 }
 
 /// Everything an outsider can see, in a form that two stores can be compared in.
@@ -72,9 +99,36 @@ async fn seen(store: &Arc<dyn Store>, ids: &[RequestId]) -> Vec<String> {
     for id in ids {
         all.push(format!("{:?}", store.remembered(*id).await.unwrap()));
     }
-    let events = all_events(store).await.into_iter().map(|(_, event)| event);
-    all.push(format!("{:?}", events.collect::<Vec<_>>()));
+    let events: Vec<_> = all_events(store).await.into_iter().map(|(_, event)| event).collect();
+    replayed(store, &events).await;
+    all.push(format!("{events:?}"));
     all
+}
+
+/// Whoever reads the feed from the beginning counts what the store has counted, to the digit.
+async fn replayed(store: &Arc<dyn Store>, events: &[Event]) {
+    let mut facts: HashMap<OrderNo, Facts> = HashMap::new();
+    let mut counted: BTreeMap<(Date, Marginal), Counts> = BTreeMap::new();
+    for event in events {
+        let day = event.at.date();
+        facts.entry(event.order).or_default().count(event, |marginal, measure| {
+            counted.entry((day, marginal)).or_default().count(measure);
+        });
+    }
+    let days: BTreeSet<Date> = counted.keys().map(|(day, _)| *day).collect();
+    let (Some(first), Some(last)) = (days.first(), days.last()) else { return };
+    for of in Dimension::ALL {
+        for (from, to) in days.iter().map(|day| (day, day)).chain([(first, last)]) {
+            let mut sums: BTreeMap<Marginal, Counts> = BTreeMap::new();
+            for ((_, marginal), counts) in counted.iter().filter(|((day, marginal), _)| {
+                (from..=to).contains(&day) && marginal.dimension() == *of
+            }) {
+                sums.entry(*marginal).or_default().add(counts);
+            }
+            let stored = store.indicators(*from, *to, *of).await.unwrap();
+            assert_eq!(stored, sums.into_iter().collect::<Vec<_>>(), "{of} from {from} to {to}");
+        }
+    }
 }
 
 fn name(outcome: &Result<(), CommitError>) -> String {

@@ -1,0 +1,69 @@
+//! What the hotline is judged by, onto the wire.
+
+use super::status::Fault;
+use super::{Api, from_proto as read};
+use crate::domain::{Counts, Date, Level, Marginal, Measure};
+use crate::pb;
+
+/// The most days one answer sums up.
+const MAX_DAYS: i64 = 366;
+
+impl Api {
+    pub(super) async fn indicators(
+        &self,
+        request: pb::GetIndicatorsRequest,
+    ) -> Result<pb::GetIndicatorsResponse, Fault> {
+        let (from, to) = (date("from", &request.from)?, date("to", &request.to)?);
+        if !(0..MAX_DAYS).contains(&(to.to_days() - from.to_days())) {
+            let allowed = format!("{from} or later, within {MAX_DAYS} days");
+            return Err(Fault::field("OUT_OF_BOUNDS", "to", allowed));
+        }
+        let of = read::said("dimension", request.dimension)?;
+        let counted = self.dispatch.indicators(from, to, of).await?;
+        let rows = counted.iter().map(|(marginal, counts)| self.row(*marginal, counts));
+        Ok(pb::GetIndicatorsResponse { rows: rows.collect() })
+    }
+
+    fn row(&self, marginal: Marginal, counts: &Counts) -> pb::Indicators {
+        let catalogue = self.dispatch.catalogue();
+        let (key, name) = match marginal {
+            Marginal::Unit(unit) => {
+                let row = catalogue.unit(unit);
+                (unit.to_string(), row.map(|row| row.name.clone()).unwrap_or_default())
+            }
+            Marginal::Level(level) => (level.name().to_owned(), level_zh(level).to_owned()),
+            Marginal::Category(category) => (category.to_string(), self.category_name(category)),
+        };
+        pb::Indicators {
+            key,
+            name,
+            received: counts.of(Measure::Received),
+            arrived: counts.of(Measure::Arrived),
+            arrived_on_time: counts.of(Measure::ArrivedOnTime),
+            arrival_due: counts.of(Measure::ArrivalDue),
+            returned: counts.of(Measure::Returned),
+            closed: counts.of(Measure::Closed),
+            closed_on_time: counts.of(Measure::ClosedOnTime),
+            closure_due: counts.of(Measure::ClosureDue),
+            reworked: counts.of(Measure::Reworked),
+            repeated: counts.of(Measure::Repeated),
+            followed_up: counts.of(Measure::FollowedUp),
+            followed_up_first: counts.of(Measure::FollowedUpFirst),
+            satisfied: counts.of(Measure::Satisfied),
+            satisfied_first: counts.of(Measure::SatisfiedFirst),
+        }
+    }
+}
+
+fn date(field: &str, text: &str) -> Result<Date, Fault> {
+    text.parse().map_err(|e: crate::domain::BadName| Fault::field("BAD_DATE", field, e.allowed))
+}
+
+fn level_zh(level: Level) -> &'static str {
+    match level {
+        Level::City => "市",
+        Level::County => "县",
+        Level::Town => "镇",
+        Level::Village => "村",
+    }
+}
