@@ -53,8 +53,11 @@ pub fn must_integer(value: &Value) -> Result<i64, StoreError> {
     integer(value).ok_or_else(odd)
 }
 
+/// A field of a hash and its value.
+pub type Pair = (Vec<u8>, Vec<u8>);
+
 /// Fields and values of a hash, however the protocol gives them.
-pub fn pairs(value: Value) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+pub fn pairs(value: Value) -> Result<Vec<Pair>, StoreError> {
     match value {
         Value::Map(pairs) => {
             let pair = |(field, value)| Ok((must(&field)?.to_vec(), must(&value)?.to_vec()));
