@@ -46,7 +46,7 @@ fn some_command(dice: &mut Dice, order: &Order) -> Command {
 /// Something out of the ordinary: other desks, other deadlines, other ends.
 fn some_hard_action(dice: &mut Dice, order: &Order) -> Action {
     let until = order.updated_at.plus(Span::minutes(30));
-    let somewhere = unit(dice.pick(&["330411", "330402", "330402001"]));
+    let somewhere = *dice.pick(&["330411", "330402", "330402001"].map(unit));
     let verdict = *dice.pick(Verdict::ALL);
     match dice.below(16) {
         0 => Action::AskInformation,
