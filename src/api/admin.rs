@@ -27,4 +27,29 @@ impl AdminService for Api {
             truncated: findings.len() > MAX_FINDINGS,
         }))
     }
+
+    async fn get_mode(
+        &self,
+        request: Request<pb::GetModeRequest>,
+    ) -> Result<Response<pb::GetModeResponse>, Status> {
+        let (_, pb::GetModeRequest {}) = split(request)?;
+        let status = Some(self.mode_status().await?);
+        Ok(Response::new(pb::GetModeResponse { status }))
+    }
+
+    async fn preview_mode(
+        &self,
+        request: Request<pb::PreviewModeRequest>,
+    ) -> Result<Response<pb::PreviewModeResponse>, Status> {
+        let (_, body) = split(request)?;
+        Ok(Response::new(self.mode_changes(body).await?))
+    }
+
+    async fn switch_mode(
+        &self,
+        request: Request<pb::SwitchModeRequest>,
+    ) -> Result<Response<pb::SwitchModeResponse>, Status> {
+        let status = Some(self.switch(request).await?);
+        Ok(Response::new(pb::SwitchModeResponse { status }))
+    }
 }

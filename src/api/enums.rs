@@ -53,6 +53,7 @@ wire! {
     ReturnReason { NotOurDuty WrongPlace TooLittleKnown BeyondOurPower }
     Verdict { Accept Reject }
     Dimension { Unit Level Category }
+    Mode { Ordinary Wartime }
     Card { Normal Yellow Red }
     Emergency { Police Fire Ambulance Traffic }
     DeclineReason { Emergency LegalChannel Petition Secret NothingNew Abuse ElsewhereCity }

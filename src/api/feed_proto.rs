@@ -15,13 +15,14 @@ fn actor(actor: &Actor) -> pb::Actor {
 }
 
 pub(super) fn event(cursor: Cursor, event: &Event) -> pb::FeedEvent {
+    let of_city = event.order.is_city();
     pb::FeedEvent {
         cursor: cursor.to_string(),
-        order_no: event.order.to_string(),
+        order_no: if of_city { String::new() } else { event.order.to_string() },
         version: event.version,
         at: Some(time(event.at)),
         actor: Some(actor(&event.actor)),
-        stage: event.stage.to_pb().into(),
+        stage: if of_city { 0 } else { event.stage.to_pb().into() },
         unit: event.unit.to_string(),
         category: event.category.to_string(),
         what: Some(what(&event.what)),
@@ -147,6 +148,9 @@ fn what(what: &What) -> pb::feed_event::What {
         What::Reopened { by } => Wire::Reopened(pb::Reopened { by: by.to_string() }),
         What::Recused { unit } => Wire::Recused(pb::Recused { unit: unit.to_string() }),
         What::Corrected => Wire::Corrected(pb::Corrected {}),
+        What::ModeSwitched { mode, restamp } => {
+            Wire::ModeSwitched(pb::ModeSwitched { mode: mode.to_pb().into(), restamp: *restamp })
+        }
         What::Restamped { arrival_due, closure_due } => Wire::Restamped(pb::Restamped {
             arrival_due: Some(time(*arrival_due)),
             closure_due: Some(time(*closure_due)),

@@ -4,6 +4,7 @@
 //! - [`actor`]: who asks; the one seam that identity will replace
 //! - [`from_proto`] and [`text`]: what may be asked, each refusal naming its field
 //! - [`indicators`]: what the hotline is judged by
+//! - [`mode`]: which policies are in force
 //! - [`moves`]: the moves of one order, which differ in nothing but what they want
 //! - [`to_proto`], [`feed_proto`]: what is answered; [`enums`]: words in both directions
 //! - [`status`]: which gRPC code and why
@@ -17,6 +18,7 @@ mod feed_proto;
 mod from_proto;
 mod indicators;
 mod intake;
+mod mode;
 mod moves;
 mod page;
 mod push;

@@ -173,6 +173,16 @@ impl From<Refusal> for Fault {
             }
             .with("detail", error),
             Refusal::FeedDiverged { epoch } => diverged(message.clone(), epoch),
+            Refusal::ModeMoved { version } => fault(
+                Code::FailedPrecondition,
+                "MODE_MOVED",
+                "模式已被他人切换，请重新查看后再决定。",
+            )
+            .with("version", version),
+            Refusal::ModeUnchanged { mode } => {
+                fault(Code::FailedPrecondition, "MODE_UNCHANGED", "已处于该模式。")
+                    .with("mode", mode)
+            }
             Refusal::Stopping => fault(Code::Unavailable, "STOPPING", "服务正在停止，请稍后重试。"),
         }
     }

@@ -2,7 +2,8 @@
 
 use super::show::{
     card, card_zh, clock_kind, clock_kind_zh, decline_reason, decline_reason_zh, emergency,
-    emergency_zh, moment_json, outcome, outcome_zh, return_reason, return_reason_zh, span_json,
+    emergency_zh, mode, mode_zh, moment_json, outcome, outcome_zh, return_reason, return_reason_zh,
+    span_json,
 };
 use crate::pb;
 use serde_json::{Value, json};
@@ -124,6 +125,9 @@ pub(super) fn event(event: &pb::FeedEvent) -> (&'static str, String, Value) {
         What::Reopened(e) => ("reopened", "重启", json!({ "by": e.by })),
         What::Recused(e) => ("recused", "回避", json!({ "unit": e.unit })),
         What::Corrected(_) => ("corrected", "更正", json!({})),
+        What::ModeSwitched(e) => {
+            ("mode_switched", "切换模式", json!({ "mode": mode(e.mode), "restamp": e.restamp }))
+        }
         What::Restamped(e) => (
             "restamped",
             "重定时限",
@@ -152,6 +156,8 @@ fn more(what: &pb::feed_event::What) -> String {
         emergency_zh(e.to)
     } else if let What::FollowedUp(e) = what {
         outcome_zh(e.outcome)
+    } else if let What::ModeSwitched(e) = what {
+        mode_zh(e.mode)
     } else if let What::Supervised(e) = what
         && e.card != 0
     {

@@ -10,6 +10,7 @@ mod doctor;
 mod failure;
 mod happening;
 mod health;
+mod mode;
 mod order;
 mod output;
 mod queue;
@@ -66,6 +67,8 @@ enum Verb {
     Config(config::ConfigVerb),
     Doctor(doctor::DoctorArgs),
     Health(health::HealthArgs),
+    #[command(subcommand)]
+    Mode(mode::ModeVerb),
 }
 
 /// Does what was asked.
@@ -83,6 +86,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Config(verb) => config::run(verb),
         Verb::Doctor(args) => doctor::run(args).await,
         Verb::Health(args) => health::run(args).await,
+        Verb::Mode(verb) => mode::run(verb).await,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the server sends, as people read it and as programs do.
 
 use crate::domain::{
-    Card, Channel, ClockKind, DeclineReason, Duty, Emergency, Ending, Kind, Level, Outcome,
+    Card, Channel, ClockKind, DeclineReason, Duty, Emergency, Ending, Kind, Level, Mode, Outcome,
     ReturnReason, Role, Span, Stage, Timestamp, Urgency,
 };
 use crate::pb;
@@ -32,6 +32,7 @@ words! {
     emergency emergency_zh "EMERGENCY_" Emergency;
     decline_reason decline_reason_zh "DECLINE_REASON_" DeclineReason;
     outcome outcome_zh "OUTCOME_" Outcome;
+    mode mode_zh "MODE_" Mode;
     stage stage_zh "STAGE_" Stage;
     kind kind_zh "KIND_" Kind;
     urgency urgency_zh "URGENCY_" Urgency;

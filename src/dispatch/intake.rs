@@ -144,18 +144,20 @@ impl Dispatch {
             paper: Some(Arc::new(Paper { title, body: text, evidence: Vec::new() })),
             ..With::default()
         };
+        let mut in_force = self.mode().await?;
+        with.mode = Some(in_force.version);
         let mut register = Register {
             no: OrderNo::new(self.cell(), now.date(), 0),
             channel,
             heard_at: heard_at.unwrap_or(now),
-            reading,
             plan,
             hand_over,
             recused,
             reopens: reopening.map(|reopening| reopening.of),
-            policy: self.catalogue.policy().clone(),
+            policy: self.limits(&reading, heard_at.unwrap_or(now).min(now), in_force.mode),
             catalogue: self.catalogue.version(),
             rule,
+            reading,
         };
         for _ in 0..MAX_NUMBERS {
             register.no = match reopening {
@@ -182,7 +184,13 @@ impl Dispatch {
                         let taken = Rejection::AlreadyReopened { by };
                         return self.recall(with.request).await?.ok_or_else(|| taken.into());
                     }
-                    None => continue,
+                    // The number was taken, or the city was switched a moment ago.
+                    None => {
+                        in_force = self.look_at_mode().await?;
+                        with.mode = Some(in_force.version);
+                        let Register { reading, heard_at, .. } = &register;
+                        register.policy = self.limits(reading, (*heard_at).min(now), in_force.mode);
+                    }
                 },
                 Err(error) => {
                     return self.refused(error, with.request)?.ok_or(Refusal::Busy);

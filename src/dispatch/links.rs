@@ -4,10 +4,11 @@
 //! alone does no harm, and asking again with the same request id does what is missing.
 
 use super::intake::{Reopening, Submission};
+use super::step::With;
 use super::{Dispatch, Done, Refusal, Request};
 use crate::domain::{
-    Action, ActionName, Actor, Category, Confidence, Correct, Division, Kind, MAX_CHILDREN, Order,
-    OrderNo, Reading, Rejection, Stage, Urgency, allowed,
+    Action, ActionName, Actor, Category, Command, Confidence, Correct, Division, Kind,
+    MAX_CHILDREN, Order, OrderNo, Reading, Rejection, Stage, Urgency, allowed,
 };
 use crate::store::Paper;
 use std::sync::Arc;
@@ -47,9 +48,12 @@ impl Dispatch {
             division: correction.division.unwrap_or(read.division),
             division_confidence: sure(correction.division.is_some(), read.division_confidence),
         };
-        let policy = self.catalogue.policy().clone();
+        let in_force = self.look_at_mode().await?;
+        let policy = self.limits(&reading, before.heard_at, in_force.mode);
         let action = Action::Correct(Box::new(Correct { reading, policy }));
-        self.act(no, actor, Some(request), None, action, None).await
+        let command = Command { actor: actor.clone(), action };
+        let with = With { request: Some(request), mode: Some(in_force.version), ..With::default() };
+        self.step(no, &command, with).await.map(|(done, _)| done)
     }
 
     /// Lets `child` be worked in the place of `into`. The one that goes on takes it up first:

@@ -2,12 +2,14 @@
 //!
 //! - [`intake`]: a citizen's words become an order; [`links`]: orders that have to do with others
 //! - [`step`]: a command takes effect, once
+//! - [`mode`]: which limits are in force
 //! - [`pull`]: units come for their orders; [`waiters`]: who waits for which unit
 //! - [`timers`]: what falls due happens
 //! - [`numbers`]: order numbers, reserved in blocks
 
 mod intake;
 mod links;
+mod mode;
 mod numbers;
 mod pull;
 mod reads;
@@ -23,19 +25,20 @@ use crate::locate::Locator;
 use crate::store::Store;
 use crate::store::seal::Sealer;
 use numbers::Numbers;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use waiters::Waiters;
 
 pub use crate::store::audit::Finding;
 pub use crate::store::{
-    BodyDigest, Claimed, Cursor, Evidence, Lease, MAX_BATCH, MAX_FEED, Paper, Receipt, RequestId,
-    StoreError,
+    BodyDigest, Claimed, Cursor, Evidence, Lease, MAX_BATCH, MAX_FEED, ModeRow, Paper, Receipt,
+    RequestId, Restamping, StoreError,
 };
 pub use intake::{Acceptance, Preview, Routing, Submission};
 pub use links::Correction;
+pub use mode::{InForce, Restamped, Switch};
 pub use pull::Pull;
 pub use step::{Done, Request};
 
@@ -94,6 +97,20 @@ pub enum Refusal {
         /// The current epoch.
         epoch: u64,
     },
+    /// The city was switched by somebody else meanwhile.
+    #[error("the city's mode was switched meanwhile: version {version} is in force")]
+    ModeMoved {
+        /// The version in force.
+        version: u32,
+    },
+    /// The city is in that mode already, and orders in flight were to keep their limits.
+    #[error(
+        "the city is in {mode} already; only stamping orders in flight anew would change something"
+    )]
+    ModeUnchanged {
+        /// The mode.
+        mode: crate::domain::Mode,
+    },
     /// The server is going down; nothing happened.
     #[error("the server is stopping")]
     Stopping,
@@ -145,6 +162,8 @@ pub struct Dispatch {
     sealer: Sealer,
     settings: Settings,
     numbers: Numbers,
+    /// The mode as this process knows it.
+    in_force: RwLock<Option<InForce>>,
     waiters: Waiters,
     /// Wakes the timer loop when a step brought an earlier deadline.
     sooner: Notify,
@@ -168,6 +187,7 @@ impl Dispatch {
             sealer,
             settings,
             numbers: Numbers::default(),
+            in_force: RwLock::new(None),
             waiters: Waiters::default(),
             sooner: Notify::new(),
             sleeping_until: std::sync::atomic::AtomicI64::new(i64::MAX),

@@ -40,6 +40,8 @@ pub(super) struct With {
     pub lease: Option<Lease>,
     pub paper: Option<Arc<Paper>>,
     pub contact: Option<SealedContact>,
+    /// The version of the city's mode whose limits it stamps.
+    pub mode: Option<u32>,
 }
 
 impl Dispatch {
@@ -63,7 +65,7 @@ impl Dispatch {
             self.check_units("unit", &[*unit])?;
         }
         let command = Command { actor: actor.clone(), action };
-        let with = With { request, lease, paper: paper.map(Arc::new), contact: None };
+        let with = With { request, lease, paper: paper.map(Arc::new), ..With::default() };
         self.step(no, &command, with).await.map(|(done, _)| done)
     }
 
@@ -143,6 +145,7 @@ impl Dispatch {
             contact: with.contact.clone(),
             request,
             lease: with.lease,
+            mode: with.mode,
         };
         let began = crate::clock::tick();
         self.store.commit(change).await?;

@@ -26,6 +26,8 @@ const LISTENING: i64 = i64::MAX;
 struct Rounds {
     /// Which process it is.
     holder: u64,
+    /// When the mode in force was last looked at.
+    looked: Option<std::time::Instant>,
     /// When the counters were last shown.
     exported: Option<std::time::Instant>,
     /// What was due and ticked last.
@@ -36,7 +38,8 @@ impl Dispatch {
     /// Runs until [`Dispatch::stop`].
     pub(super) async fn run_timers(self: Arc<Self>) {
         let mut stopping = self.stopping();
-        let mut rounds = Rounds { holder: fresh_id(), exported: None, ticked: Vec::new() };
+        let mut rounds =
+            Rounds { holder: fresh_id(), looked: None, exported: None, ticked: Vec::new() };
         while !*stopping.borrow() {
             let sleep = match self.round(&mut rounds).await {
                 Ok(sleep) => sleep,
@@ -59,6 +62,13 @@ impl Dispatch {
         let sleep_towards = |at| self.sleeping_until.store(at, Ordering::Relaxed);
         // Who may not tick is not woken by every commit of the process, either.
         sleep_towards(UNDISTURBED);
+        // Another process may have switched it.
+        if rounds.looked.is_none_or(|at| at.elapsed() >= sweep) {
+            rounds.looked = Some(crate::clock::tick());
+            if let Err(refusal) = self.look_at_mode().await {
+                tracing::warn!(%refusal, "timers: the city's mode cannot be read");
+            }
+        }
         if self.skewed.load(Ordering::Relaxed) {
             return Ok(sweep);
         }
@@ -75,10 +85,14 @@ impl Dispatch {
             metrics::export_tallies(&self.store.tallies().await?);
             rounds.exported = Some(crate::clock::tick());
         }
+        let restamping = self.restamp_page().await?;
         let now = self.now();
         let due = self.store.due(now, MAX_BATCH).await?;
         if due.is_empty() {
             rounds.ticked.clear();
+            if restamping {
+                return Ok(Duration::ZERO);
+            }
             let next = self.store.next_due().await?;
             sleep_towards(next.map_or(LISTENING, |at| at.0));
             let until = next.map(|at| self.clock.really(at.since(self.now())));

@@ -5,10 +5,12 @@ use super::command::{DeclineReason, Emergency, Outcome, ReturnReason};
 use super::ids::{Level, Unit};
 use super::matter::Category;
 use super::order_no::OrderNo;
+use super::policy::Mode;
 use super::stage::{Card, ClockKind, Stage};
 use super::time::{Span, Timestamp};
 
-/// One thing that happened to one order. Holds no word of the citizen's and no contact.
+/// One thing that happened to one order, or to the city itself ([`OrderNo::city`]; then stage
+/// and category say nothing). Holds no word of the citizen's and no contact.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Event {
     /// To which order.
@@ -282,6 +284,13 @@ pub enum What {
     },
     /// What was read was corrected.
     Corrected,
+    /// The city's policies are others from now on.
+    ModeSwitched {
+        /// Which.
+        mode: Mode,
+        /// Orders in flight are stamped with the new limits, one by one.
+        restamp: bool,
+    },
     /// It was stamped with other limits.
     Restamped {
         /// When arrival falls due now.
@@ -337,6 +346,7 @@ impl What {
             What::Reopened { .. } => "reopened",
             What::Recused { .. } => "recused",
             What::Corrected => "corrected",
+            What::ModeSwitched { .. } => "mode_switched",
             What::Restamped { .. } => "restamped",
         }
     }
@@ -384,6 +394,7 @@ impl What {
             | What::FollowedUp { .. }
             | What::Reopened { .. }
             | What::Corrected
+            | What::ModeSwitched { .. }
             | What::Restamped { .. } => None,
         }
     }

@@ -317,6 +317,7 @@ fn happening(what: &What, after: &Order, mut count: impl FnMut(Tally)) {
         | What::Resumed { .. }
         | What::Supervised { card: None }
         | What::Recused { .. }
+        | What::ModeSwitched { .. }
         | What::Corrected => {}
     }
 }

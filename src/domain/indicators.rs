@@ -250,6 +250,7 @@ impl Facts {
             | What::FollowedUp { round: None, .. }
             | What::Recused { .. }
             | What::Corrected
+            | What::ModeSwitched { .. }
             | What::Restamped { .. } => {}
         }
     }

@@ -29,6 +29,16 @@ impl OrderNo {
         OrderNo { cell, day, seq }
     }
 
+    /// No order, but the city itself: what happens to it stands in the feed, too.
+    pub fn city(cell: Cell) -> OrderNo {
+        OrderNo { cell, day: 0, seq: 0 }
+    }
+
+    /// Whether it is the city itself.
+    pub fn is_city(self) -> bool {
+        self.day == 0 && self.seq == 0
+    }
+
     /// The cell that holds the order.
     pub fn cell(self) -> Cell {
         self.cell

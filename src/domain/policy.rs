@@ -1,7 +1,18 @@
 //! The limits an order is stamped with, by value, when it is registered.
 
 use super::ids::Level;
+use super::named::named;
 use super::time::Span;
+
+named! {
+    /// Which set of policies is in force in a city.
+    Mode {
+        /// 平时
+        Ordinary = 1 "ordinary" "平时",
+        /// 战时
+        Wartime = 2 "wartime" "战时",
+    }
+}
 
 /// The promises and how the hour is shared out. Data of the catalogue, stamped by value:
 /// working-day limits have been turned into spans from when the citizen was heard.

@@ -232,6 +232,9 @@ async fn feed(
         let Some((last, _)) = page.last() else { break };
         after = Some(*last);
         for (_, event) in page {
+            if event.order.is_city() {
+                continue;
+            }
             let last = told.entry(event.order).or_default();
             if event.version != *last && event.version != *last + 1 {
                 let what = format!("the feed tells of version {} after {last}", event.version);

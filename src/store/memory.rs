@@ -2,8 +2,8 @@
 //! everything with its process. Tests measure the others against it.
 
 use super::{
-    Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_FEED, Paper, Remembered, RequestId,
-    SealedContact, Store, StoreError, Sums, day_of,
+    Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_FEED, ModeRow, Paper, Remembered,
+    RequestId, SealedContact, Store, StoreError, Sums, day_of,
 };
 use crate::clock::{tick, wall_now};
 use crate::domain::{
@@ -33,6 +33,7 @@ struct State {
     trays: BTreeMap<(Unit, Desk), BTreeMap<(Timestamp, OrderNo), u16>>,
     deadlines: BTreeSet<(Timestamp, OrderNo)>,
     tallies: HashMap<Tally, i64>,
+    mode: Option<ModeRow>,
     indicators: BTreeMap<(u16, Marginal), Counts>,
     requests: HashMap<RequestId, Remembered>,
     papers: HashMap<(OrderNo, u16), Arc<Paper>>,
@@ -100,6 +101,10 @@ impl State {
         if stored != change.before.as_ref().map(|order| order.version) {
             return Err(CommitError::Conflict);
         }
+        let version = self.mode.as_ref().map_or(0, |row| row.version);
+        if change.mode.is_some_and(|mode| mode != version) {
+            return Err(CommitError::Conflict);
+        }
         if let Some(lease) = change.lease
             && !self.lease_holds(lease, no)
         {
@@ -109,7 +114,7 @@ impl State {
     }
 
     fn apply(&mut self, change: Change) {
-        let Change { before, after, events, papers, contact, request, lease: _ } = change;
+        let Change { before, after, events, papers, contact, request, lease: _, mode: _ } = change;
         let no = after.no;
         if let Some(before) = &before {
             for Entry { unit, desk, assignment: _, deadline } in entries(before) {
@@ -291,6 +296,25 @@ impl Store for Memory {
         let state = self.state()?;
         let value = |tally: &Tally| (*tally, state.tallies.get(tally).copied().unwrap_or(0));
         Ok(TALLIES.iter().map(value).collect())
+    }
+
+    async fn mode(&self) -> Result<Option<ModeRow>, StoreError> {
+        Ok(self.state()?.mode.clone())
+    }
+
+    async fn set_mode(&self, row: &ModeRow, event: Option<&Event>) -> Result<(), CommitError> {
+        let end = {
+            let mut state = self.state().map_err(CommitError::Unavailable)?;
+            let before = state.mode.as_ref().map_or(0, |row| row.revision);
+            if before + 1 != row.revision {
+                return Err(CommitError::Conflict);
+            }
+            state.mode = Some(row.clone());
+            state.feed.extend(event.map(|event| vec![event.clone()]));
+            state.end(self.epoch)
+        };
+        self.end.send_replace(end);
+        Ok(())
     }
 
     async fn indicators(

@@ -11,8 +11,11 @@ pub mod codec;
 pub mod embedded;
 pub mod fault;
 pub mod memory;
+mod mode;
 pub mod redis;
 pub mod seal;
+
+pub use mode::{ModeRow, Restamping};
 
 use crate::domain::{
     CO_HOLDING, Cell, Counts, Date, Desk, Dimension, Entry, Event, Marginal, Order, OrderNo, Stage,
@@ -153,6 +156,8 @@ pub struct Change {
     pub request: Option<(RequestId, Remembered)>,
     /// A lease that must still hold.
     pub lease: Option<Lease>,
+    /// The version of the city's mode whose limits it stamps; 0 is before the first switch.
+    pub mode: Option<u32>,
 }
 
 /// Why a change did not happen, or is not known to have.
@@ -307,6 +312,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// Every counter, those at zero included.
     async fn tallies(&self) -> Result<Vec<(Tally, i64)>, StoreError>;
+
+    /// The city's mode row; `None` until it is switched for the first time.
+    async fn mode(&self) -> Result<Option<ModeRow>, StoreError>;
+
+    /// Writes the mode row, one revision after the one it was decided upon, and with it what
+    /// happened, in one. From then on no change lands that stamps limits of another version.
+    async fn set_mode(&self, row: &ModeRow, event: Option<&Event>) -> Result<(), CommitError>;
 
     /// What was counted on the days from `from` to `to`, both included: each marginal of the
     /// dimension that was counted at all, in order.

@@ -150,6 +150,7 @@ pub fn change(
         contact,
         request: None,
         lease: None,
+        mode: None,
     }))
 }
 

@@ -12,6 +12,7 @@ pub(super) enum Kind {
     Remembered = 3,
     Paper = 4,
     Contact = 5,
+    Mode = 6,
 }
 
 impl Kind {
@@ -22,6 +23,7 @@ impl Kind {
             Kind::Remembered => "remembered request",
             Kind::Paper => "paper",
             Kind::Contact => "contact",
+            Kind::Mode => "mode row",
         }
     }
 }
@@ -149,7 +151,7 @@ impl<'a> In<'a> {
     pub(super) fn damaged(kind: Kind, bytes: &[u8], bad: Bad) -> StoreError {
         let no = match kind {
             Kind::Order | Kind::Events => In(bytes.get(1..).unwrap_or_default()).order_no().ok(),
-            Kind::Remembered | Kind::Paper | Kind::Contact => None,
+            Kind::Remembered | Kind::Paper | Kind::Contact | Kind::Mode => None,
         };
         let (what, why) = (kind.name(), bad.0);
         StoreError::Damaged(match no {

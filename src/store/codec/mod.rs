@@ -13,6 +13,7 @@
 mod bytes;
 mod event;
 mod life;
+mod mode;
 mod order;
 mod record;
 mod terms;
@@ -21,6 +22,7 @@ mod tests;
 mod what;
 
 pub use event::{decode_events, encode_events};
+pub use mode::{decode_mode, encode_mode};
 pub use order::{decode_order, encode_order};
 pub use record::{
     decode_contact, decode_paper, decode_remembered, encode_contact, encode_paper,

@@ -2,7 +2,7 @@
 
 use super::bytes::{Bad, In, Out};
 use crate::domain::{
-    Card, Cell, ClockKind, DeclineReason, Emergency, Outcome, ReturnReason, Timestamp, What,
+    Card, Cell, ClockKind, DeclineReason, Emergency, Mode, Outcome, ReturnReason, Timestamp, What,
 };
 
 // A number once used keeps its meaning for ever.
@@ -49,6 +49,7 @@ const REOPENED: u8 = 40;
 const RECUSED: u8 = 41;
 const CORRECTED: u8 = 42;
 const RESTAMPED: u8 = 43;
+const MODE_SWITCHED: u8 = 44;
 
 /// The citizen was called about no closing, but about a broken promise.
 const NO_ROUND: u8 = 0xff;
@@ -99,6 +100,7 @@ pub(super) fn kind(what: &What) -> u8 {
         What::Recused { .. } => RECUSED,
         What::Corrected => CORRECTED,
         What::Restamped { .. } => RESTAMPED,
+        What::ModeSwitched { .. } => MODE_SWITCHED,
     }
 }
 
@@ -209,6 +211,7 @@ pub(super) fn put(out: &mut Out, what: &What, at: Timestamp, cell: Cell) {
             out.unit(*to, cell);
             out.byte(*round);
         }
+        What::ModeSwitched { mode, restamp } => out.raw(&[mode.byte(), u8::from(*restamp)]),
         What::Restamped { arrival_due, closure_due } => {
             out.moment(*arrival_due, at);
             out.moment(*closure_due, at);
@@ -303,6 +306,9 @@ pub(super) fn read(f: &mut In<'_>, kind: u8, at: Timestamp, cell: Cell) -> Resul
         REOPENED => What::Reopened { by: f.order_no()? },
         RECUSED => What::Recused { unit: f.unit(cell)? },
         CORRECTED => What::Corrected,
+        MODE_SWITCHED => {
+            What::ModeSwitched { mode: f.named(Mode::from_byte)?, restamp: f.byte()? != 0 }
+        }
         RESTAMPED => What::Restamped { arrival_due: f.moment(at)?, closure_due: f.moment(at)? },
         _ => return Err(Bad("an event in it is unknown to this version")),
     })

@@ -57,6 +57,7 @@ impl Group {
         let mut accepted: Vec<Accepted> = Vec::with_capacity(self.changes.len());
         let mut versions: HashMap<OrderNo, u32> = HashMap::with_capacity(self.changes.len());
         let mut ids: HashMap<u128, usize> = HashMap::new();
+        let mode = hot.mode.as_ref().map_or(0, |row| row.version);
         for (mut change, answer) in self.changes.drain(..) {
             let id = change.request.as_ref().map(|(id, _)| *id);
             if let Some(first) = id.and_then(|id| ids.get(&id)) {
@@ -69,6 +70,7 @@ impl Group {
                 match version(&versions, hot, db, change.no) {
                     Err(e) => Some(Outcome::Unavailable(e)),
                     Ok(version) if version != change.before => Some(Outcome::Conflict),
+                    Ok(_) if change.mode.is_some_and(|of| of != mode) => Some(Outcome::Conflict),
                     Ok(_) => {
                         let stale = change.lease.is_some_and(|lease| {
                             lease.order != change.no

@@ -8,7 +8,7 @@ use super::prepared::Prepared;
 use super::requests::{Requests, Slot};
 use super::tray::{Place, Tray};
 use crate::domain::{Cell, Desk, Entry, Order, OrderNo, TALLIES, Unit, entries, next_deadline};
-use crate::store::{Cursor, Lease, StoreError};
+use crate::store::{Cursor, Lease, ModeRow, StoreError};
 use redb::Database;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
@@ -31,6 +31,8 @@ pub(super) struct Hot {
     pub(super) deadlines: BTreeSet<Place>,
     pub(super) tallies: Tallies,
     pub(super) requests: Requests,
+    /// The city's mode.
+    pub(super) mode: Option<ModeRow>,
     /// The last claim given.
     pub(super) claims: u64,
     /// The highest number that was ever archived: above it nobody need look in the file.
@@ -48,6 +50,7 @@ impl Hot {
             deadlines: BTreeSet::new(),
             tallies: [0; TALLIES.len()],
             requests: Requests::default(),
+            mode: None,
             claims: 0,
             archive_end: None,
             feed_end: Cursor { epoch, sequence: 0, index: 0 },

@@ -73,7 +73,7 @@ pub(super) fn load(db: Database, cell: Cell) -> Result<Opened, StoreError> {
     let mut hot = Hot::empty(db.clone(), epoch);
     hot.claims = claims;
     let read = db.begin_read().map_err(damaged)?;
-    let numbers = load_meta(&read, &mut hot.tallies)?;
+    let numbers = load_meta(&read, &mut hot)?;
     load_orders(&read, &mut hot)?;
     let next_pack = load_requests(&read, &mut hot)?;
     load_feed_end(&read, &mut hot)?;
@@ -162,15 +162,15 @@ fn begin(db: &Database, cell: Cell, found: Option<Identity>) -> Result<(u64, u64
     Ok((epoch, claims))
 }
 
-fn load_meta(
-    read: &ReadTransaction,
-    tallies: &mut Tallies,
-) -> Result<BTreeMap<u16, u32>, StoreError> {
+fn load_meta(read: &ReadTransaction, hot: &mut Hot) -> Result<BTreeMap<u16, u32>, StoreError> {
     let meta = read.open_table(META).map_err(damaged)?;
     if let Some(value) = meta.get(META_TALLIES).map_err(damaged)? {
-        *tallies = read_tallies(value.value()).ok_or_else(|| {
+        hot.tallies = read_tallies(value.value()).ok_or_else(|| {
             StoreError::Damaged("meta tallies; restore the store from a backup".to_owned())
         })?;
+    }
+    if let Some(value) = meta.get(META_MODE).map_err(damaged)? {
+        hot.mode = Some(codec::decode_mode(value.value())?);
     }
     let mut numbers = BTreeMap::new();
     for row in meta.range(META_NUMBER..).map_err(damaged)? {

@@ -28,6 +28,8 @@ pub(super) struct Prepared {
     pub(super) contact: Option<Vec<u8>>,
     pub(super) request: Option<(u128, Vec<u8>)>,
     pub(super) lease: Option<Lease>,
+    /// The version of the city's mode that it was decided under, where that matters.
+    pub(super) mode: Option<u32>,
     /// Where something is counted once more: key in the table, and which measure.
     pub(super) indicators: Vec<([u8; 11], Measure)>,
     /// Places in [`TALLIES`] and what is added.
@@ -38,7 +40,7 @@ pub(super) struct Prepared {
 
 impl Prepared {
     pub(super) fn new(change: &Change) -> Prepared {
-        let Change { before, after, events, papers, contact, request, lease } = change;
+        let Change { before, after, events, papers, contact, request, lease, mode } = change;
         let before: Option<&Order> = before.as_deref();
         debug_assert_eq!(after.version, before.map_or(0, |order| order.version) + 1);
         let place = |tally| TALLIES.iter().position(|t| *t == tally).map(|at| at as u8);
@@ -59,6 +61,7 @@ impl Prepared {
             contact: contact.as_ref().map(codec::encode_contact),
             request: request.as_ref().map(|(id, r)| (id.0, codec::encode_remembered(r))),
             lease: *lease,
+            mode: *mode,
             indicators: counted(before, events),
             tallies: tallies(before, after, events)
                 .into_iter()

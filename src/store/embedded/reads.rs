@@ -13,8 +13,8 @@ use crate::domain::{
     Timestamp, Unit,
 };
 use crate::store::{
-    Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_FEED, Paper, Remembered, RequestId,
-    SealedContact, Store, StoreError, Sums, codec, day_of, read_counts,
+    Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_FEED, ModeRow, Paper, Remembered,
+    RequestId, SealedContact, Store, StoreError, Sums, codec, day_of, read_counts,
 };
 use async_trait::async_trait;
 use redb::{Database, ReadableDatabase};
@@ -237,6 +237,26 @@ impl Store for Embedded {
     async fn tallies(&self) -> Result<Vec<(Tally, i64)>, StoreError> {
         let (hot, _) = self.hot()?;
         Ok(TALLIES.iter().copied().zip(hot.tallies).collect())
+    }
+
+    async fn mode(&self) -> Result<Option<ModeRow>, StoreError> {
+        Ok(self.hot()?.0.mode.clone())
+    }
+
+    async fn set_mode(&self, row: &ModeRow, event: Option<&Event>) -> Result<(), CommitError> {
+        let events = event.map(|event| codec::encode_events(std::slice::from_ref(event)));
+        let (row, events) = (row.clone(), events.unwrap_or_default());
+        let answer = self.ask(|answer| Job::SetMode { row, events, answer }).await;
+        let answer = answer.map_err(CommitError::Unavailable)?;
+        match answer.await.map_err(|_| CommitError::Unknown(no_answer()))? {
+            Outcome::Done => Ok(()),
+            // No lease and no request is looked at here.
+            Outcome::Conflict | Outcome::Repeated(_) | Outcome::LeaseStale => {
+                Err(CommitError::Conflict)
+            }
+            Outcome::Unavailable(e) => Err(CommitError::Unavailable(e)),
+            Outcome::Unknown(e) => Err(CommitError::Unknown(e)),
+        }
     }
 
     async fn indicators(

@@ -42,6 +42,8 @@ pub(super) const META_EPOCH: &[u8] = b"epoch";
 pub(super) const META_CLAIMS: &[u8] = b"claims";
 /// Every counter that is not zero: length of the name, the name, eight bytes.
 pub(super) const META_TALLIES: &[u8] = b"tallies";
+/// The city's mode row.
+pub(super) const META_MODE: &[u8] = b"mode";
 /// Before two bytes of day: four bytes, the highest number given.
 pub(super) const META_NUMBER: &[u8] = b"number";
 

@@ -8,9 +8,10 @@ use super::group::{Accepted, Group, Outcome};
 use super::opening::{Opened, load};
 use super::prepared::Prepared;
 use super::requests::bucket_of;
+use super::tables::{FEED, META, META_MODE, Pack};
 use crate::clock::{tick, wall_now};
 use crate::domain::Cell;
-use crate::store::StoreError;
+use crate::store::{Cursor, ModeRow, StoreError, codec};
 use redb::Database;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ const HEAL_PATIENCE: u32 = 200;
 pub(super) enum Job {
     Commit(Box<Prepared>, oneshot::Sender<Outcome>),
     Reserve { day: u16, count: u32, above: u32, answer: oneshot::Sender<Result<u32, StoreError>> },
+    SetMode { row: ModeRow, events: Vec<u8>, answer: oneshot::Sender<Outcome> },
     Check(oneshot::Sender<Result<(), StoreError>>),
     Close(oneshot::Sender<()>),
 }
@@ -94,6 +96,12 @@ impl Writer {
                 (Job::Check(answer), db) => {
                     let _ = answer.send(db.as_ref().map(|_| ()).map_err(StoreError::clone));
                 }
+                (Job::SetMode { row, events, answer }, Ok(db)) => {
+                    let _ = answer.send(self.set_mode(db, row, &events));
+                }
+                (Job::SetMode { answer, .. }, Err(e)) => {
+                    let _ = answer.send(Outcome::Unavailable(e.clone()));
+                }
                 (Job::Commit(change, answer), Ok(_)) => group.changes.push((change, answer)),
                 (Job::Commit(_, answer), Err(e)) => {
                     let _ = answer.send(Outcome::Unavailable(e.clone()));
@@ -110,6 +118,45 @@ impl Writer {
             self.finish(group, db);
         }
         closer
+    }
+
+    /// Writes the mode row, and what happened, in a transaction of its own: whatever is
+    /// checked afterwards is checked against the new one.
+    fn set_mode(&mut self, db: &Database, row: ModeRow, events: &[u8]) -> Outcome {
+        let (before, epoch) = {
+            let hot = self.shared.read();
+            (hot.mode.as_ref().map_or(0, |row| row.revision), hot.feed_end.epoch)
+        };
+        if before + 1 != row.revision {
+            return Outcome::Conflict;
+        }
+        let sequence = self.next_feed;
+        let write = || -> Result<(), redb::Error> {
+            let mut txn = db.begin_write()?;
+            txn.set_quick_repair(true);
+            txn.open_table(META)?.insert(META_MODE, codec::encode_mode(&row).as_slice())?;
+            if !events.is_empty() {
+                let mut pack = Pack::default();
+                pack.push(&[], events);
+                txn.open_table(FEED)?.insert(&sequence.to_be_bytes(), pack.take().as_slice())?;
+            }
+            txn.commit()?;
+            Ok(())
+        };
+        if let Err(e) = write() {
+            // It may have reached the disk: the file is opened again before it is believed.
+            let error = StoreError::Unreachable(format!("the store cannot be written: {e}"));
+            self.let_go(error.clone());
+            return Outcome::Unknown(error);
+        }
+        let mut hot = self.shared.write();
+        hot.mode = Some(row);
+        if !events.is_empty() {
+            self.next_feed += 1;
+            hot.feed_end = Cursor { epoch, sequence, index: 0 };
+            self.shared.end.send_replace(hot.feed_end);
+        }
+        Outcome::Done
     }
 
     /// The first of `count` numbers, or `None` when the day has no more.

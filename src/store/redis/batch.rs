@@ -294,6 +294,7 @@ fn arguments(call: &mut Cmd, step: &Step, profile: u8) {
         call.arg(&version[..]);
     }
     call.arg(&step.value[..]).arg(&step.frame[..]).arg(&step.indicators[..]);
+    call.arg(step.mode.map_or_else(String::new, |version| version.to_string()));
     if let Some((id, answer)) = request {
         call.arg(&id[..]).arg(&answer[..]);
     }

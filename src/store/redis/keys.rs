@@ -3,7 +3,7 @@
 //!
 //! | key | type | what it is |
 //! |---|---|---|
-//! | `{3304}m` | hash | `format`, `cell`, `epoch` (random, made once), `sequence` of the feed, `bucket` of request ids, `claim` |
+//! | `{3304}m` | hash | `format`, `cell`, `epoch` (random, made once), `sequence` of the feed, `bucket` of request ids, `claim`, `mode` and its `mode_version`, `mode_revision` |
 //! | `{3304}o` id | string | an order: version (4 bytes, big-endian), then the codec's record |
 //! | `{3304}p` id | string | paper 0 and the contact: length (4 bytes), paper, contact |
 //! | `{3304}p` id index | string | a later paper |

@@ -43,8 +43,8 @@ use self::keys::Keys;
 use self::link::{Link, Patience, closed};
 use self::step::Step;
 use super::{
-    Change, Claimed, CommitError, Cursor, Lease, Paper, Remembered, RequestId, SealedContact,
-    Store, StoreError,
+    Change, Claimed, CommitError, Cursor, Lease, ModeRow, Paper, Remembered, RequestId,
+    SealedContact, Store, StoreError,
 };
 use crate::domain::{
     Cell, Counts, Date, Desk, Dimension, Entry, Event, Marginal, Order, OrderNo, Tally, Timestamp,
@@ -225,6 +225,14 @@ impl Store for RedisStore {
 
     async fn tallies(&self) -> Result<Vec<(Tally, i64)>, StoreError> {
         self.read_tallies().await
+    }
+
+    async fn mode(&self) -> Result<Option<ModeRow>, StoreError> {
+        self.read_mode().await
+    }
+
+    async fn set_mode(&self, row: &ModeRow, event: Option<&Event>) -> Result<(), CommitError> {
+        self.write_mode(row, event).await
     }
 
     async fn indicators(

@@ -6,16 +6,16 @@ use super::batch::replaced;
 use super::greeting::loading;
 use super::keys::{self, BLOCK};
 use super::link::Link;
-use super::step::{VERSION, split_intake};
+use super::step::{VERSION, frame, split_intake};
 use super::trouble::Fault;
 use super::value::{bytes, integer, items, must, must_integer, pairs, scored, text};
 use crate::domain::{
-    Cell, Counts, Date, Desk, Dimension, Entry, Marginal, Order, OrderNo, TALLIES, Tally,
+    Cell, Counts, Date, Desk, Dimension, Entry, Event, Marginal, Order, OrderNo, TALLIES, Tally,
     Timestamp, Unit, entries,
 };
 use crate::store::{
-    Claimed, Lease, MAX_BATCH, Paper, Remembered, RequestId, SealedContact, StoreError, Sums,
-    codec, day_of, read_counts,
+    Claimed, CommitError, Lease, MAX_BATCH, ModeRow, Paper, Remembered, RequestId, SealedContact,
+    StoreError, Sums, codec, day_of, read_counts,
 };
 use ::redis::{Cmd, Value, cmd};
 use std::collections::BTreeMap;
@@ -334,6 +334,36 @@ impl RedisStore {
             .zip(&values)
             .map(|(t, value)| (*t, integer(value).unwrap_or(0)))
             .collect())
+    }
+
+    pub(super) async fn read_mode(&self) -> Result<Option<ModeRow>, StoreError> {
+        let mut call = cmd("HGET");
+        call.arg(self.keys.meta()).arg("mode");
+        bytes(&ask(&self.read, &call).await?).map(codec::decode_mode).transpose()
+    }
+
+    pub(super) async fn write_mode(
+        &self,
+        row: &ModeRow,
+        event: Option<&Event>,
+    ) -> Result<(), CommitError> {
+        let frame = event.map(|event| frame(std::slice::from_ref(event))).unwrap_or_default();
+        let keys = [self.keys.meta(), self.keys.feed()];
+        let mut call = function("FCALL", "hotline_v2_set_mode", &keys);
+        call.arg(self.epoch()).arg(row.revision - 1).arg(row.revision).arg(row.version);
+        call.arg(codec::encode_mode(row)).arg(frame);
+        // Without an answer it may have happened: whoever asked reads the row again.
+        let answer = ask(&self.write, &call).await.map_err(CommitError::Unknown)?;
+        let parts = items(answer).map_err(CommitError::Unknown)?;
+        match parts.first().map(text).as_deref() {
+            Some("ok") => Ok(()),
+            Some("conflict") => Err(CommitError::Conflict),
+            _ => {
+                let trouble = replaced();
+                self.write.distrust(trouble.clone());
+                Err(CommitError::Unavailable(trouble))
+            }
+        }
     }
 
     pub(super) async fn read_indicators(

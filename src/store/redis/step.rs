@@ -63,6 +63,8 @@ pub struct Step {
     pub day: u16,
     /// What it counts on that day: dimension, number and measure, once each.
     pub indicators: Vec<u8>,
+    /// The version of the city's mode that it was decided under, where that matters.
+    pub mode: Option<u32>,
     /// What it adds to the counters.
     pub tallies: Vec<(Tally, i64)>,
 }
@@ -70,7 +72,7 @@ pub struct Step {
 impl Step {
     /// Works out what a change writes.
     pub fn of(change: &Change) -> Result<Step, StoreError> {
-        let Change { before, after, events, papers, contact, request, lease } = change;
+        let Change { before, after, events, papers, contact, request, lease, mode } = change;
         if papers.len() > MAX_PAPERS {
             return Err(StoreError::Unreachable(format!(
                 "a change brings {} papers: the most is {MAX_PAPERS}",
@@ -121,11 +123,7 @@ impl Step {
         let mut value = Vec::with_capacity(VERSION + record.len());
         value.extend_from_slice(&after.version.to_be_bytes());
         value.extend_from_slice(&record);
-        let packed = codec::encode_events(events);
-        let mut frame = Vec::with_capacity(FRAME_HEAD + packed.len());
-        frame.extend_from_slice(&(packed.len() as u32).to_be_bytes());
-        frame.extend_from_slice(&(events.len() as u32).to_be_bytes());
-        frame.extend_from_slice(&packed);
+        let frame = frame(events);
         Ok(Step {
             id: keys::id(no),
             block: before.is_none().then(|| keys::block(no)),
@@ -143,6 +141,7 @@ impl Step {
             lease: claim,
             day: events.first().map_or(0, |event| day_of(event.at.date())),
             indicators: counted(before.as_deref(), events),
+            mode: *mode,
             tallies: tallies(before.as_deref(), after, events),
         })
     }
@@ -176,6 +175,16 @@ fn intake(paper: &[u8], contact: &[u8]) -> Vec<u8> {
 pub fn split_intake(value: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = value.split_first_chunk::<4>()?;
     rest.split_at_checked(u32::from_be_bytes(*length) as usize)
+}
+
+/// Events as an entry of the feed has them.
+pub fn frame(events: &[Event]) -> Vec<u8> {
+    let packed = codec::encode_events(events);
+    let mut frame = Vec::with_capacity(FRAME_HEAD + packed.len());
+    frame.extend_from_slice(&(packed.len() as u32).to_be_bytes());
+    frame.extend_from_slice(&(events.len() as u32).to_be_bytes());
+    frame.extend_from_slice(&packed);
+    frame
 }
 
 /// How long one count is: dimension, number, measure.

@@ -300,6 +300,8 @@ fn any_hard_what() -> impl Strategy<Value = What> {
         any_no().prop_map(|of| What::ResultHeard { of }),
         any_no().prop_map(|by| What::Reopened { by }),
         any::<u8>().prop_map(|count| What::ChildrenTold { count }),
+        (of(Mode::ALL), any::<bool>())
+            .prop_map(|(mode, restamp)| What::ModeSwitched { mode, restamp }),
         (any::<bool>(), any_span())
             .prop_map(|(by_clock, paused)| What::Resumed { by_clock, paused }),
         proptest::option::of(of(Card::ALL)).prop_map(|card| What::Supervised { card }),

@@ -62,5 +62,6 @@ fn new_order(seq: u32) -> Change {
         contact: Some(SealedContact { phone: [0; 16], tail: [0; 16], sealed: vec![0; 50] }),
         request: Some((RequestId(u128::from(seq)), Remembered { digest: [1; 16], receipt })),
         lease: None,
+        mode: None,
     }
 }

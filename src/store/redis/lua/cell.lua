@@ -45,6 +45,25 @@ redis.register_function { function_name = 'hotline_v2_remembered', flags = { 'no
     return { 'ok', found or nil }
   end }
 
+-- hotline_v2_set_mode: writes the city's mode row if it is at the revision decided upon.
+--
+-- KEYS  1 meta, 2 feed
+-- ARGV  epoch, revision before, revision, version, row, frame of events or nothing
+-- Returns {'ok'}, {'conflict'}; or {'epoch'} with nothing written.
+redis.register_function('hotline_v2_set_mode', function(keys, argv)
+  local call = redis.call
+  local meta = call('HMGET', keys[1], 'epoch', 'sequence', 'mode_revision')
+  if meta[1] ~= argv[1] then return { 'epoch' } end
+  if (meta[3] or '0') ~= argv[2] then return { 'conflict' } end
+  call('HSET', keys[1], 'mode_revision', argv[3], 'mode_version', argv[4], 'mode', argv[5])
+  if argv[6] ~= '' then
+    local sequence = whole(tonumber(meta[2]) + 1)
+    call('XADD', keys[2], sequence .. '-0', 'e', argv[6])
+    call('HSET', keys[1], 'sequence', sequence)
+  end
+  return { 'ok' }
+end)
+
 -- hotline_v2_hold_timers: takes or renews the right to run the timers.
 --
 -- KEYS  1 timers

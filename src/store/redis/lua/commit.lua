@@ -79,7 +79,8 @@ end
 --       number of profiles, per profile: number of counters, (counter, difference)*,
 --       per step: 9 bytes (new? · request? · deadline: 0 stays 1 set 2 none · papers · leaves
 --       · comes · stays · leases · profile), version before unless new, value, frame of
---       events, what it counts (dimension, number, measure: 10 bytes each), [request id, what to remember], [deadline], papers, members that leave,
+--       events, what it counts (dimension, number, measure: 10 bytes each), the version of the
+--       city's mode it was decided under or nothing, [request id, what to remember], [deadline], papers, members that leave,
 --       (member, score) that come, (member, score) that stay, then for a lease: the claim
 --       and each field it could stand in.
 -- Returns {'ok', a letter per step, what was remembered for each r} with o written,
@@ -87,7 +88,7 @@ end
 --       of another epoch, {'bucket', n} when the current bucket is the n-th.
 local function commit(keys, argv)
   local call, sub, byte = redis.call, string.sub, string.byte
-  local meta = call('HMGET', keys[1], 'epoch', 'sequence', 'bucket')
+  local meta = call('HMGET', keys[1], 'epoch', 'sequence', 'bucket', 'mode_version')
   if meta[1] ~= argv[1] then return { 'epoch' } end
   local time = call('TIME')
   local bucket = bucket_of(tonumber(time[1]), meta[3])
@@ -112,6 +113,7 @@ local function commit(keys, argv)
 
   -- First look: where each step's arguments and keys are, and what must be read.
   local args_at, keys_at, k = {}, {}, 13
+  local mode, other_mode = meta[4] or '0', {}
   local new_keys, new_steps, old_keys, old_steps = {}, {}, {}, {}
   local requests, request_steps = {}, {}
   local fields, claims, field_steps = { keys[6] }, {}, {}
@@ -121,11 +123,13 @@ local function commit(keys, argv)
     args_at[i], keys_at[i] = a, k
     if new == 1 then
       new_keys[#new_keys + 1], new_steps[#new_steps + 1] = keys[k], i
-      a = a + 4
+      a = a + 5
     else
       old_keys[#old_keys + 1], old_steps[#old_steps + 1] = keys[k], i
-      a = a + 5
+      a = a + 6
     end
+    local under = argv[a - 1]
+    if under ~= '' and under ~= mode then other_mode[#other_mode + 1] = i end
     if request == 1 then
       requests[#requests + 1], request_steps[#request_steps + 1] = argv[a], i
       a = a + 2
@@ -145,6 +149,7 @@ local function commit(keys, argv)
 
   -- Who is refused. Later findings outweigh earlier ones.
   local verdict, repeated = {}, {}
+  for _, i in ipairs(other_mode) do verdict[i] = 'c' end
   if #old_keys > 0 then
     local stored = call('MGET', unpack(old_keys))
     for j = 1, #old_keys do
@@ -201,7 +206,7 @@ local function commit(keys, argv)
       strings[#strings + 1] = argv[a + 1]
       frames[#frames + 1] = argv[a + 2]
       counted[#counted + 1] = argv[a + 3]
-      a = a + 4
+      a = a + 5
       if request == 1 then
         remembered[#remembered + 1] = argv[a]
         remembered[#remembered + 1] = argv[a + 1]
