@@ -134,6 +134,8 @@ pub(super) fn order(order: &Order, now: Timestamp, viewer: Unit) -> pb::Order {
         extended: order.marks.extended.into(),
         followed_up: order.marks.followed_up.into(),
         stage_for_actor: order.stage_for(viewer).to_pb().into(),
+        plain_weekends: order.policy.plain_weekends,
+        policy_id: order.policy.id.into(),
     }
 }
 

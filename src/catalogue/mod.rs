@@ -2,7 +2,9 @@
 //!
 //! | file | what it says |
 //! |---|---|
-//! | `catalogue.toml` | city, version, clocks, fallback |
+//! | `catalogue.toml` | city, version, fallback, the mode it begins with |
+//! | `policies.toml` | how long whom may take, and in which mode |
+//! | `calendar.csv` | holidays, and weekends worked in their place |
 //! | `divisions.csv`, `aliases.csv` | places and what people call them |
 //! | `units.csv` | who can hold an order |
 //! | `categories.csv`, `keywords.csv` | what a matter can be about, and the words for it |
@@ -11,11 +13,13 @@
 //! A catalogue is immutable once loaded; every file is checked against the others, and a
 //! check lists all it finds.
 
+mod calendar;
 mod categories;
 mod divisions;
 mod duties;
 pub mod fold;
 mod keywords;
+mod policies;
 mod problem;
 mod settings;
 mod table;
@@ -27,10 +31,13 @@ pub use categories::CategoryRow;
 pub use divisions::{Alias, DivisionRow};
 pub use duties::{Duty, Scope};
 pub use keywords::{Keyword, MAX_KEYWORD, MAX_WEIGHT, Speaks};
+pub use policies::{Limit, PolicyRow};
 pub use problem::{CatalogueError, MAX_PROBLEMS, Problem};
 pub use units::{UnitChannel, UnitRow};
 
-use crate::domain::{Category, Cell, Division, Policy, Unit};
+use crate::domain::{
+    Calendar, Category, Cell, Division, Kind, Level, Mode, Policy, Timestamp, Unit, Urgency,
+};
 use problem::Problems;
 use std::collections::HashMap;
 use std::io;
@@ -44,7 +51,10 @@ pub struct Catalogue {
     name: String,
     cell: Cell,
     fallback: Unit,
-    policy: Policy,
+    version: u32,
+    mode: Mode,
+    policies: policies::Policies,
+    calendar: Calendar,
     divisions: divisions::Divisions,
     aliases: Vec<Alias>,
     units: units::Units,
@@ -68,6 +78,8 @@ macro_rules! builtin {
 }
 builtin!(
     "catalogue.toml",
+    "policies.toml",
+    "calendar.csv",
     "divisions.csv",
     "aliases.csv",
     "units.csv",
@@ -112,6 +124,8 @@ impl Catalogue {
             }
         };
         let settings_text = text(settings::FILE);
+        let policies_text = text(policies::FILE);
+        let calendar_text = text(calendar::FILE);
         let divisions_text = text(divisions::FILE);
         let aliases_text = text(divisions::ALIASES);
         let units_text = text(units::FILE);
@@ -125,7 +139,10 @@ impl Catalogue {
         let settings = settings::read(&settings_text, &mut problems);
         let categories = categories::read(&categories_text, &mut problems);
         let keywords = keywords::read(&keywords_text, &categories, &mut problems);
-        let Some(settings) = settings else {
+        let version = settings.as_ref().map_or(1, |settings| settings.version);
+        let policies = policies::read(&policies_text, version, &mut problems);
+        let calendar = calendar::read(&calendar_text, &mut problems);
+        let (Some(settings), Some(policies)) = (settings, policies) else {
             return Err(problems.fail());
         };
         let divisions = divisions::read(&divisions_text, settings.cell, &mut problems);
@@ -139,7 +156,10 @@ impl Catalogue {
             name: settings.name,
             cell: settings.cell,
             fallback: settings.fallback,
-            policy: settings.policy,
+            version: settings.version,
+            mode: settings.mode,
+            policies,
+            calendar,
             divisions,
             aliases,
             units,
@@ -153,7 +173,7 @@ impl Catalogue {
 impl Catalogue {
     /// The version that orders are stamped with.
     pub fn version(&self) -> u32 {
-        self.policy.version
+        self.version
     }
 
     /// What the hotline calls itself.
@@ -166,9 +186,37 @@ impl Catalogue {
         self.cell
     }
 
-    /// The clocks of new orders.
-    pub fn policy(&self) -> &Policy {
-        &self.policy
+    /// The limits of a matter heard then, in a mode.
+    pub fn policy_for(
+        &self,
+        kind: Kind,
+        urgency: Urgency,
+        mode: Mode,
+        heard_at: Timestamp,
+    ) -> Policy {
+        self.policies.stamp(&self.calendar, (kind, urgency, mode), heard_at)
+    }
+
+    /// Every policy, in the order of the file.
+    pub fn policies(&self) -> &[PolicyRow] {
+        &self.policies.rows
+    }
+
+    /// The mode a new city begins with.
+    pub fn starting_mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Working days and holidays.
+    pub fn calendar(&self) -> &Calendar {
+        &self.calendar
+    }
+
+    /// Whether a unit may be the lead of a matter. Villages have few people: they lead what
+    /// the duties send down to them, and nothing else.
+    pub fn may_lead(&self, unit: Unit, category: Category) -> bool {
+        unit.level() != Level::Village
+            || self.duty(category).is_some_and(|duty| duty.level == Level::Village)
     }
 
     /// Takes an order still in triage when the city's share ends.

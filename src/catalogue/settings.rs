@@ -1,7 +1,7 @@
-//! `catalogue.toml`: which city, which version, which clocks.
+//! `catalogue.toml`: which city, which version, which mode it begins with.
 
 use super::problem::Problems;
-use crate::domain::{Cell, Policy, Span, Unit};
+use crate::domain::{Cell, Mode, Unit};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -14,25 +14,7 @@ struct Written {
     name: String,
     cell: Spanned<String>,
     fallback: Spanned<String>,
-    policy: Spanned<WrittenPolicy>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenPolicy {
-    arrival: Spanned<String>,
-    closure: Spanned<String>,
-    follow_up: Spanned<String>,
-    shares: WrittenShares,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenShares {
-    city: Spanned<String>,
-    county: Spanned<String>,
-    town: Spanned<String>,
-    village: Spanned<String>,
+    mode: Spanned<String>,
 }
 
 /// What `catalogue.toml` says.
@@ -41,7 +23,8 @@ pub(crate) struct Settings {
     pub(crate) cell: Cell,
     pub(crate) fallback: Unit,
     pub(crate) fallback_line: u64,
-    pub(crate) policy: Policy,
+    pub(crate) version: u32,
+    pub(crate) mode: Mode,
 }
 
 fn line_of(text: &str, offset: usize) -> u64 {
@@ -74,41 +57,11 @@ pub(crate) fn read(text: &str, problems: &mut Problems) -> Option<Settings> {
             None
         }
     };
-    let policy_line = line(written.policy.span());
-    let policy = written.policy.into_inner();
-    let shares = policy.shares;
-    let mut sound = true;
-    let mut span =
-        |name: &str, written: &Spanned<String>| match humantime::parse_duration(written.as_ref()) {
-            Ok(duration) => Span::from(duration),
-            Err(error) => {
-                sound = false;
-                problems.add(
-                    FILE,
-                    line(written.span()),
-                    format!(
-                        "{name} = {:?} is no duration ({error}): write 90s, 5m, 1h or 1h 30m",
-                        written.as_ref()
-                    ),
-                );
-                Span::ZERO
-            }
-        };
-    let policy = Policy {
-        version: written.version,
-        arrival: span("arrival", &policy.arrival),
-        closure: span("closure", &policy.closure),
-        shares: [
-            span("city", &shares.city),
-            span("county", &shares.county),
-            span("town", &shares.town),
-            span("village", &shares.village),
-        ],
-        follow_up: Some(span("follow_up", &policy.follow_up)),
-        ..Policy::FOUNDING
-    };
-    if sound && let Err(what) = policy.check() {
-        problems.add(FILE, policy_line, what);
+    let mode = Mode::from_name(written.mode.as_ref());
+    if mode.is_none() {
+        let what =
+            format!("unknown mode {:?}: ordinary and wartime are allowed", written.mode.as_ref());
+        problems.add(FILE, line(written.mode.span()), what);
     }
     if written.version == 0 {
         problems.add(FILE, 0, "version = 0: versions are counted from 1");
@@ -118,6 +71,7 @@ pub(crate) fn read(text: &str, problems: &mut Problems) -> Option<Settings> {
         cell: cell?,
         fallback: fallback?,
         fallback_line: line(written.fallback.span()),
-        policy,
+        version: written.version,
+        mode: mode?,
     })
 }

@@ -1,19 +1,50 @@
 use super::*;
-use crate::domain::{Level, Span};
+use crate::domain::Span;
 
 const TOML: &str = r#"version = 3
 name = "试城"
 cell = "3304"
 fallback = "3304-001"
-[policy]
+mode = "wartime"
+"#;
+const POLICIES: &str = r#"[[policy]]
+id = 1
+name = "founding"
 arrival = "1h"
 closure = "3h"
+shares = { city = "5m", county = "10m", town = "15m", village = "30m" }
+warn_at = [50, 75, 100]
 follow_up = "24h"
-[policy.shares]
-city = "5m"
-county = "10m"
-town = "15m"
-village = "30m"
+extensions = 1
+extension = "3h"
+returns = 5
+reworks = 2
+pause = "24h"
+evidence = false
+[[policy]]
+id = 2
+name = "days"
+arrival = "4h"
+closure = "5 working days"
+shares = { city = "30m", county = "1h", town = "1h", village = "1h" }
+warn_at = [50, 75, 100]
+follow_up = "none"
+extensions = 1
+extension = "5d"
+returns = 5
+reworks = 2
+pause = "15d"
+evidence = true
+[[rule]]
+mode = "wartime"
+policy = "founding"
+[[rule]]
+mode = "ordinary"
+kind = "inquiry"
+policy = "founding"
+[[rule]]
+mode = "ordinary"
+policy = "days"
 "#;
 const DIVISIONS: &str = "code,name
 3304,嘉兴市
@@ -21,6 +52,7 @@ const DIVISIONS: &str = "code,name
 330402100,凤桥镇
 330402100201,三星村委会
 ";
+const CALENDAR: &str = "date,day,name\n2026-10-01,holiday,国庆节\n2026-10-10,working,国庆节\n";
 const ALIASES: &str = "alias,code\n禾城,3304\n杭州市,-\n";
 const UNITS: &str = "unit,name,channel
 city,{}热线,system
@@ -46,6 +78,8 @@ fn with(file: &str, text: &str) -> Result<Catalogue, CatalogueError> {
         }
         Ok(match wanted {
             "catalogue.toml" => TOML,
+            "policies.toml" => POLICIES,
+            "calendar.csv" => CALENDAR,
             "divisions.csv" => DIVISIONS,
             "aliases.csv" => ALIASES,
             "units.csv" => UNITS,
@@ -62,6 +96,8 @@ fn with(file: &str, text: &str) -> Result<Catalogue, CatalogueError> {
 fn broken(file: &str, from: &str, to: &str) -> String {
     let sound = match file {
         "catalogue.toml" => TOML,
+        "policies.toml" => POLICIES,
+        "calendar.csv" => CALENDAR,
         "divisions.csv" => DIVISIONS,
         "aliases.csv" => ALIASES,
         "units.csv" => UNITS,
@@ -90,11 +126,66 @@ fn every_broken_line_is_named_with_what_is_allowed() {
         ("catalogue.toml", "3304-001", "3304", "is the centre that sat on the order"),
         ("catalogue.toml", "3304-001", "330402-009", "has no system"),
         ("catalogue.toml", "3304-001", "330402", "is not an office of the city"),
-        ("catalogue.toml", "\"3h\"", "\"3 hrs ago\"", "catalogue.toml:7: closure"),
-        ("catalogue.toml", "\"15m\"", "\"\"", "write 90s, 5m, 1h or 1h 30m"),
-        ("catalogue.toml", "\"30m\"", "\"31m\"", "catalogue.toml:5: the shares add up to 1h 1m"),
-        ("catalogue.toml", "\"3h\"", "\"59m\"", "arrival = 1h is longer than closure = 59m"),
-        ("catalogue.toml", "\"5m\"", "\"0s\"", "must be longer than nothing"),
+        ("catalogue.toml", "wartime", "war", "catalogue.toml:5: unknown mode \"war\": ordinary"),
+        // policies.toml
+        ("policies.toml", "closure = \"3h\"\n", "", "policies.toml:1: missing field `closure`"),
+        ("policies.toml", "returns = 5", "return = 5", "policies.toml:11: unknown field `return`"),
+        ("policies.toml", "\"3h\"", "\"3 hrs ago\"", "policies.toml:5: closure"),
+        ("policies.toml", "\"15m\"", "\"\"", "write 90s, 5m, 1h or 1h 30m"),
+        ("policies.toml", "\"30m\" }", "\"31m\" }", "policies.toml:1: the shares add up to 1h 1m"),
+        ("policies.toml", "\"3h\"", "\"59m\"", "arrival = 1h is longer than closure = 59m"),
+        ("policies.toml", "\"5m\"", "\"0s\"", "must be longer than nothing"),
+        ("policies.toml", "[50, 75", "[80, 75", "three different percents, ascending"),
+        ("policies.toml", "5 working", "0 working", "policies.toml:19: closure"),
+        ("policies.toml", "5 working", "400 working", "1 to 366 days or working days"),
+        ("policies.toml", "arrival = \"4h\"", "arrival = \"25h\"", "with working days at most"),
+        (
+            "policies.toml",
+            "id = 2",
+            "id = 1",
+            "policies.toml:15: policy \"days\", id 1, is there twice",
+        ),
+        ("policies.toml", "id = 2", "id = 0", "ids are counted from 1"),
+        (
+            "policies.toml",
+            "policy = \"days\"",
+            "policy = \"weeks\"",
+            "unknown policy \"weeks\": founding",
+        ),
+        (
+            "policies.toml",
+            "kind = \"inquiry\"",
+            "kind = \"wish\"",
+            "unknown kind \"wish\": inquiry",
+        ),
+        ("policies.toml", "kind = \"inquiry\"\n", "", "it never decides"),
+        (
+            "policies.toml",
+            "policy = \"days\"",
+            "policy = \"days\"\nurgency = \"urgent\"",
+            "no rule fits ordinary, request, normal: every matter needs a limit",
+        ),
+        // calendar.csv
+        (
+            "calendar.csv",
+            "2026-10-01",
+            "2026-10-32",
+            "calendar.csv:2: \"2026-10-32\" is not a date",
+        ),
+        (
+            "calendar.csv",
+            "2026-10-10",
+            "2026-10-01",
+            "calendar.csv:3: 2026-10-01: the date is there twice",
+        ),
+        ("calendar.csv", "2026-10-10", "2026-10-09", "only a Saturday or a Sunday can be worked"),
+        ("calendar.csv", "holiday", "off", "bad day \"off\": holiday and working are allowed"),
+        (
+            "calendar.csv",
+            ",国庆节\n2026-10-10",
+            ",\n2026-10-10",
+            "calendar.csv:2: 2026-10-01 has no name",
+        ),
         // divisions.csv and aliases.csv
         ("divisions.csv", "code,", "kode,", "divisions.csv:1: unknown column \"kode\""),
         ("divisions.csv", "code,name", "name,code", "out of order: they are code,name"),
@@ -177,7 +268,7 @@ fn a_missing_folder_and_a_missing_file_are_named() {
     assert!(error.to_string().contains("/nowhere/at/all: no such folder"), "{error}");
     let empty = tempfile::tempdir().unwrap();
     let error = Catalogue::load(empty.path()).err().unwrap();
-    assert_eq!(error.problems.len(), 7);
+    assert_eq!(error.problems.len(), 9);
     assert!(error.to_string().starts_with("catalogue.toml: not readable: "));
 }
 
@@ -197,7 +288,9 @@ fn jiaxing_is_all_there() {
     let of = |level| catalogue.divisions().filter(|row| row.level() == level).count();
     assert_eq!(Level::ALL.map(of), [1, 7, 72, 1_202]);
     assert!(catalogue.categories().count() >= 115);
-    let policy = catalogue.policy();
+    let heard = Timestamp(1_647_218_400_000);
+    let mode = catalogue.starting_mode();
+    let policy = catalogue.policy_for(Kind::Request, Urgency::Normal, mode, heard);
     assert_eq!((policy.arrival, policy.closure), (Span::hours(1), Span::hours(3)));
     assert_eq!(policy.shares, [5, 10, 15, 30].map(Span::minutes));
     assert_eq!(policy.check(), Ok(()));
@@ -226,4 +319,49 @@ fn relays_go_one_level_down() {
     // A bureau relays to its own trade below it.
     assert!(children("3304-005").contains(&"330402-005".to_owned()));
     assert_eq!(children("330402100-005"), Vec::<String>::new());
+}
+
+/// 2026-09-30 09:00 in Beijing: the day before National Day.
+const HEARD: Timestamp = Timestamp(1_790_730_000_000);
+
+#[test]
+fn limits_go_by_kind_urgency_and_mode() {
+    let catalogue = Catalogue::builtin().unwrap();
+    let days = |policy: &Policy| policy.closure.0 as f64 / 86_400_000.0;
+    for (kind, urgency, mode, id, expected) in [
+        (Kind::Complaint, Urgency::Normal, Mode::Wartime, 1, 0.125),
+        (Kind::Praise, Urgency::Critical, Mode::Ordinary, 1, 0.125),
+        (Kind::Complaint, Urgency::Urgent, Mode::Ordinary, 2, 1.0),
+        // 8 October is the next working day, worked days 8, 9, 10 (调休), 12, 13.
+        (Kind::Inquiry, Urgency::Normal, Mode::Ordinary, 3, 8.0 + 15.0 / 24.0),
+        (Kind::Request, Urgency::Normal, Mode::Ordinary, 4, 13.0 + 15.0 / 24.0),
+        // 60 days after 30 September is Sunday, 29 November: the Monday after.
+        (Kind::Tip, Urgency::Normal, Mode::Ordinary, 6, 61.0 + 15.0 / 24.0),
+    ] {
+        let policy = catalogue.policy_for(kind, urgency, mode, HEARD);
+        assert_eq!(policy.id, id, "{kind} {urgency} {mode}");
+        assert!((days(&policy) - expected).abs() < 1e-9, "{kind} {urgency}: {}", days(&policy));
+        assert!(!policy.plain_weekends);
+        assert_eq!(policy.check(), Ok(()));
+    }
+    // A deadline in a year without data says so.
+    let late = HEARD.plus(Span::hours(24 * 80));
+    let policy = catalogue.policy_for(Kind::Suggestion, Urgency::Normal, Mode::Ordinary, late);
+    assert!(policy.plain_weekends);
+}
+
+#[test]
+fn a_village_leads_what_its_duties_say_and_nothing_else() {
+    let catalogue = Catalogue::builtin().unwrap();
+    for unit in catalogue.units().map(|row| row.unit) {
+        let villages = catalogue.categories().filter(|row| {
+            let deep = catalogue.duty(row.category).unwrap().level == Level::Village;
+            assert_eq!(
+                catalogue.may_lead(unit, row.category),
+                unit.level() != Level::Village || deep,
+            );
+            deep
+        });
+        assert!(villages.count() > 0);
+    }
 }

@@ -115,7 +115,7 @@ fn leg_json(leg: &pb::Leg) -> Value {
 /// The order for programs: moments in RFC 3339, spans in milliseconds.
 pub(super) fn order_json(order: &pb::Order) -> Value {
     let reading = order.reading.clone().unwrap_or_default();
-    json!({
+    let mut all = json!({
         "order_no": order.order_no,
         "version": order.version,
         "stage": stage(order.stage),
@@ -142,6 +142,16 @@ pub(super) fn order_json(order: &pb::Order) -> Value {
         "returned": order.returned,
         "rejected": order.rejected,
         "papers": order.papers,
+    });
+    if let (Value::Object(all), Value::Object(life)) = (&mut all, life_json(order)) {
+        all.extend(life);
+    }
+    all
+}
+
+/// What an order gathers in a hard life.
+fn life_json(order: &pb::Order) -> Value {
+    json!({
         "stage_for_actor": stage(order.stage_for_actor),
         "recused_units": order.recused_units,
         "direct": order.direct,
@@ -157,6 +167,8 @@ pub(super) fn order_json(order: &pb::Order) -> Value {
         "urged": order.urged,
         "extended": order.extended,
         "followed_up": order.followed_up,
+        "plain_weekends": order.plain_weekends,
+        "policy_id": order.policy_id,
     })
 }
 

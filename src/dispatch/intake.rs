@@ -286,7 +286,9 @@ impl Dispatch {
         if let Some(units) = chain {
             self.check_units("chain", &units)?;
             let invalid = |why: &str| Refusal::Invalid { field: "chain", allowed: why.into() };
-            return Ok((Plan::new(units).map_err(invalid)?, 0));
+            let plan = Plan::new(units).map_err(invalid)?;
+            self.check_lead("chain", plan.front_line(), category)?;
+            return Ok((plan, 0));
         }
         let invalid = |why: String| Refusal::Invalid {
             field: "category",
@@ -297,6 +299,22 @@ impl Dispatch {
         let Route { plan, rule, .. } = without(routed, &order.recused)
             .ok_or_else(|| invalid("the rule leads to a unit the order complains about".into()))?;
         Ok((plan, rule))
+    }
+
+    /// The village guard: a village leads what its duties say, and nothing else.
+    pub(super) fn check_lead(
+        &self,
+        field: &'static str,
+        unit: Unit,
+        category: Category,
+    ) -> Result<(), Refusal> {
+        if self.catalogue.may_lead(unit, category) {
+            return Ok(());
+        }
+        let allowed = format!(
+            "a unit above village {unit}: category {category} is not among a village's duties"
+        );
+        Err(Refusal::Invalid { field, allowed })
     }
 
     pub(super) fn check_units(&self, field: &'static str, units: &[Unit]) -> Result<(), Refusal> {

@@ -70,12 +70,12 @@ impl Dispatch {
     }
 
     fn starting_mode(&self) -> Mode {
-        Mode::Wartime
+        self.catalogue.starting_mode()
     }
 
     /// The limits of an order in a mode.
-    pub(super) fn limits(&self, _reading: &Reading, _heard_at: Timestamp, _mode: Mode) -> Policy {
-        self.catalogue.policy().clone()
+    pub(super) fn limits(&self, reading: &Reading, heard_at: Timestamp, mode: Mode) -> Policy {
+        self.catalogue.policy_for(reading.kind, reading.urgency, mode, heard_at)
     }
 
     /// The mode row; `None` until the city is switched for the first time.

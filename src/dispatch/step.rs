@@ -2,8 +2,8 @@
 
 use super::{Dispatch, Refusal};
 use crate::domain::{
-    Action, Actor, ClockKind, Command, Decision, Event, Order, OrderNo, Rejection, ReturnDecision,
-    Span, What, decide,
+    Action, Actor, ClockKind, Command, Decision, Event, Level, Order, OrderNo, Rejection,
+    ReturnDecision, Span, What, decide,
 };
 use crate::store::{
     BodyDigest, Change, CommitError, Lease, Paper, Receipt, Remembered, RequestId, SealedContact,
@@ -60,6 +60,13 @@ impl Dispatch {
         | Action::DecideReturn { decision: ReturnDecision::Transfer { to } } = &action
         {
             self.check_units("to_unit", &[*to])?;
+            // Who may not know of the order learns nothing of what it is about.
+            if to.level() == Level::Village
+                && let Some(order) = self.store.load(no).await?
+                && !order.hidden_from(actor.unit)
+            {
+                self.check_lead("to_unit", *to, order.reading.category)?;
+            }
         }
         if let Action::AddCoHandler { unit } | Action::Recuse { unit } = &action {
             self.check_units("unit", &[*unit])?;

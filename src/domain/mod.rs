@@ -17,6 +17,7 @@
 //! [`transition::decide`] is the only way from one stage to another.
 
 pub mod actor;
+pub mod calendar;
 pub mod command;
 pub mod contact;
 pub mod event;
@@ -35,6 +36,7 @@ pub mod time;
 pub mod transition;
 
 pub use actor::*;
+pub use calendar::*;
 pub use command::*;
 pub use contact::*;
 pub use event::*;

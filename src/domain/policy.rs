@@ -35,6 +35,8 @@ pub struct Policy {
     pub follow_up: Option<Span>,
     /// How often the deadline may be extended.
     pub extensions: u8,
+    /// The longest one extension may be.
+    pub extension: Span,
     /// How often an order may be returned.
     pub returns: u8,
     /// How often a dissatisfied citizen's order is done again.
@@ -58,6 +60,7 @@ impl Policy {
         warn_at: [50, 75, 100],
         follow_up: Some(Span::hours(24)),
         extensions: 1,
+        extension: Span::hours(3),
         returns: 5,
         reworks: 2,
         pause: Span::hours(24),
@@ -78,6 +81,7 @@ impl Policy {
             ("closure", self.closure),
             ("follow_up", follow_up),
             ("pause", self.pause),
+            ("extension", self.extension),
         ];
         for (name, span) in spans {
             if span <= Span::ZERO {

@@ -23,8 +23,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Before the deadline only, and as often as the policy says; at most as long again as
-    /// the limit itself.
+    /// Before the deadline only, as often and as long as the policy says.
     pub(super) fn request_extension(&mut self, by: Span) -> Result<(), Rejection> {
         let from = self.must_hold()?;
         self.must_have_room()?;
@@ -34,7 +33,7 @@ impl Step<'_> {
         if self.order.marks.extended >= limit {
             return Err(Rejection::UsedUp { action: ActionName::RequestExtension, limit });
         }
-        let limit = self.order.policy.closure;
+        let limit = self.order.policy.extension;
         if by <= Span::ZERO || by > limit {
             return Err(Rejection::OutOfBounds { field: "by", limit });
         }

@@ -35,6 +35,7 @@ pub(super) fn put_terms(out: &mut Out, policy: &Policy) {
     out.raw(&policy.warn_at);
     out.raw(&[policy.extensions, policy.returns, policy.reworks]);
     out.span(policy.pause);
+    out.span(policy.extension);
 }
 
 pub(super) fn has_terms(policy: &Policy) -> bool {
@@ -54,6 +55,7 @@ pub(super) fn terms(f: &mut In<'_>, limits: Policy) -> Result<Policy, Bad> {
         returns: f.byte()?,
         reworks: f.byte()?,
         pause: f.span()?,
+        extension: f.span()?,
         ..limits
     })
 }

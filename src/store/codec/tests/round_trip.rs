@@ -65,18 +65,21 @@ fn any_policy() -> impl Strategy<Value = Policy> {
     let shares = [any_span(), any_span(), any_span(), any_span()];
     let limits = (any::<u32>(), any::<u16>(), any_span(), any_span(), shares);
     let follow_up = proptest::option::of((1..i64::MAX).prop_map(Span));
-    let terms = (any::<[u8; 3]>(), any::<(u8, u8, u8)>(), any_span(), any::<(bool, bool)>());
+    let spans = (any_span(), any_span());
+    let terms = (any::<[u8; 3]>(), any::<(u8, u8, u8)>(), spans, any::<(bool, bool)>());
     (limits, follow_up, proptest::option::of(terms)).prop_map(|(limits, follow_up, terms)| {
         let (version, id, arrival, closure, shares) = limits;
         let founding = Policy { version, arrival, closure, shares, follow_up, ..Policy::FOUNDING };
-        let Some((warn_at, (extensions, returns, reworks), pause, flags)) = terms else {
+        let Some((warn_at, (extensions, returns, reworks), spans, flags)) = terms else {
             return founding;
         };
         let (evidence, plain_weekends) = flags;
+        let (pause, extension) = spans;
         Policy {
             id,
             warn_at,
             extensions,
+            extension,
             returns,
             reworks,
             pause,
