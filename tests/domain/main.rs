@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod calendar;
 mod clocks;
 mod hard;
 mod make;

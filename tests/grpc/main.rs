@@ -8,6 +8,7 @@ mod clocks;
 mod everywhere;
 mod life;
 mod life_table;
+mod modes;
 mod moves;
 mod races;
 mod recusal;
