@@ -1,11 +1,14 @@
 //! A small crew of simulated units: they pull their orders over gRPC as real ones do, sign,
-//! pass on, give back, report and review. Some sit on what they get.
+//! pass on, give back, report and review. Some sit on what they get. What they do in the hard
+//! cases is in [`hard`].
+
+mod hard;
 
 use crate::domain::{Cell, Level, Span, Unit};
 use crate::pb::{
     AcceptOrderRequest, ClaimedOrder, DecideReportRequest, Desk, Order, PullOrdersRequest,
-    RelayItem, RelayOrdersRequest, ReportOrderRequest, ReturnOrderRequest, ReturnReason, SignItem,
-    SignOrdersRequest, Verdict, command_service_client::CommandServiceClient,
+    RelayItem, RelayOrdersRequest, ReturnOrderRequest, ReturnReason, SignItem, SignOrdersRequest,
+    Verdict, command_service_client::CommandServiceClient,
     work_order_service_client::WorkOrderServiceClient,
 };
 use sha2::{Digest, Sha256};
@@ -40,8 +43,10 @@ pub struct Crew {
     pub take_time: bool,
     /// How many of a hundred holders sit on an order until the clock passes them by.
     pub late: u8,
-    /// How many of a hundred front lines give it back.
+    /// How many of a hundred front lines give it back, or ask for something.
     pub returning: u8,
+    /// How many of a hundred citizens are not satisfied.
+    pub dissatisfied: u8,
 }
 
 /// What a simulated holder does with an order, always the same for the same holding.
@@ -59,9 +64,11 @@ impl Crew {
         let mut posts = JoinSet::new();
         for post in crew.posts.clone() {
             let desks = match (post == crew.cell.centre(), post.level()) {
-                (true, _) => &[Desk::Triage, Desk::Lead, Desk::Review][..],
+                (true, _) => {
+                    &[Desk::Triage, Desk::Lead, Desk::Review, Desk::Approval, Desk::FollowUp][..]
+                }
                 (false, Level::City | Level::County | Level::Town | Level::Village) => {
-                    &[Desk::Lead, Desk::Review][..]
+                    &[Desk::Lead, Desk::Review, Desk::Approval, Desk::CoHandler][..]
                 }
             };
             for desk in desks {
@@ -127,17 +134,21 @@ impl Crew {
         channel: Channel,
     ) -> Result<(), Status> {
         let ClaimedOrder { order: Some(order), lease } = claimed else { return Ok(()) };
+        if desk == Desk::FollowUp {
+            return self.follow_up(&order, channel).await;
+        }
+        if desk == Desk::CoHandler {
+            return self.help(&order, lease, channel).await;
+        }
         let Ok(holder) = order.holder.parse::<Unit>() else { return Ok(()) };
         match desk {
+            Desk::Approval => self.approve(&order, holder, channel).await,
             Desk::Triage => self.accept(&order, holder, channel).await,
             Desk::Review => self.review(&order, lease, holder, channel).await,
             Desk::Lead => self.lead(&order, lease, holder, channel).await,
-            Desk::Unspecified
-            | Desk::FollowUp
-            | Desk::Raised
-            | Desk::CoHandler
-            | Desk::Approval
-            | Desk::Copy => Ok(()),
+            Desk::Unspecified | Desk::FollowUp | Desk::Raised | Desk::CoHandler | Desk::Copy => {
+                Ok(())
+            }
         }
     }
 
@@ -164,9 +175,10 @@ impl Crew {
         holder: Unit,
         channel: Channel,
     ) -> Result<(), Status> {
-        let mut client = WorkOrderServiceClient::new(channel);
+        let mut client = WorkOrderServiceClient::new(channel.clone());
         let mood = self.mood(order);
-        let handling = order.stage == crate::pb::Stage::Handling as i32;
+        let handling =
+            [crate::pb::Stage::Handling, crate::pb::Stage::Escalated].contains(&order.stage());
         if mood == Mood::Late && !handling {
             // Nobody looks at the screen: the clock will pass them by, or a promise breaks.
             self.take(order, 4_500, 9_000).await;
@@ -197,16 +209,11 @@ impl Crew {
             let request = SignOrdersRequest { items: vec![item] };
             client.sign_orders(by(request, holder)).await?;
         }
+        if self.asks_first(order, holder, &channel).await? {
+            return Ok(());
+        }
         self.take(order, 600, 4_800).await;
-        let request = ReportOrderRequest {
-            request_id: Uuid::new_v4().to_string(),
-            order_no: order.order_no.clone(),
-            lease,
-            text: "已到现场核实处理，并向来电人说明情况。".into(),
-            evidence: Vec::new(),
-            without_co_handlers: false,
-        };
-        client.report_order(by(request, holder)).await.map(drop)
+        self.report(order, lease, holder, channel).await
     }
 
     async fn review(

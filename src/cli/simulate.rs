@@ -44,6 +44,7 @@ pub(super) async fn run(args: CrewArgs) -> Result<(), Failure> {
         take_time: false,
         late: 0,
         returning: args.returning,
+        dissatisfied: 0,
     };
     let stop = watch::Sender::new(false);
     let working = tokio::spawn(crew.work(server.channel.clone(), stop.subscribe()));

@@ -18,14 +18,19 @@ fn dev(temporary: &Path, args: &[&str]) -> Command {
 #[test]
 fn dev_ends_by_itself_with_one_json_line_and_leaves_nothing() {
     let home = tempfile::tempdir().unwrap();
-    let ran = dev(home.path(), &["--for", "4s", "-o", "json"]).output().unwrap();
+    let ran =
+        dev(home.path(), &["--for", "4s", "--switch-every", "1s", "-o", "json"]).output().unwrap();
     let ran = Ran::of(ran).ends(0);
     assert_eq!(ran.out.lines().count(), 1, "{ran:?}");
     let sums = ran.json();
     for key in ["submitted", "received", "signed", "closed", "open", "breached"] {
         assert!(sums[key].is_u64(), "{key}: {sums}");
     }
+    for key in ["returned", "transferred", "designated", "extended", "reworked", "restamped"] {
+        assert!(sums[key].is_u64(), "{key}: {sums}");
+    }
     assert!(sums["received"].as_u64() > Some(0), "{sums}");
+    assert!(sums["mode_switches"].as_u64() > Some(1), "{sums}");
     assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "left behind");
 }
 

@@ -1,25 +1,30 @@
 //! What `dev` shows while it runs and when it ends.
 
+use crate::cli::show;
 use crate::domain::Level;
-use crate::pb::GetBoardResponse;
+use crate::pb::{GetBoardResponse, ModeStatus};
 use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// The counters, by name.
-pub(super) struct Board(HashMap<String, i64>);
+/// The counters, by name, and the mode in force.
+pub(super) struct Board {
+    tallies: HashMap<String, i64>,
+    mode: ModeStatus,
+}
 
 impl Board {
-    pub(super) fn read(response: GetBoardResponse) -> Board {
-        Board(response.tallies.into_iter().map(|tally| (tally.name, tally.value)).collect())
+    pub(super) fn read(board: GetBoardResponse, mode: ModeStatus) -> Board {
+        let tallies = board.tallies.into_iter().map(|tally| (tally.name, tally.value));
+        Board { tallies: tallies.collect(), mode }
     }
 
     fn get(&self, name: &str) -> i64 {
-        self.0.get(name).copied().unwrap_or(0)
+        self.tallies.get(name).copied().unwrap_or(0)
     }
 
     fn sum(&self, prefix: &str) -> i64 {
-        let names = self.0.iter().filter(|(name, _)| name.starts_with(prefix));
+        let names = self.tallies.iter().filter(|(name, _)| name.starts_with(prefix));
         names.map(|(_, value)| value).sum()
     }
 
@@ -56,12 +61,23 @@ impl Board {
         format!("{table}\n{}", self.line())
     }
 
-    /// The same in one line.
+    /// Which limits are in force, and how far the orders in flight are.
+    fn mode_line(&self) -> String {
+        let mode = show::mode_zh(self.mode.mode);
+        match &self.mode.restamping {
+            Some(job) if job.done_at.is_none() => format!("{mode}（重定中 {} 件）", job.looked),
+            Some(_) | None => format!("{mode}（第 {} 次切换）", self.mode.version),
+        }
+    }
+
+    /// The same in two lines.
     pub(super) fn line(&self) -> String {
         let of = |name: &str| self.get(name);
         format!(
             "received {} · triage {} · open {} · review {} · closed {} · returned {} · \
-             rejected {} · passed by {} · breached {}",
+             rejected {} · passed by {} · breached {}\n\
+             {} · transferred {} · designated {} · extended {} · suspended {} · escalated {} · \
+             urged {} · followed up {} · reworked {} · restamped {}",
             of("received"),
             of("triage"),
             of("open"),
@@ -71,6 +87,16 @@ impl Board {
             of("report_rejected"),
             self.sum("passed_by."),
             self.sum("breached."),
+            self.mode_line(),
+            of("transferred"),
+            of("designated"),
+            of("extended"),
+            of("suspended"),
+            of("escalated"),
+            of("urged"),
+            of("followed_up"),
+            of("reworked"),
+            of("restamped"),
         )
     }
 
@@ -84,6 +110,17 @@ impl Board {
             "open": self.get("open"),
             "returned": self.get("returned"),
             "rejected": self.get("report_rejected"),
+            "transferred": self.get("transferred"),
+            "designated": self.get("designated"),
+            "extended": self.get("extended"),
+            "escalated": self.get("escalated"),
+            "urged": self.get("urged"),
+            "followed_up": self.get("followed_up"),
+            "reworked": self.get("reworked"),
+            "archived": self.get("archived"),
+            "mode": show::mode(self.mode.mode),
+            "mode_switches": self.mode.version,
+            "restamped": self.get("restamped"),
             "passed_by": self.sum("passed_by."),
             "warned": self.sum("warned."),
             "breached": self.sum("breached."),

@@ -11,7 +11,8 @@ use crate::clock::tick;
 use crate::config::{CatalogueSource, Config, StoreUrl};
 use crate::domain::{Level, Role, Unit};
 use crate::pb::{
-    GetBoardRequest, SubmitOrderRequest, command_service_client::CommandServiceClient,
+    GetBoardRequest, GetModeRequest, InFlight, Mode, SubmitOrderRequest, SwitchModeRequest,
+    admin_service_client::AdminServiceClient, command_service_client::CommandServiceClient,
     intake_service_client::IntakeServiceClient,
 };
 use crate::server::{self, Running};
@@ -54,6 +55,12 @@ pub struct DevArgs {
     /// How many of a hundred front lines give an order back.
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u8).range(0..=100))]
     returning: u8,
+    /// How many of a hundred citizens are not satisfied with the result.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=50))]
+    dissatisfied: u8,
+    /// How often the city is switched between wartime and ordinary limits, in real time.
+    #[arg(long, default_value = "12s", value_parser = humantime::parse_duration)]
+    switch_every: Duration,
     /// Ends by itself after this long, for example 40s.
     #[arg(long = "for", value_parser = humantime::parse_duration)]
     runs_for: Option<Duration>,
@@ -110,12 +117,16 @@ pub async fn run(args: DevArgs) -> anyhow::Result<()> {
     let crew = tokio::spawn(crew.work(channel.clone(), stop.subscribe()));
     let citizens = file(channel.clone(), Citizens::of(&catalogue), args.rate, stop.subscribe());
     let citizens = tokio::spawn(citizens);
+    let centre = catalogue.cell().centre();
+    let switches = switch(channel.clone(), centre, args.switch_every, stop.subscribe());
+    let switches = tokio::spawn(switches);
     show_until_the_end(&args, &greeting, &channel, &server, stopped).await;
 
     stop.send_replace(true);
     let submitted = citizens.await.unwrap_or(0);
     // The crew lets go at once; what it had in hand stays in the store.
     let _ = crew.await;
+    let _ = switches.await;
     let board = look(&channel, &server).await;
     server.stop().await;
     let summary = board.summary(submitted, began.elapsed());
@@ -158,6 +169,7 @@ fn crew(args: &DevArgs, catalogue: &Catalogue) -> Crew {
         take_time: true,
         late: args.late,
         returning: args.returning,
+        dissatisfied: args.dissatisfied,
     }
 }
 
@@ -187,6 +199,33 @@ async fn file(
         }
     }
     acknowledged
+}
+
+/// Switches the city back and forth: to ordinary limits for what is new, to wartime limits for
+/// what is in flight, too.
+async fn switch(channel: Channel, centre: Unit, every: Duration, mut stop: watch::Receiver<bool>) {
+    let mut client = AdminServiceClient::new(channel);
+    while !*stop.borrow() {
+        tokio::select! {
+            () = tokio::time::sleep(every) => {}
+            _ = stop.changed() => break,
+        }
+        let ask = stamp(GetModeRequest {}, "dev-duty", centre, Role::Dispatcher);
+        let Ok(answer) = client.get_mode(ask).await else { continue };
+        let now = answer.into_inner().status.unwrap_or_default();
+        let (mode, in_flight) = match now.mode() {
+            Mode::Wartime => (Mode::Ordinary, InFlight::Keep),
+            Mode::Ordinary | Mode::Unspecified => (Mode::Wartime, InFlight::Restamp),
+        };
+        let request = SwitchModeRequest {
+            request_id: Uuid::new_v4().to_string(),
+            mode: mode.into(),
+            in_flight: in_flight.into(),
+            version: now.version,
+        };
+        // Somebody else may have switched it a moment ago: the next round sees that.
+        let _ = client.switch_mode(stamp(request, "dev-duty", centre, Role::Dispatcher)).await;
+    }
 }
 
 /// Draws until the time is over or somebody ends it.
@@ -231,10 +270,11 @@ async fn look(channel: &Channel, server: &Running) -> Board {
     let mut client = CommandServiceClient::new(channel.clone());
     let centre = server.dispatch().cell().centre();
     let request = stamp(GetBoardRequest {}, "dev-board", centre, Role::Dispatcher);
-    match client.get_board(request).await {
-        Ok(response) => Board::read(response.into_inner()),
-        Err(_) => Board::read(Default::default()),
-    }
+    let board = client.get_board(request).await.map(tonic::Response::into_inner);
+    let ask = stamp(GetModeRequest {}, "dev-board", centre, Role::Dispatcher);
+    let mode = AdminServiceClient::new(channel.clone()).get_mode(ask).await;
+    let mode = mode.ok().and_then(|answer| answer.into_inner().status);
+    Board::read(board.unwrap_or_default(), mode.unwrap_or_default())
 }
 
 impl Crew {
