@@ -27,6 +27,7 @@
 //!   is never sent again by us: the caller asks again with the same request id.
 
 pub mod batch;
+mod city;
 pub mod feed;
 pub mod greeting;
 pub mod keys;

@@ -6,16 +6,12 @@ use super::batch::replaced;
 use super::greeting::loading;
 use super::keys::{self, BLOCK};
 use super::link::Link;
-use super::step::{VERSION, frame, split_intake};
+use super::step::{VERSION, split_intake};
 use super::trouble::Fault;
-use super::value::{bytes, integer, items, must, must_integer, pairs, scored, text};
-use crate::domain::{
-    Cell, Counts, Date, Desk, Dimension, Entry, Event, Marginal, Order, OrderNo, TALLIES, Tally,
-    Timestamp, Unit, entries,
-};
+use super::value::{bytes, integer, items, must, must_integer, scored, text};
+use crate::domain::{Cell, Date, Desk, Entry, Order, OrderNo, Timestamp, Unit, entries};
 use crate::store::{
-    Claimed, CommitError, Lease, MAX_BATCH, ModeRow, Paper, Remembered, RequestId, SealedContact,
-    StoreError, Sums, codec, day_of, read_counts,
+    Claimed, Lease, MAX_BATCH, Paper, Remembered, RequestId, SealedContact, StoreError, codec,
 };
 use ::redis::{Cmd, Value, cmd};
 use std::collections::BTreeMap;
@@ -32,7 +28,7 @@ const WALK: usize = 1_000;
 const ATTEMPTS: usize = 3;
 
 /// Asks, and if the server lacks our library loads it and asks again.
-async fn ask(link: &Link, command: &Cmd) -> Result<Value, StoreError> {
+pub(super) async fn ask(link: &Link, command: &Cmd) -> Result<Value, StoreError> {
     match link.call(command).await {
         Err(Fault::NoLibrary) => {
             link.call(&loading()).await?;
@@ -42,7 +38,7 @@ async fn ask(link: &Link, command: &Cmd) -> Result<Value, StoreError> {
     }
 }
 
-fn function(call: &str, name: &str, keys: &[Vec<u8>]) -> Cmd {
+pub(super) fn function(call: &str, name: &str, keys: &[Vec<u8>]) -> Cmd {
     let mut command = cmd(call);
     command.arg(name).arg(keys.len()).arg(keys);
     command
@@ -323,67 +319,6 @@ impl RedisStore {
                 return self.deadlines(all.into_iter().collect());
             }
         }
-    }
-
-    pub(super) async fn read_tallies(&self) -> Result<Vec<(Tally, i64)>, StoreError> {
-        let mut call = cmd("HMGET");
-        call.arg(self.keys.tallies()).arg(TALLIES);
-        let values = items(ask(&self.read, &call).await?)?;
-        Ok(TALLIES
-            .iter()
-            .zip(&values)
-            .map(|(t, value)| (*t, integer(value).unwrap_or(0)))
-            .collect())
-    }
-
-    pub(super) async fn read_mode(&self) -> Result<Option<ModeRow>, StoreError> {
-        let mut call = cmd("HGET");
-        call.arg(self.keys.meta()).arg("mode");
-        bytes(&ask(&self.read, &call).await?).map(codec::decode_mode).transpose()
-    }
-
-    pub(super) async fn write_mode(
-        &self,
-        row: &ModeRow,
-        event: Option<&Event>,
-    ) -> Result<(), CommitError> {
-        let frame = event.map(|event| frame(std::slice::from_ref(event))).unwrap_or_default();
-        let keys = [self.keys.meta(), self.keys.feed()];
-        let mut call = function("FCALL", "hotline_v2_set_mode", &keys);
-        call.arg(self.epoch()).arg(row.revision - 1).arg(row.revision).arg(row.version);
-        call.arg(codec::encode_mode(row)).arg(frame);
-        // Without an answer it may have happened: whoever asked reads the row again.
-        let answer = ask(&self.write, &call).await.map_err(CommitError::Unknown)?;
-        let parts = items(answer).map_err(CommitError::Unknown)?;
-        match parts.first().map(text).as_deref() {
-            Some("ok") => Ok(()),
-            Some("conflict") => Err(CommitError::Conflict),
-            _ => {
-                let trouble = replaced();
-                self.write.distrust(trouble.clone());
-                Err(CommitError::Unavailable(trouble))
-            }
-        }
-    }
-
-    pub(super) async fn read_indicators(
-        &self,
-        from: Date,
-        to: Date,
-        of: Dimension,
-    ) -> Result<Vec<(Marginal, Counts)>, StoreError> {
-        let mut sums = Sums::default();
-        for day in day_of(from)..=day_of(to) {
-            let mut call = cmd("HGETALL");
-            call.arg(self.keys.indicators(day, of));
-            for (field, value) in pairs(ask(&self.read, &call).await?)? {
-                let code = field.as_slice().try_into().map(u64::from_be_bytes).ok();
-                if let Some(marginal) = code.and_then(|code| Marginal::from_code(of, code)) {
-                    sums.add(marginal, &read_counts(&value));
-                }
-            }
-        }
-        Ok(sums.done())
     }
 
     pub(super) async fn read_paper(
