@@ -1,18 +1,18 @@
 //! The order and everything that may happen to it. Pure: no I/O, no clock, no randomness.
 //!
+//! The main way, which most orders go:
+//!
 //! ```text
-//!             register                accept · fallback
-//!  caller ──▶ [Triage 待受理] ───────────────┐      ┌──────────────┐ relay · share used up (down)
-//!         └─────────────────────────▶ [Assigned 待签收] ◀───────────┘ return (up)
-//!                                            │ sign at the front line: arrival stops
-//!                                            ▼
-//!                        reject ┌───▶ [Handling 办理中]
-//!                               │            │ report
-//!                               └──── [Review 待审核]
-//!                                            │ accept: closure stops
-//!                                            ▼
-//!                                     [FollowUp 待回访] ── follow-up over ──▶ [Archived 归档]
+//!  caller ─▶ Triage 待受理 ─▶ Assigned 待签收 ─▶ … each level down … ─▶ Handling 办理中
+//!                                                                          │ report
+//!            Archived 归档 ◀─ FollowUp 待回访 ◀─ accept ─ Review 待审核 ◀──┘
 //! ```
+//!
+//! Every stage, move and edge is in the README's picture, which `tests/domain/picture.rs`
+//! compares with the code; [`allowed`] is the one table of moves. What each move does is in
+//! [`transition`]: `registering` (in, and out of triage), `chain` (down and signed),
+//! `returning`, `asking` (more time, a pause, the unit above), `reporting` (and helpers),
+//! `closing` (follow-up, rework, reopening), `merging`, `centre`, and `ticking` (the clock).
 //!
 //! [`transition::decide`] is the only way from one stage to another.
 

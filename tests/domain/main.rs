@@ -6,5 +6,6 @@ mod calendar;
 mod clocks;
 mod hard;
 mod make;
+mod picture;
 mod properties;
 mod table;
