@@ -11,6 +11,7 @@ mod failure;
 mod happening;
 mod health;
 mod mode;
+mod moves;
 mod order;
 mod output;
 mod queue;

@@ -2,8 +2,9 @@
 
 use super::client::ClientArgs;
 use super::failure::Failure;
+use super::moves::MoveVerb;
 use super::output::{Output, OutputArgs, say, sheet, table};
-use super::{happening, show, work};
+use super::{happening, moves, show, work};
 use crate::domain::{OrderNo, Role, Stage};
 use crate::pb::feed_service_client::FeedServiceClient;
 use crate::pb::intake_service_client::IntakeServiceClient;
@@ -31,6 +32,8 @@ pub(super) enum OrderVerb {
     Return(work::ReturnArgs),
     Report(work::ReportArgs),
     Decide(work::DecideArgs),
+    #[command(flatten)]
+    Move(Box<MoveVerb>),
 }
 
 pub(super) async fn run(verb: OrderVerb) -> Result<(), Failure> {
@@ -45,6 +48,7 @@ pub(super) async fn run(verb: OrderVerb) -> Result<(), Failure> {
         OrderVerb::Return(args) => work::give_back(args).await,
         OrderVerb::Report(args) => work::report(args).await,
         OrderVerb::Decide(args) => work::decide(args).await,
+        OrderVerb::Move(verb) => moves::run(*verb).await,
     }
 }
 
@@ -120,7 +124,7 @@ fn whole(order: &pb::Order, papers: &[pb::Paper]) -> String {
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  hotline order list --stage triage --limit 20")]
 pub(super) struct ListArgs {
-    /// Only those that stand there: triage, assigned, handling, review, follow_up, archived.
+    /// Only those that stand there, for example triage; --stage help lists them all.
     #[arg(long, value_parser = stage)]
     stage: Option<Stage>,
     /// The most to list.

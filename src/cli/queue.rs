@@ -28,7 +28,7 @@ pub(super) struct LsArgs {
     /// Whose trays; else those of the unit one acts for.
     #[arg(value_parser = parse::<Unit>)]
     of: Option<Unit>,
-    /// Only this tray: triage, lead, review, follow_up or raised.
+    /// Only this tray, for example lead, approval or follow_up; --desk help lists them all.
     #[arg(long, value_parser = desk)]
     desk: Option<Desk>,
     /// The most to list of each tray.

@@ -3,7 +3,7 @@
 
 use super::client::{ClientArgs, Connection, parse};
 use super::failure::Failure;
-use super::output::{OutputArgs, sheet};
+use super::output::{Output, OutputArgs, sheet};
 use super::retry::until_answered;
 use super::show;
 use crate::domain::{Category, Division, OrderNo, ReturnReason, Role, Unit};
@@ -38,11 +38,23 @@ pub(super) struct ChangeArgs {
 }
 
 impl ChangeArgs {
-    fn request_id(&self) -> String {
+    pub(super) fn order_no(&self) -> String {
+        self.order_no.to_string()
+    }
+
+    pub(super) fn is_json(&self) -> bool {
+        self.output.output == Output::Json
+    }
+
+    pub(super) async fn connect(&self, role: Role) -> Result<Connection, Failure> {
+        self.client.connect(role).await
+    }
+
+    pub(super) fn request_id(&self) -> String {
         self.request_id.unwrap_or_else(Uuid::new_v4).to_string()
     }
 
-    fn print(&self, receipt: Option<Receipt>) -> Result<(), Failure> {
+    pub(super) fn print(&self, receipt: Option<Receipt>) -> Result<(), Failure> {
         let receipt = receipt.unwrap_or_default();
         self.output.print(
             || show::receipt_json(&receipt),
@@ -62,7 +74,7 @@ impl ChangeArgs {
 
 /// Sends one change until it is answered. A change whose answer never came is told with the
 /// request id that asks for it.
-async fn send<T, F>(
+pub(super) async fn send<T, F>(
     server: &Connection,
     request_id: &str,
     call: impl FnMut() -> F,
@@ -252,9 +264,15 @@ pub(super) struct AcceptArgs {
     /// The units it goes through, from the city down; else the catalogue's rule.
     #[arg(long, value_delimiter = ',', value_parser = parse::<Unit>)]
     chain: Vec<Unit>,
+    /// 直达: straight to the last of them, with copies to those before.
+    #[arg(long)]
+    direct: bool,
+    /// 待派遣: where it goes is decided later.
+    #[arg(long, conflicts_with_all = ["chain", "direct"])]
+    leave_open: bool,
 }
 
-fn category(text: &str) -> Result<Category, String> {
+pub(super) fn category(text: &str) -> Result<Category, String> {
     let digits = text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit());
     let code = text.parse().ok().filter(|_| digits);
     code.map(Category).ok_or_else(|| "expected four digits, for example 0203".to_owned())
@@ -269,6 +287,8 @@ pub(super) async fn accept(args: AcceptArgs) -> Result<(), Failure> {
         category: args.category.to_string(),
         division: args.division.to_string(),
         chain: args.chain.iter().map(ToString::to_string).collect(),
+        direct: args.direct,
+        leave_open: args.leave_open,
         ..AcceptOrderRequest::default()
     };
     let answer = send(&server, &request.request_id, || {

@@ -1,0 +1,197 @@
+//! Every verb of `hotline order` that moves an order in a hard case, once, in lives that need
+//! it; and `report` and `mode` over what came of that.
+
+use crate::program::{Ran, Serve, calls, matter};
+use serde_json::Value;
+
+/// A server, and the number of the order that is being moved.
+struct Desk {
+    serve: Serve,
+    home: tempfile::TempDir,
+    filed: usize,
+}
+
+impl Desk {
+    fn open() -> Desk {
+        let home = tempfile::tempdir().unwrap();
+        let serve = Serve::start(home.path(), "127.0.0.1:0", "info");
+        Desk { serve, home, filed: 0 }
+    }
+
+    /// Files a matter as `change` makes it; its number.
+    fn file(&mut self, change: impl FnOnce(&mut Value)) -> String {
+        self.filed += 1;
+        let mut row = matter(self.filed);
+        row["division"] = "330402015201".into();
+        change(&mut row);
+        let name = format!("{}.jsonl", self.filed);
+        let file = calls(self.home.path(), &name, &[row]);
+        self.serve.run(&["submit", "--file", &file]).ends(0);
+        let list = self.serve.run(&["order", "list", "-o", "json"]).ends(0).json();
+        list.as_array().unwrap().last().unwrap()["order_no"].as_str().unwrap().to_owned()
+    }
+
+    /// What nobody could place.
+    fn vague(&mut self, kind: &str, urgency: &str) -> String {
+        self.file(|row| {
+            for key in ["category", "division"] {
+                row.as_object_mut().unwrap().remove(key);
+            }
+            row["text"] = "你好，我想问一下那个事情。".into();
+            row["title"] = "".into();
+            row["address"] = "".into();
+            row["kind"] = kind.into();
+            row["urgency"] = urgency.into();
+        })
+    }
+
+    fn run(&self, no: &str, verb: &str, rest: &[&str]) -> Ran {
+        self.serve.run(&[&["order", verb, no, "-o", "json"], rest].concat())
+    }
+
+    /// Moves it, and asserts where that leads.
+    fn moved(&self, no: &str, line: &str, stage: &str) {
+        let mut words = line.split(' ');
+        let verb = words.next().unwrap();
+        let rest: Vec<_> = words.collect();
+        let came = self.run(no, verb, &rest).ends(0).json();
+        assert_eq!(came["stage"], stage, "{line}");
+    }
+
+    fn down(&self, no: &str) {
+        loop {
+            let order = self.run(no, "get", &[]).ends(0).json();
+            if order["next_down"] == "" {
+                break;
+            }
+            self.moved(no, "relay", "assigned");
+        }
+        self.moved(no, "sign", "handling");
+    }
+}
+
+#[test]
+fn every_move_has_a_verb() {
+    let mut desk = Desk::open();
+    let no = desk.vague("request", "normal");
+    for (line, stage) in [
+        ("ask --text 门牌号是多少", "supplement"),
+        ("supplement --text 5幢801", "triage"),
+        ("accept --category 0101 --division 330402015201 --leave-open", "dispatching"),
+        ("correct --urgency urgent --kind complaint", "dispatching"),
+        ("assign", "assigned"),
+        ("relay", "assigned"),
+        ("return --reason not_our_duty --text 不属本单位", "return_review"),
+        ("decide-return --designate", "assigned"),
+        ("urge", "assigned"),
+        ("supervise --card yellow", "assigned"),
+        ("lift-supervision", "assigned"),
+        ("recuse --from 330481", "assigned"),
+    ] {
+        desk.moved(&no, line, stage);
+    }
+    desk.down(&no);
+    for (line, stage) in [
+        ("co-handler --with 330482", "handling"),
+        ("extend --by 1h --text 待配件", "extension_review"),
+        ("decide-extension --accept --text 同意", "handling"),
+        ("extend --by 1h --text 待配件", "refused USED_UP"),
+        ("escalate --text 需上级协调", "escalated"),
+        ("report --text 已办 --without-co-handlers", "review"),
+        ("decide --accept", "follow_up"),
+        ("follow-up --outcome dissatisfied", "handling"),
+        ("report --text 已重办", "review"),
+        ("decide --accept", "follow_up"),
+        ("follow-up --outcome unreached", "follow_up"),
+        ("follow-up --outcome satisfied", "archived"),
+    ] {
+        match stage.strip_prefix("refused ") {
+            None => desk.moved(&no, line, stage),
+            Some(reason) => {
+                let rest: Vec<_> = line.split(' ').skip(1).collect();
+                let ran = desk.run(&no, "extend", &rest).ends(1);
+                assert!(ran.err.contains(reason), "{}", ran.err);
+            }
+        }
+    }
+    let mut row = matter(77);
+    row["text"] = "修好以后昨晚又坏了，灯杆也歪了。".into();
+    let file = calls(desk.home.path(), "again.jsonl", &[row]);
+    let again = desk.run(&no, "reopen", &["--file", &file]).ends(0).json();
+    let shown = desk.run(&no, "get", &[]).ends(0).json();
+    assert_eq!(shown["reopened_as"], again["order_no"]);
+    assert_eq!((shown["rounds"].as_array().unwrap().len(), &shown["extended"]), (1, &1.into()));
+
+    let now = std::time::SystemTime::now() + std::time::Duration::from_secs(3_600);
+    let until = humantime::format_rfc3339_seconds(now).to_string();
+    let no = desk.file(|_| {});
+    desk.down(&no);
+    desk.moved(&no, &format!("suspend --until {until} --text 待雨停"), "suspension_review");
+    desk.moved(&no, "decide-suspension --accept --text 同意", "suspended");
+    desk.moved(&no, "resume", "handling");
+    desk.moved(&no, "terminate --text 经复核终止", "terminated");
+
+    let parent = desk.file(|_| {});
+    for (kind, urgency, line, stage) in [
+        ("inquiry", "normal", "answer --text 周一至周五办理", "archived"),
+        ("request", "normal", "decline --reason petition --text 请向信访部门反映", "declined"),
+        ("request", "critical", "hand-over --to 120", "handed_over"),
+        ("request", "normal", "withdraw", "withdrawn"),
+        ("request", "normal", &format!("merge --into {parent}"), "merged"),
+    ] {
+        let no = desk.vague(kind, urgency);
+        desk.moved(&no, line, stage);
+    }
+    let other = desk.file(|_| {});
+    let batch = ["--and", &other, "--text", "同一处已修复"];
+    let closed = desk.run(&parent, "close-batch", &batch).ends(0).json();
+    assert_eq!(
+        (&closed[0]["stage"], &closed[1]["stage"]),
+        (&"follow_up".into(), &"follow_up".into())
+    );
+    let ran = desk.run(&no, "close-batch", &["--text", "已了结"]).ends(1);
+    assert!(ran.out.contains("WRONG_STAGE"), "{ran:?}");
+    reported(&desk);
+    switched(&desk);
+}
+
+/// `hotline report` counts what was done here.
+fn reported(desk: &Desk) {
+    let days = ["report", "--from", "2020-01-01", "--to", "2020-12-31"];
+    let none = desk.serve.run(&[&days[..], &["-o", "json"]].concat()).ends(0).json();
+    assert_eq!(none["rows"].as_array().unwrap().len(), 0);
+    let today = std::time::SystemTime::now() + std::time::Duration::from_secs(8 * 3_600);
+    let today = humantime::format_rfc3339_seconds(today).to_string()[..10].to_owned();
+    let days = ["report", "--from", &today, "--to", &today];
+    let json = [&days[..], &["--by", "unit", "-o", "json"]].concat();
+    let rows = desk.serve.run(&json).ends(0).json();
+    let sum = |name: &str| -> u64 {
+        rows["rows"].as_array().unwrap().iter().map(|row| row[name].as_u64().unwrap()).sum()
+    };
+    assert_eq!((sum("returned"), sum("reworked"), sum("repeated")), (1, 1, 2));
+    // Answered, closed twice after a rework, and two by one disposition.
+    assert_eq!((sum("closed"), sum("closed_on_time"), sum("closure_due")), (5, 5, 5));
+    let csv = desk.serve.run(&[&days[..], &["-o", "csv"]].concat()).ends(0).out;
+    assert!(csv.starts_with("key,name,received,"), "{csv}");
+    assert!(csv.lines().any(|line| line.starts_with("city,市,")), "{csv}");
+    let screen = desk.serve.run(&days).ends(0).out;
+    assert!(screen.contains("按时办结率"), "{screen}");
+    let ran = desk.serve.run(&["report", "--from", "2026-02-30", "--to", &today]).ends(2);
+    assert!(ran.err.contains("a date that exists"), "{}", ran.err);
+}
+
+/// `hotline mode` looks first, and then switches.
+fn switched(desk: &Desk) {
+    let run = |args: &[&str]| desk.serve.run(&[&["mode"], args].concat());
+    assert_eq!(run(&["show", "-o", "json"]).ends(0).json()["mode"], "wartime");
+    let changes = run(&["preview", "--to", "ordinary", "-o", "json"]).ends(0).json();
+    let changes = changes.as_array().unwrap().len();
+    assert!(changes >= 1);
+    let to = ["switch", "--to", "ordinary", "--in-flight", "restamp", "--wait", "-o", "json"];
+    let now = run(&to).ends(0).json();
+    assert_eq!((&now["mode"], &now["version"]), (&"ordinary".into(), &1.into()));
+    assert_eq!(now["restamping"]["restamped"], changes);
+    let same = ["switch", "--to", "ordinary", "--in-flight", "keep"];
+    assert!(run(&same).ends(1).err.contains("MODE_UNCHANGED"));
+    assert!(run(&["show"]).ends(0).out.contains("平时"));
+}
