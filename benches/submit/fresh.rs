@@ -29,7 +29,9 @@ pub fn request(text: &str) -> Vec<u8> {
         ..Submission::default()
     };
     let request_id = Uuid::nil().hyphenated().to_string();
-    let message = SubmitOrderRequest { request_id, submission: Some(submission) }.encode_to_vec();
+    let message =
+        SubmitOrderRequest { request_id, submission: Some(submission), find_repeats: false }
+            .encode_to_vec();
     let mut frame = vec![0];
     frame.extend((message.len() as u32).to_be_bytes());
     frame.extend(message);

@@ -28,20 +28,32 @@ impl IntakeService for Api {
         &self,
         request: Request<pb::PreviewOrderRequest>,
     ) -> Result<Response<pb::PreviewOrderResponse>, Status> {
-        let (_, pb::PreviewOrderRequest { title, text, address }) = split(request)?;
+        let (actor, pb::PreviewOrderRequest { title, text, address, phone }) = split(request)?;
         text::optional("title", &title, text::MAX_TITLE)?;
         text::optional("text", &text, text::MAX_TEXT)?;
         text::optional("address", &address, text::MAX_ADDRESS)?;
-        Ok(Response::new(self.preview(&title, &text, &address)))
+        let phone = text::phone(&phone)?;
+        let (mut preview, category) = self.preview(&title, &text, &address);
+        preview.repeats = self.repeats(&actor, &phone, category).await?;
+        Ok(Response::new(preview))
     }
 
     async fn submit_order(
         &self,
         request: Request<pb::SubmitOrderRequest>,
     ) -> Result<Response<pb::SubmitOrderResponse>, Status> {
-        let (actor, pb::SubmitOrderRequest { request_id, submission }) = split(request)?;
+        let (actor, body) = split(request)?;
+        let pb::SubmitOrderRequest { request_id, submission, find_repeats } = body;
+        let contact = submission.as_ref().and_then(|matter| matter.contact.as_ref());
+        let phone = contact.map(|contact| contact.phone.clone()).filter(|_| find_repeats);
         let receipt = submit(&self.dispatch, &actor, &request_id, submission).await?;
-        Ok(Response::new(pb::SubmitOrderResponse { receipt: Some(receipt) }))
+        let mut repeats = Vec::new();
+        if let Some(phone) = phone {
+            let category = read::category(&receipt.category)?.unwrap_or(Category::NONE);
+            repeats = self.repeats(&actor, &text::phone(&phone)?, category).await?;
+            repeats.retain(|other| other.order_no != receipt.order_no);
+        }
+        Ok(Response::new(pb::SubmitOrderResponse { receipt: Some(receipt), repeats }))
     }
 
     type SubmitOrdersStream = ReceiverStream<Result<pb::SubmitOrdersResponse, Status>>;
@@ -164,7 +176,30 @@ impl IntakeService for Api {
 type Page = (Vec<Arc<Order>>, String);
 
 impl Api {
-    fn preview(&self, title: &str, text: &str, address: &str) -> pb::PreviewOrderResponse {
+    /// Open orders that may be the same matter.
+    async fn repeats(
+        &self,
+        actor: &Actor,
+        phone: &str,
+        category: Category,
+    ) -> Result<Vec<pb::Repeat>, Fault> {
+        let repeats = self.dispatch.repeats(actor, phone, category).await?;
+        let repeat = |order: &Arc<Order>| pb::Repeat {
+            order_no: order.no.to_string(),
+            stage: order.stage.to_pb().into(),
+            heard_at: Some(write::time(order.heard_at)),
+            category: order.reading.category.to_string(),
+            category_name: self.category_name(order.reading.category),
+        };
+        Ok(repeats.iter().map(repeat).collect())
+    }
+
+    fn preview(
+        &self,
+        title: &str,
+        text: &str,
+        address: &str,
+    ) -> (pb::PreviewOrderResponse, Category) {
         let preview = self.dispatch.preview(title, text, address);
         let (said, place) = (&preview.classification, &preview.location);
         let catalogue = self.dispatch.catalogue();
@@ -193,7 +228,8 @@ impl Api {
         });
         let chain = preview.route.as_ref().map_or(&[][..], |route| route.plan.units());
         let name = |unit| catalogue.unit(unit).map(|row| row.name.clone()).unwrap_or_default();
-        pb::PreviewOrderResponse {
+        let category = said.category;
+        let preview = pb::PreviewOrderResponse {
             reading: Some(reading),
             category_name: self.category_name(said.category),
             division_name: self.division_name(place.division),
@@ -205,7 +241,9 @@ impl Api {
             rivals: rivals.collect(),
             places: places.collect(),
             ambiguous_divisions: place.ambiguous.iter().map(ToString::to_string).collect(),
-        }
+            repeats: Vec::new(),
+        };
+        (preview, category)
     }
 
     pub(super) fn category_name(&self, category: Category) -> String {

@@ -67,7 +67,7 @@ pub(super) fn contact(contact: Option<pb::Contact>) -> Result<Contact, Fault> {
 }
 
 /// Digits, with a `+` only before another country's.
-fn phone(written: &str) -> Result<String, Fault> {
+pub(super) fn phone(written: &str) -> Result<String, Fault> {
     let trimmed = written.trim();
     if trimmed.is_empty() {
         return Ok(String::new());

@@ -124,8 +124,11 @@ async fn compare(
 /// Sends a row again; it must be answered with the order it was answered with then.
 async fn same_again(server: &Connection, row: Row, told: &str) -> Result<Option<String>, Failure> {
     let request_id = row.request_id.clone();
-    let request =
-        SubmitOrderRequest { request_id: row.request_id.clone(), submission: Some(row.submission) };
+    let request = SubmitOrderRequest {
+        request_id: row.request_id.clone(),
+        submission: Some(row.submission),
+        find_repeats: false,
+    };
     let answer = until_answered(|| {
         let request = server.stamp(request.clone());
         let mut client = IntakeServiceClient::new(server.channel.clone());

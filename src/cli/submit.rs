@@ -165,8 +165,11 @@ fn read_ahead(mut rows: Rows) -> mpsc::Receiver<(u64, Result<Row, BadRow>)> {
 }
 
 async fn send(server: Connection, row: Row, ledger: Option<Arc<Ledger>>) -> Sent {
-    let request =
-        SubmitOrderRequest { request_id: row.request_id, submission: Some(row.submission) };
+    let request = SubmitOrderRequest {
+        request_id: row.request_id,
+        submission: Some(row.submission),
+        find_repeats: false,
+    };
     let answer = until_answered(|| {
         let stamped = server.stamp(request.clone());
         let mut client = IntakeServiceClient::new(server.channel.clone());

@@ -8,7 +8,7 @@ use super::step::With;
 use super::{Dispatch, Done, Refusal, Request};
 use crate::domain::{
     Action, ActionName, Actor, Category, Command, Confidence, Correct, Division, Kind,
-    MAX_CHILDREN, Order, OrderNo, Reading, Rejection, Stage, Urgency, allowed,
+    MAX_CHILDREN, Order, OrderNo, Reading, Rejection, Stage, Urgency, allowed, normal_phone,
 };
 use crate::store::Paper;
 use std::sync::Arc;
@@ -175,6 +175,28 @@ impl Dispatch {
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// The open orders of a caller about one category, newest first: the same matter again?
+    /// Whose category is not known yet is shown every open order.
+    pub async fn repeats(
+        &self,
+        actor: &Actor,
+        phone: &str,
+        category: Category,
+    ) -> Result<Vec<Arc<Order>>, Refusal> {
+        let Some(phone) = normal_phone(phone).filter(|phone| !phone.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let mut repeats = Vec::new();
+        for no in self.store.of_caller(self.sealer.phone_digest(&phone)).await? {
+            let Some(order) = self.store.load(no).await? else { continue };
+            let same = category == Category::NONE || order.reading.category == category;
+            if same && order.is_open() && !order.hidden_from(actor.unit) {
+                repeats.push(order);
+            }
+        }
+        Ok(repeats)
     }
 
     /// An order, for whoever may know of it.

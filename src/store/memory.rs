@@ -2,8 +2,8 @@
 //! everything with its process. Tests measure the others against it.
 
 use super::{
-    Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_FEED, ModeRow, Paper, Remembered,
-    RequestId, SealedContact, Store, StoreError, Sums, day_of,
+    Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_FEED, MAX_OF_CALLER, ModeRow,
+    Paper, Remembered, RequestId, SealedContact, Store, StoreError, Sums, day_of,
 };
 use crate::clock::{tick, wall_now};
 use crate::domain::{
@@ -296,6 +296,15 @@ impl Store for Memory {
         let state = self.state()?;
         let value = |tally: &Tally| (*tally, state.tallies.get(tally).copied().unwrap_or(0));
         Ok(TALLIES.iter().map(value).collect())
+    }
+
+    async fn of_caller(&self, phone: [u8; 16]) -> Result<Vec<OrderNo>, StoreError> {
+        let state = self.state()?;
+        let same = state.contacts.iter().filter(|(_, contact)| contact.phone == phone);
+        let mut orders: Vec<OrderNo> = same.map(|(no, _)| *no).collect();
+        orders.sort_unstable_by(|a, b| b.cmp(a));
+        orders.truncate(MAX_OF_CALLER);
+        Ok(orders)
     }
 
     async fn mode(&self) -> Result<Option<ModeRow>, StoreError> {

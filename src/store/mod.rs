@@ -33,6 +33,8 @@ pub const REQUEST_MEMORY: Duration = Duration::from_secs(48 * 3_600);
 pub const MAX_BATCH: usize = 256;
 /// The most events one read of the feed returns.
 pub const MAX_FEED: usize = 1_000;
+/// How many orders of one caller are remembered together.
+pub const MAX_OF_CALLER: usize = 8;
 
 /// The identity a client gives one change: the same id again gives the same answer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -312,6 +314,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Every counter, those at zero included.
     async fn tallies(&self) -> Result<Vec<(Tally, i64)>, StoreError>;
+
+    /// The latest orders of a caller, newest first, at most [`MAX_OF_CALLER`]: by the keyed
+    /// digest of the phone, as [`SealedContact`] has it. They may be over.
+    async fn of_caller(&self, phone: [u8; 16]) -> Result<Vec<OrderNo>, StoreError>;
 
     /// The city's mode row; `None` until it is switched for the first time.
     async fn mode(&self) -> Result<Option<ModeRow>, StoreError>;

@@ -92,6 +92,7 @@ macro_rules! suite {
             commits::many_orders_at_once_all_land,
             commits::counters_count,
             commits::papers_and_contacts_are_kept,
+            commits::a_callers_latest_orders_are_found,
             commits::an_archived_order_waits_nowhere_and_is_still_there,
             leases::two_claimers_never_get_the_same_order,
             leases::claims_come_by_deadline,

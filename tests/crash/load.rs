@@ -187,6 +187,7 @@ fn submit(n: u64) -> SubmitOrderRequest {
             division: VILLAGE.into(),
             ..Submission::default()
         }),
+        find_repeats: false,
     }
 }
 

@@ -114,7 +114,11 @@ async fn what_nobody_can_place_is_accepted_by_a_person() {
         division: String::new(),
         ..matter()
     };
-    let request = pb::SubmitOrderRequest { request_id: id(), submission: Some(submission) };
+    let request = pb::SubmitOrderRequest {
+        request_id: id(),
+        submission: Some(submission),
+        find_repeats: false,
+    };
     let answer = s.intake().submit_order(by(CENTRE, "agent", request)).await.unwrap();
     let filed = answer.into_inner().receipt.unwrap();
     assert_eq!(filed.stage(), pb::Stage::Triage);

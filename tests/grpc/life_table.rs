@@ -279,3 +279,45 @@ async fn units_work_in_parallel_and_each_sees_its_own_stage() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_who_calls_again_is_offered_the_open_order() {
+    everywhere(async |s| {
+        let first = s.filed().await;
+        let again = pb::SubmitOrderRequest {
+            request_id: id(),
+            submission: Some(matter()),
+            find_repeats: true,
+        };
+        let asked = by(CENTRE, "agent", again.clone());
+        let second = s.intake().submit_order(asked).await.unwrap().into_inner();
+        let numbers = |repeats: &[pb::Repeat]| -> Vec<String> {
+            repeats.iter().map(|repeat| repeat.order_no.clone()).collect()
+        };
+        assert_eq!(numbers(&second.repeats), std::slice::from_ref(&first.order_no));
+        assert!(!second.repeats[0].category_name.is_empty());
+        let number = second.receipt.unwrap().order_no;
+        let preview = async |phone: &str, text: &str| {
+            let request = pb::PreviewOrderRequest {
+                text: text.to_owned(),
+                phone: phone.to_owned(),
+                ..Default::default()
+            };
+            let answer = s.intake().preview_order(by(CENTRE, "agent", request)).await.unwrap();
+            numbers(&answer.into_inner().repeats)
+        };
+        // While nothing is known of the matter, whatever is open is shown; written otherwise,
+        // it is the same phone.
+        let both = [number.clone(), first.order_no.clone()];
+        assert_eq!(preview("+86 138-1234-5678", "").await, both);
+        assert_eq!(preview("13800000000", "").await, [""; 0]);
+        assert_eq!(preview("", "").await, [""; 0]);
+        assert_eq!(preview("13812345678", "公交车司机态度恶劣，投诉公交线路").await, [""; 0]);
+        // What is over is not offered, and another category neither.
+        let gone = Life::new(s);
+        *gone.no.lock().unwrap() = first.order_no;
+        gone.path("withdraw").await;
+        assert_eq!(preview("13812345678", "").await, [number]);
+    })
+    .await;
+}

@@ -90,7 +90,11 @@ impl Life<'_> {
             }
             _ => {}
         }
-        let request = pb::SubmitOrderRequest { request_id: id(), submission: Some(submission) };
+        let request = pb::SubmitOrderRequest {
+            request_id: id(),
+            submission: Some(submission),
+            find_repeats: false,
+        };
         call!(self.s.intake(), CENTRE, submit_order, request)
     }
 

@@ -95,7 +95,11 @@ async fn shown_to(s: &Server, unit: &str, all: &[String]) -> BTreeSet<String> {
 /// Files a matter that complains about units from the first moment.
 async fn file_against(s: &Server, units: &[String]) -> String {
     let submission = pb::Submission { recused_units: units.to_vec(), ..matter() };
-    let request = pb::SubmitOrderRequest { request_id: id(), submission: Some(submission) };
+    let request = pb::SubmitOrderRequest {
+        request_id: id(),
+        submission: Some(submission),
+        find_repeats: false,
+    };
     let answer = s.intake().submit_order(by(CENTRE, "agent", request)).await.unwrap();
     answer.into_inner().receipt.unwrap().order_no
 }

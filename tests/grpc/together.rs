@@ -44,7 +44,11 @@ async fn what_one_files_the_other_hands_out_once() {
     assert_eq!(order.order_no, first.order_no);
 
     // The same request at both is one order; numbers are never given twice.
-    let request = pb::SubmitOrderRequest { request_id: id(), submission: Some(matter()) };
+    let request = pb::SubmitOrderRequest {
+        request_id: id(),
+        submission: Some(matter()),
+        find_repeats: false,
+    };
     let here = one.intake().submit_order(by(CENTRE, "agent", request.clone())).await.unwrap();
     let there = other.intake().submit_order(by(CENTRE, "agent", request)).await.unwrap();
     let (here, there) = (here.into_inner().receipt, there.into_inner().receipt);

@@ -105,7 +105,11 @@ impl Server {
 
     /// Files a matter whose chain is known and returns what it came to.
     pub async fn filed(&self) -> pb::Receipt {
-        let request = pb::SubmitOrderRequest { request_id: id(), submission: Some(matter()) };
+        let request = pb::SubmitOrderRequest {
+            request_id: id(),
+            submission: Some(matter()),
+            find_repeats: false,
+        };
         let answer = self.intake().submit_order(by(CENTRE, "agent", request)).await.unwrap();
         answer.into_inner().receipt.unwrap()
     }

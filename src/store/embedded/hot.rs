@@ -19,7 +19,12 @@ use std::time::{Duration, Instant};
 pub(super) struct Kept {
     pub(super) version: u32,
     pub(super) snapshot: Box<[u8]>,
+    /// The digest of the caller's phone.
+    pub(super) caller: Option<Caller>,
 }
+
+/// The digest of a phone.
+pub(super) type Caller = [u8; 16];
 
 /// Every counter, by its place in [`TALLIES`].
 pub(super) type Tallies = [i64; TALLIES.len()];
@@ -31,6 +36,8 @@ pub(super) struct Hot {
     pub(super) deadlines: BTreeSet<Place>,
     pub(super) tallies: Tallies,
     pub(super) requests: Requests,
+    /// Who called about which of the orders that are not archived.
+    pub(super) callers: HashMap<Caller, Vec<OrderNo>>,
     /// The city's mode.
     pub(super) mode: Option<ModeRow>,
     /// The last claim given.
@@ -50,6 +57,7 @@ impl Hot {
             deadlines: BTreeSet::new(),
             tallies: [0; TALLIES.len()],
             requests: Requests::default(),
+            callers: HashMap::new(),
             mode: None,
             claims: 0,
             archive_end: None,
@@ -59,14 +67,18 @@ impl Hot {
     }
 
     /// An order found at opening.
-    pub(super) fn restore(&mut self, order: &Order, snapshot: &[u8]) {
+    pub(super) fn restore(&mut self, order: &Order, snapshot: &[u8], caller: Option<Caller>) {
         let no = order.no;
         for Entry { unit, desk, assignment, deadline } in entries(order) {
             let tray = self.trays.entry((unit, desk)).or_default();
             tray.insert((deadline, no), assignment, None);
         }
         self.deadlines.extend(next_deadline(order).map(|deadline| (deadline, no)));
-        self.orders.insert(no, Kept { version: order.version, snapshot: snapshot.into() });
+        if let Some(caller) = caller {
+            self.callers.entry(caller).or_default().push(no);
+        }
+        let (version, snapshot) = (order.version, snapshot.into());
+        self.orders.insert(no, Kept { version, snapshot, caller });
     }
 
     /// Makes a change visible that has reached the disk.
@@ -95,11 +107,27 @@ impl Hot {
         if let (Some((id, _)), Some(slot)) = (change.request, slot) {
             self.requests.insert(id, slot);
         }
+        if let Some(caller) = change.caller {
+            self.callers.entry(caller).or_default().push(no);
+        }
         if change.is_archived {
-            self.orders.remove(&no);
+            let caller = self.orders.remove(&no).and_then(|kept| kept.caller);
+            self.forget_caller(no, caller.or(change.caller));
             self.archive_end = self.archive_end.max(Some(no));
         } else {
-            self.orders.insert(no, Kept { version, snapshot });
+            let known = self.orders.get(&no).and_then(|kept| kept.caller);
+            let caller = change.caller.or(known);
+            self.orders.insert(no, Kept { version, snapshot, caller });
+        }
+    }
+
+    fn forget_caller(&mut self, no: OrderNo, caller: Option<Caller>) {
+        let Some(caller) = caller else { return };
+        if let Some(orders) = self.callers.get_mut(&caller) {
+            orders.retain(|other| *other != no);
+            if orders.is_empty() {
+                self.callers.remove(&caller);
+            }
         }
     }
 

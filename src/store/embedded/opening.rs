@@ -216,9 +216,14 @@ fn read_tallies(bytes: &[u8]) -> Option<Tallies> {
 
 fn load_orders(read: &ReadTransaction, hot: &mut Hot) -> Result<(), StoreError> {
     let orders = read.open_table(ORDERS).map_err(damaged)?;
+    let contacts = read.open_table(CONTACTS).map_err(damaged)?;
     for row in orders.range::<&[u8; 8]>(..).map_err(damaged)? {
-        let (_, value) = row.map_err(damaged)?;
-        hot.restore(&codec::decode_order(value.value())?, value.value());
+        let (key, value) = row.map_err(damaged)?;
+        let contact = contacts.get(key.value()).map_err(damaged)?;
+        // A contact that cannot be read is for whoever asks for it to find.
+        let contact = contact.and_then(|contact| codec::decode_contact(contact.value()).ok());
+        let caller = contact.map(|contact| contact.phone);
+        hot.restore(&codec::decode_order(value.value())?, value.value(), caller);
     }
     let archived = read.open_table(ARCHIVED).map_err(damaged)?;
     if let Some((key, _)) = archived.last().map_err(damaged)? {

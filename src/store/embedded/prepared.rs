@@ -26,6 +26,8 @@ pub(super) struct Prepared {
     pub(super) event_count: u32,
     pub(super) papers: Vec<(u16, Vec<u8>)>,
     pub(super) contact: Option<Vec<u8>>,
+    /// The digest of a new order's phone.
+    pub(super) caller: Option<[u8; 16]>,
     pub(super) request: Option<(u128, Vec<u8>)>,
     pub(super) lease: Option<Lease>,
     /// The version of the city's mode that it was decided under, where that matters.
@@ -59,6 +61,7 @@ impl Prepared {
             event_count: events.len() as u32,
             papers: papers.iter().map(|(i, paper)| (*i, codec::encode_paper(paper))).collect(),
             contact: contact.as_ref().map(codec::encode_contact),
+            caller: contact.as_ref().map(|contact| contact.phone),
             request: request.as_ref().map(|(id, r)| (id.0, codec::encode_remembered(r))),
             lease: *lease,
             mode: *mode,

@@ -13,8 +13,9 @@ use crate::domain::{
     Timestamp, Unit,
 };
 use crate::store::{
-    Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_FEED, ModeRow, Paper, Remembered,
-    RequestId, SealedContact, Store, StoreError, Sums, codec, day_of, read_counts,
+    Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_FEED, MAX_OF_CALLER, ModeRow,
+    Paper, Remembered, RequestId, SealedContact, Store, StoreError, Sums, codec, day_of,
+    read_counts,
 };
 use async_trait::async_trait;
 use redb::{Database, ReadableDatabase};
@@ -237,6 +238,14 @@ impl Store for Embedded {
     async fn tallies(&self) -> Result<Vec<(Tally, i64)>, StoreError> {
         let (hot, _) = self.hot()?;
         Ok(TALLIES.iter().copied().zip(hot.tallies).collect())
+    }
+
+    async fn of_caller(&self, phone: [u8; 16]) -> Result<Vec<OrderNo>, StoreError> {
+        let (hot, _) = self.hot()?;
+        let mut orders = hot.callers.get(&phone).cloned().unwrap_or_default();
+        orders.sort_unstable_by(|a, b| b.cmp(a));
+        orders.truncate(MAX_OF_CALLER);
+        Ok(orders)
     }
 
     async fn mode(&self) -> Result<Option<ModeRow>, StoreError> {

@@ -207,7 +207,7 @@ fn command(keys: &Keys, epoch: u64, bucket: u64, steps: &[Step]) -> Cmd {
     let mut call = Cmd::with_capacity(16 + steps.len() * 16, 256 + weight);
     call.arg("FCALL").arg(COMMIT);
     let named: usize = steps.iter().map(keys_of).sum();
-    call.arg(12 + named);
+    call.arg(13 + named);
     call.arg(keys.meta()).arg(keys.due()).arg(keys.tallies()).arg(keys.feed());
     call.arg(keys.trays()).arg(keys.leases()).arg(keys.blocks());
     call.arg(keys.requests(bucket)).arg(keys.requests(bucket.saturating_sub(1)));
@@ -215,6 +215,7 @@ fn command(keys: &Keys, epoch: u64, bucket: u64, steps: &[Step]) -> Cmd {
     for of in Dimension::ALL {
         call.arg(keys.indicators(day, *of));
     }
+    call.arg(keys.callers());
     for step in steps {
         call.arg(keys.order(step.id));
         for (index, _) in &step.papers {
@@ -295,6 +296,7 @@ fn arguments(call: &mut Cmd, step: &Step, profile: u8) {
     }
     call.arg(&step.value[..]).arg(&step.frame[..]).arg(&step.indicators[..]);
     call.arg(step.mode.map_or_else(String::new, |version| version.to_string()));
+    call.arg(step.caller.as_ref().map_or(&[][..], |caller| &caller[..]));
     if let Some((id, answer)) = request {
         call.arg(&id[..]).arg(&answer[..]);
     }

@@ -1,11 +1,11 @@
-//! What is kept of the city as a whole: its counters, its indicators, its mode.
+//! What is kept of the city as a whole: its counters, its indicators, its callers, its mode.
 
 use super::RedisStore;
 use super::batch::replaced;
 use super::reads::{ask, function};
 use super::step::frame;
 use super::value::{bytes, integer, items, pairs, text};
-use crate::domain::{Counts, Date, Dimension, Event, Marginal, TALLIES, Tally};
+use crate::domain::{Counts, Date, Dimension, Event, Marginal, OrderNo, TALLIES, Tally};
 use crate::store::{CommitError, ModeRow, StoreError, Sums, codec, day_of, read_counts};
 use ::redis::cmd;
 
@@ -19,6 +19,14 @@ impl RedisStore {
             .zip(&values)
             .map(|(t, value)| (*t, integer(value).unwrap_or(0)))
             .collect())
+    }
+
+    pub(super) async fn read_callers(&self, phone: [u8; 16]) -> Result<Vec<OrderNo>, StoreError> {
+        let mut call = cmd("HGET");
+        call.arg(self.keys.callers()).arg(&phone[..]);
+        let value = ask(&self.read, &call).await?;
+        let (ids, _) = bytes(&value).unwrap_or_default().as_chunks::<6>();
+        ids.iter().map(|id| self.keys.order_no(id)).collect()
     }
 
     pub(super) async fn read_mode(&self) -> Result<Option<ModeRow>, StoreError> {

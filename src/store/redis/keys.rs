@@ -14,6 +14,7 @@
 //! | `{3304}d` | zset | every order with a deadline, at it |
 //! | `{3304}c` | hash | the counters, by name |
 //! | `{3304}i` day dimension | hash | unit, level or category → what was counted there, four bytes each |
+//! | `{3304}k` | hash | digest of a phone → the caller's latest orders, 6 bytes each, newest first |
 //! | `{3304}r` n | hash | request ids of the n-th 48 hours → what was answered; expires whole |
 //! | `{3304}f` | stream | one entry per batch, `sequence-0`, one field: frames of events |
 //! | `{3304}n` | hash | day → highest number reserved |
@@ -134,6 +135,11 @@ impl Keys {
     pub fn indicators(&self, day: u16, of: Dimension) -> Vec<u8> {
         let [high, low] = day.to_be_bytes();
         self.key(b'i', &[high, low, of.byte()])
+    }
+
+    /// Who called about which orders.
+    pub fn callers(&self) -> Vec<u8> {
+        self.key(b'k', &[])
     }
 
     /// The request ids of one span of 48 hours.

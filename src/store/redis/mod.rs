@@ -228,6 +228,10 @@ impl Store for RedisStore {
         self.read_tallies().await
     }
 
+    async fn of_caller(&self, phone: [u8; 16]) -> Result<Vec<OrderNo>, StoreError> {
+        self.read_callers(phone).await
+    }
+
     async fn mode(&self) -> Result<Option<ModeRow>, StoreError> {
         self.read_mode().await
     }

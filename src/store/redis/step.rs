@@ -65,6 +65,8 @@ pub struct Step {
     pub indicators: Vec<u8>,
     /// The version of the city's mode that it was decided under, where that matters.
     pub mode: Option<u32>,
+    /// The digest of a new order's phone.
+    pub caller: Option<[u8; 16]>,
     /// What it adds to the counters.
     pub tallies: Vec<(Tally, i64)>,
 }
@@ -142,6 +144,7 @@ impl Step {
             day: events.first().map_or(0, |event| day_of(event.at.date())),
             indicators: counted(before.as_deref(), events),
             mode: *mode,
+            caller: contact.as_ref().map(|contact| contact.phone),
             tallies: tallies(before.as_deref(), after, events),
         })
     }

@@ -66,13 +66,28 @@ local function count(keys, counted)
   end
 end
 
+-- Puts new orders before the older ones of their callers; 8 of each are kept.
+local function remember_callers(key, callers, called)
+  if #callers == 0 then return end
+  local before, orders = redis.call('HMGET', key, unpack(callers)), {}
+  for j, caller in ipairs(callers) do
+    orders[caller] = string.sub(called[j] .. (orders[caller] or before[j] or ''), 1, 48)
+  end
+  local written = { key }
+  for caller, of in pairs(orders) do
+    written[#written + 1] = caller
+    written[#written + 1] = of
+  end
+  redis.call('HSET', unpack(written))
+end
+
 -- hotline_v2_commit: a batch of steps, each accepted or refused by itself. No two steps of
 -- a batch are of one order or carry one request id (the sender sees to that), so none
 -- depends on another.
 --
 -- KEYS  1 meta, 2 due, 3 tallies, 4 feed, 5 trays, 6 leases, 7 blocks, 8 requests (current),
 --       9 requests (before), 10 to 12 indicators of the batch's day by unit, level and
---       category; then per step: its order, its papers, the trays it leaves,
+--       category, 13 callers; then per step: its order, its papers, the trays it leaves,
 --       comes into, and stays in with another deadline.
 -- ARGV  epoch, bucket, number of steps,
 --       number of blocks, blocks,
@@ -80,7 +95,7 @@ end
 --       per step: 9 bytes (new? · request? · deadline: 0 stays 1 set 2 none · papers · leaves
 --       · comes · stays · leases · profile), version before unless new, value, frame of
 --       events, what it counts (dimension, number, measure: 10 bytes each), the version of the
---       city's mode it was decided under or nothing, [request id, what to remember], [deadline], papers, members that leave,
+--       city's mode it was decided under or nothing, its caller or nothing, [request id, what to remember], [deadline], papers, members that leave,
 --       (member, score) that come, (member, score) that stay, then for a lease: the claim
 --       and each field it could stand in.
 -- Returns {'ok', a letter per step, what was remembered for each r} with o written,
@@ -112,7 +127,7 @@ local function commit(keys, argv)
   a = a + 1
 
   -- First look: where each step's arguments and keys are, and what must be read.
-  local args_at, keys_at, k = {}, {}, 13
+  local args_at, keys_at, k = {}, {}, 14
   local mode, other_mode = meta[4] or '0', {}
   local new_keys, new_steps, old_keys, old_steps = {}, {}, {}, {}
   local requests, request_steps = {}, {}
@@ -123,12 +138,12 @@ local function commit(keys, argv)
     args_at[i], keys_at[i] = a, k
     if new == 1 then
       new_keys[#new_keys + 1], new_steps[#new_steps + 1] = keys[k], i
-      a = a + 5
+      a = a + 6
     else
       old_keys[#old_keys + 1], old_steps[#old_steps + 1] = keys[k], i
-      a = a + 6
+      a = a + 7
     end
-    local under = argv[a - 1]
+    local under = argv[a - 2]
     if under ~= '' and under ~= mode then other_mode[#other_mode + 1] = i end
     if request == 1 then
       requests[#requests + 1], request_steps[#request_steps + 1] = argv[a], i
@@ -192,7 +207,7 @@ local function commit(keys, argv)
   local coming, leaving, ended = {}, {}, { keys[6] }
   local kept, kept_places = { keys[6] }, {}
   local known_trays = { keys[5] }
-  local counted = {}
+  local counted, callers, called = {}, {}, {}
   local code = {}
   for i = 1, n do
     code[i] = verdict[i] or 'o'
@@ -206,7 +221,11 @@ local function commit(keys, argv)
       strings[#strings + 1] = argv[a + 1]
       frames[#frames + 1] = argv[a + 2]
       counted[#counted + 1] = argv[a + 3]
-      a = a + 5
+      if argv[a + 5] ~= '' then
+        callers[#callers + 1] = argv[a + 5]
+        called[#called + 1] = sub(order, -6)
+      end
+      a = a + 6
       if request == 1 then
         remembered[#remembered + 1] = argv[a]
         remembered[#remembered + 1] = argv[a + 1]
@@ -295,6 +314,7 @@ local function commit(keys, argv)
     if sum ~= 0 then call('HINCRBY', keys[3], tally, whole(sum)) end
   end
   count(keys, table.concat(counted))
+  remember_callers(keys[13], callers, called)
   local sequence = whole(tonumber(meta[2]) + 1)
   call('XADD', keys[4], sequence .. '-0', 'e', table.concat(frames))
   call('HSET', keys[1], 'sequence', sequence, 'bucket', whole(bucket))
