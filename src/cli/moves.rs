@@ -26,7 +26,6 @@ macro_rules! moved {
             request_id: change.request_id(),
             order_no: change.order_no(),
             $($field: $value,)*
-            ..Default::default()
         };
         let answer = send(&server, &request.request_id, || {
             let mut client = $client::new(server.channel.clone());
@@ -251,7 +250,7 @@ async fn close_batch(
     } else {
         let mut lines = table(&["单号", "结果"]);
         for (no, outcome) in &shown {
-            lines.add_row([no.as_str(), outcome.as_ref().map_or_else(|why| why, |stage| stage)]);
+            lines.add_row([no.as_str(), outcome.as_ref().unwrap_or_else(|why| why)]);
         }
         say(&lines.to_string())?;
     }

@@ -5,6 +5,10 @@ use crate::make::HEARD;
 use hotline::catalogue::Catalogue;
 use hotline::domain::*;
 use proptest::prelude::*;
+use std::sync::LazyLock;
+
+/// Read once.
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::builtin().unwrap());
 
 /// Noon in Beijing.
 fn noon(date: &str) -> Timestamp {
@@ -20,8 +24,7 @@ fn last_day(end: PeriodEnd) -> (String, bool) {
 
 #[test]
 fn fixed_vectors() {
-    let catalogue = Catalogue::builtin().unwrap();
-    let calendar = catalogue.calendar();
+    let calendar = CATALOGUE.calendar();
     for (from, n, last, plain) in [
         ("2025-12-31", 1, "2026-01-04", false), // New Year, and its worked Sunday
         ("2025-12-31", 5, "2026-01-08", false),
@@ -60,8 +63,7 @@ proptest! {
         minute in 0..1_440_i64,
         n in 1..70_u16,
     ) {
-        let catalogue = Catalogue::builtin().unwrap();
-        let calendar = catalogue.calendar();
+        let calendar = CATALOGUE.calendar();
         let from = HEARD.plus(Span::hours(24 * ahead)).plus(Span::minutes(minute));
         let end = calendar.working_days(from, n);
         let (mut day, mut worked) = (from.date().to_days(), 0);
