@@ -22,13 +22,13 @@ fn decisions(c: &mut Criterion) {
     group.measurement_time(Duration::from_millis(400));
     let new = Command { actor: actor("3304"), action: register(Some(&CHAIN)) };
     group.bench_function("register", |b| b.iter(|| decide(None, black_box(&new), HEARD)));
-    for row in rows() {
+    for (i, row) in rows().into_iter().enumerate() {
         let moves = |stage: &&Stage| matches!(cell_of(&row, **stage), Says::To(_));
         let Some(stage) = Stage::ALL.iter().find(moves) else { continue };
         let order = order_in(*stage);
         let now = order.updated_at.plus(Span(1));
         let command = Command { actor: actor("3304"), action: row.0 };
-        let name = format!("{} in {stage}", command.action.name());
+        let name = format!("{} in {stage}, row {i}", command.action.name());
         group.bench_function(name, |b| {
             b.iter(|| decide(black_box(Some(&order)), black_box(&command), now));
         });

@@ -2,6 +2,8 @@
 //! it; and `report` and `mode` over what came of that.
 
 use crate::program::{Ran, Serve, calls, matter};
+use hotline::clock::wall_now;
+use hotline::domain::Span;
 use serde_json::Value;
 
 /// A server, and the number of the order that is being moved.
@@ -122,8 +124,9 @@ fn every_move_has_a_verb() {
     assert_eq!(shown["reopened_as"], again["order_no"]);
     assert_eq!((shown["rounds"].as_array().unwrap().len(), &shown["extended"]), (1, &1.into()));
 
-    let now = std::time::SystemTime::now() + std::time::Duration::from_secs(3_600);
-    let until = humantime::format_rfc3339_seconds(now).to_string();
+    let until = wall_now().plus(Span::hours(1)).0.unsigned_abs();
+    let until = std::time::UNIX_EPOCH + std::time::Duration::from_millis(until);
+    let until = humantime::format_rfc3339_seconds(until).to_string();
     let no = desk.file(|_| {});
     desk.down(&no);
     desk.moved(&no, &format!("suspend --until {until} --text 待雨停"), "suspension_review");
@@ -160,8 +163,7 @@ fn reported(desk: &Desk) {
     let days = ["report", "--from", "2020-01-01", "--to", "2020-12-31"];
     let none = desk.serve.run(&[&days[..], &["-o", "json"]].concat()).ends(0).json();
     assert_eq!(none["rows"].as_array().unwrap().len(), 0);
-    let today = std::time::SystemTime::now() + std::time::Duration::from_secs(8 * 3_600);
-    let today = humantime::format_rfc3339_seconds(today).to_string()[..10].to_owned();
+    let today = wall_now().date().to_string();
     let days = ["report", "--from", &today, "--to", &today];
     let json = [&days[..], &["--by", "unit", "-o", "json"]].concat();
     let rows = desk.serve.run(&json).ends(0).json();
