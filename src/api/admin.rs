@@ -20,11 +20,13 @@ impl AdminService for Api {
         let received = self.dispatch.board().await.map_err(Fault::from)?;
         let received = received.iter().find(|(tally, _)| *tally == "received");
         let findings = self.dispatch.doctor().await.map_err(Fault::from)?;
+        let plain_weekends = self.dispatch.plain_weekends().await.map_err(Fault::from)?;
         let listed = findings.iter().take(MAX_FINDINGS);
         Ok(Response::new(pb::DoctorResponse {
             orders_checked: received.map_or(0, |(_, n)| (*n).max(0) as u64),
             findings: listed.map(|finding| pb::Finding { text: finding.to_string() }).collect(),
             truncated: findings.len() > MAX_FINDINGS,
+            plain_weekends,
         }))
     }
 

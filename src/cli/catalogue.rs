@@ -1,5 +1,7 @@
 //! `hotline catalogue …`: the city's own data, checked before it is served.
 
+mod diff;
+
 use super::failure::Failure;
 use super::output::{Output, OutputArgs, say, sheet};
 use crate::catalogue::{Catalogue, CatalogueError};
@@ -11,6 +13,7 @@ use std::path::PathBuf;
 #[derive(Subcommand, Debug)]
 pub(super) enum CatalogueVerb {
     Check(CheckArgs),
+    Diff(Box<diff::DiffArgs>),
 }
 
 /// Reads a catalogue as `serve` would, and lists every problem with its file and line.
@@ -25,9 +28,10 @@ pub(super) struct CheckArgs {
     output: OutputArgs,
 }
 
-pub(super) fn run(verb: CatalogueVerb) -> Result<(), Failure> {
+pub(super) async fn run(verb: CatalogueVerb) -> Result<(), Failure> {
     match verb {
         CatalogueVerb::Check(args) => check(args),
+        CatalogueVerb::Diff(args) => diff::run(*args).await,
     }
 }
 

@@ -63,6 +63,7 @@ pub(super) async fn run(args: DoctorArgs) -> Result<(), Failure> {
                 "ledger_checked": acknowledged,
                 "findings": findings,
                 "truncated": truncated,
+                "plain_weekends": answer.plain_weekends,
             })
         },
         || {
@@ -70,6 +71,12 @@ pub(super) async fn run(args: DoctorArgs) -> Result<(), Failure> {
             match ok {
                 true => text.push_str("全部一致"),
                 false => text.push_str(&format!("{} 处不符", findings.len())),
+            }
+            if answer.plain_weekends > 0 {
+                text.push_str(&format!(
+                    "；{} 件在办工单的时限跨入节假日尚未公布的年份，按双休日计算",
+                    answer.plain_weekends
+                ));
             }
             for finding in &findings {
                 text.push_str("\n  ");

@@ -83,7 +83,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Board(args) => board::run(args).await,
         Verb::Report(args) => report::run(args).await,
         Verb::Crew(args) => simulate::run(args).await,
-        Verb::Catalogue(verb) => catalogue::run(verb),
+        Verb::Catalogue(verb) => catalogue::run(verb).await,
         Verb::Config(verb) => config::run(verb),
         Verb::Doctor(args) => doctor::run(args).await,
         Verb::Health(args) => health::run(args).await,

@@ -6,7 +6,7 @@ use crate::domain::{
     Action, Actor, Command, Contact, Counts, Date, Desk, Dimension, Entry, Event, Marginal, Order,
     OrderNo, Rejection, Tally, Timestamp, Unit,
 };
-use crate::store::{Cursor, Paper, StoreError, audit};
+use crate::store::{Cursor, MAX_BATCH, Paper, StoreError, audit};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -165,5 +165,18 @@ impl Dispatch {
     /// Compares every order with what is indexed of it.
     pub async fn doctor(&self) -> Result<Vec<Finding>, Refusal> {
         Ok(audit::audit(&*self.store).await?)
+    }
+
+    /// How many open orders have a limit for which plain weekends were counted.
+    pub async fn plain_weekends(&self) -> Result<u64, Refusal> {
+        let mut count = 0;
+        let mut after = None;
+        loop {
+            let page = self.store.scan(after, MAX_BATCH).await?;
+            let Some(last) = page.last() else { return Ok(count) };
+            after = Some(last.no);
+            let plain = page.iter().filter(|order| order.is_open() && order.policy.plain_weekends);
+            count += plain.count() as u64;
+        }
     }
 }

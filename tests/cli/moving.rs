@@ -5,6 +5,7 @@ use crate::program::{Ran, Serve, calls, matter};
 use hotline::clock::wall_now;
 use hotline::domain::Span;
 use serde_json::Value;
+use std::path::Path;
 
 /// A server, and the number of the order that is being moved.
 struct Desk {
@@ -154,6 +155,7 @@ fn every_move_has_a_verb() {
     );
     let ran = desk.run(&no, "close-batch", &["--text", "已了结"]).ends(1);
     assert!(ran.out.contains("WRONG_STAGE"), "{ran:?}");
+    differs(&desk);
     reported(&desk);
     switched(&desk);
 }
@@ -180,6 +182,29 @@ fn reported(desk: &Desk) {
     assert!(screen.contains("按时办结率"), "{screen}");
     let ran = desk.serve.run(&["report", "--from", "2026-02-30", "--to", &today]).ends(2);
     assert!(ran.err.contains("a date that exists"), "{}", ran.err);
+}
+
+/// `hotline catalogue diff` says what another catalogue would do to the orders that are open.
+fn differs(desk: &Desk) {
+    let builtin = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/jiaxing");
+    let folder = desk.home.path().join("other");
+    std::fs::create_dir(&folder).unwrap();
+    for file in std::fs::read_dir(builtin).unwrap() {
+        let file = file.unwrap().path();
+        std::fs::copy(&file, folder.join(file.file_name().unwrap())).unwrap();
+    }
+    let diff = ["catalogue", "diff", folder.to_str().unwrap(), "-o", "json"];
+    let same = desk.serve.run(&diff).ends(0).json();
+    assert!(same["open"].as_u64() >= Some(1), "{same}");
+    assert_eq!(same["orders"], serde_json::json!([]), "the same changes nothing");
+    let policies = folder.join("policies.toml");
+    let other =
+        std::fs::read_to_string(&policies).unwrap().replace("closure = \"3h\"", "closure = \"4h\"");
+    std::fs::write(&policies, other).unwrap();
+    let changed = desk.serve.run(&diff).ends(0).json();
+    assert_eq!(changed["orders"].as_array().unwrap().len() as u64, same["open"].as_u64().unwrap());
+    let said = changed["orders"][0]["changes"][0].as_str().unwrap();
+    assert_eq!(said, "办结时限 3h 会是 4h");
 }
 
 /// `hotline mode` looks first, and then switches.
