@@ -365,3 +365,14 @@ fn a_village_leads_what_its_duties_say_and_nothing_else() {
         assert!(villages.count() > 0);
     }
 }
+
+#[test]
+fn no_rule_leads_to_a_village_outside_its_duties() {
+    let catalogue = Catalogue::builtin().unwrap();
+    for place in catalogue.divisions().filter(|row| row.level() == Level::Village) {
+        for row in catalogue.categories() {
+            let route = crate::route::route(&catalogue, row.category, place.division).unwrap();
+            assert!(catalogue.may_lead(route.plan.front_line(), row.category), "{}", row.category);
+        }
+    }
+}

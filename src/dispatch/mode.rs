@@ -97,7 +97,12 @@ impl Dispatch {
         }
         let before = self.store.mode().await?;
         if let Some(row) = before.as_ref().filter(|row| row.request == request) {
-            return Ok(row.clone());
+            let same = row.mode == switch.mode && row.restamping.is_some() == switch.restamp;
+            return if same {
+                Ok(row.clone())
+            } else {
+                Err(Refusal::RequestReused { id: request })
+            };
         }
         let now = self.remember_mode(before.as_ref());
         if now.version != switch.version {

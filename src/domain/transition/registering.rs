@@ -36,7 +36,9 @@ pub(super) fn register(
         return Err(Rejection::NotCritical { urgency });
     }
     if register.recused.contains(&centre) || register.recused.len() > MAX_RECUSED {
-        let unit = register.recused[0];
+        // Which of the two it is: the centre, or one too many.
+        let own = register.recused.iter().find(|unit| **unit == centre);
+        let unit = own.copied().unwrap_or(register.recused[MAX_RECUSED]);
         return Err(Rejection::CannotRecuse { unit });
     }
     let (stage, leg) = match &register.plan {
