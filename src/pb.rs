@@ -47,8 +47,9 @@ mod tests {
     /// Fields that hold what a citizen said or who that is.
     const TELLING: [&str; 8] =
         ["text", "title", "body", "phone", "phone_last4", "name", "address", "words"];
-    /// Their words are the program's own: what the doctor found, what a counter is called.
-    const OURS: [&str; 2] = ["Finding", "Tally"];
+    /// Their words are the program's or the catalogue's own: what the doctor found, what a counter
+    /// or a unit is called.
+    const OURS: [&str; 3] = ["Finding", "Tally", "Indicators"];
 
     #[test]
     fn every_message_with_a_citizens_word_is_silent() {

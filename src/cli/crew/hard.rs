@@ -58,7 +58,9 @@ impl Crew {
             client.request_extension(by(request, holder)).await?;
             return Ok(true);
         }
-        if (ask..2 * ask).contains(&n) && order.pauses.is_empty() {
+        // A pause takes the time it takes: not for a crew that does everything at once.
+        let may_wait = self.take_time && order.pauses.is_empty();
+        if (ask..2 * ask).contains(&n) && may_wait {
             self.take(order, 300, 900).await;
             let until = order.updated_at.as_ref().map(|at| {
                 let taken = 900;
