@@ -209,7 +209,7 @@ impl Crew {
             let request = SignOrdersRequest { items: vec![item] };
             client.sign_orders(by(request, holder)).await?;
         }
-        if self.asks_first(order, holder, &channel).await? {
+        if self.asks_first(order, holder, &channel).await {
             return Ok(());
         }
         self.take(order, 600, 4_800).await;

@@ -29,13 +29,9 @@ fn id() -> String {
 }
 
 impl Crew {
-    /// Some front lines ask for something before they do anything; whether this one did.
-    pub(super) async fn asks_first(
-        &self,
-        order: &Order,
-        holder: Unit,
-        channel: &Channel,
-    ) -> Result<bool, Status> {
+    /// Some front lines ask for something before they do anything; whether this one did. What
+    /// the order's policy does not give is not asked for twice: it goes on without.
+    pub(super) async fn asks_first(&self, order: &Order, holder: Unit, channel: &Channel) -> bool {
         let mut client = WorkOrderServiceClient::new(channel.clone());
         let (request_id, order_no) = (id(), order.order_no.clone());
         let handling = order.stage() == Stage::Handling && order.legs.len() < PATIENCE;
@@ -48,15 +44,14 @@ impl Crew {
             let _ = IntakeServiceClient::new(channel.clone()).urge_order(by(request, centre)).await;
         }
         if !handling {
-            return Ok(false);
+            return false;
         }
         if n < ask && order.extended == 0 {
             self.take(order, 300, 900).await;
             let text = "需调取管网图纸，请予延期。".to_owned();
             let more = prost_types::Duration::try_from(MORE).ok();
             let request = RequestExtensionRequest { request_id, order_no, by: more, text };
-            client.request_extension(by(request, holder)).await?;
-            return Ok(true);
+            return client.request_extension(by(request, holder)).await.is_ok();
         }
         // A pause takes the time it takes: not for a crew that does everything at once.
         let may_wait = self.take_time && order.pauses.is_empty();
@@ -68,15 +63,13 @@ impl Crew {
             });
             let text = "配件明日到货，申请挂账。".to_owned();
             let request = RequestSuspensionRequest { request_id, order_no, until, text };
-            client.request_suspension(by(request, holder)).await?;
-            return Ok(true);
+            return client.request_suspension(by(request, holder)).await.is_ok();
         }
         if (2 * ask..3 * ask).contains(&n) && holder.superior().is_some() {
             self.take(order, 300, 900).await;
             let text = "需上级协调电力部门。".to_owned();
             let request = EscalateOrderRequest { request_id, order_no, text };
-            client.escalate_order(by(request, holder)).await?;
-            return Ok(true);
+            return client.escalate_order(by(request, holder)).await.is_ok();
         }
         let helper = holder.superior().filter(|_| holder.level() == Level::Village);
         if let Some(helper) = helper.filter(|_| (3 * ask..4 * ask).contains(&n)) {
@@ -85,7 +78,7 @@ impl Crew {
             // The order is still the lead's, with help or without.
             let _ = client.add_co_handler(by(request, holder)).await;
         }
-        Ok(false)
+        false
     }
 
     /// With what proves it; and if a helper is slow, without waiting for it.
