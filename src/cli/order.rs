@@ -82,7 +82,7 @@ async fn get(args: GetArgs) -> Result<(), Failure> {
 /// The order on a screen.
 fn whole(order: &pb::Order, papers: &[pb::Paper]) -> String {
     let reading = order.reading.clone().unwrap_or_default();
-    let mut text = sheet(vec![
+    let mut rows = vec![
         ("单号", order.order_no.clone()),
         ("环节", show::stage_zh(order.stage)),
         ("当前单位", show::or_dash(&order.holder)),
@@ -96,7 +96,9 @@ fn whole(order: &pb::Order, papers: &[pb::Paper]) -> String {
         ("到达", show::clock_line(&order.arrival)),
         ("办结", show::clock_line(&order.closure)),
         ("退单/驳回", format!("{} / {}", order.returned, order.rejected)),
-    ]);
+    ];
+    rows.extend(hard_life(order));
+    let mut text = sheet(rows);
     let mut legs = table(&["单位", "职责", "到单", "签收", "离开", "方式", "用时"]);
     for leg in &order.legs {
         legs.add_row([
@@ -118,6 +120,47 @@ fn whole(order: &pb::Order, papers: &[pb::Paper]) -> String {
         }
     }
     text
+}
+
+/// What only orders with a hard life have.
+fn hard_life(order: &pb::Order) -> Vec<(&'static str, String)> {
+    let pause = |pause: &pb::Pause| {
+        let until =
+            pause.until.as_ref().map_or("未止".to_owned(), |_| show::short_moment(&pause.until));
+        format!("{} 至 {until}", show::short_moment(&pause.from))
+    };
+    let round = |round: &pb::Round| {
+        let late = if round.late { "超时" } else { "按时" };
+        format!("{} {late}办结，见 [{}]", show::short_moment(&round.closed_at), round.report)
+    };
+    let helper = |co: &pb::CoHandler| {
+        let stands = match (&co.signed_at, &co.reported_at) {
+            (_, Some(_)) => "已反馈",
+            (Some(_), None) => "办理中",
+            (None, None) => "待签收",
+        };
+        format!("{} {stands}", co.unit)
+    };
+    let number = |n: u32| if n == 0 { String::new() } else { n.to_string() };
+    let card = if order.card == 0 { String::new() } else { show::card_zh(order.card) };
+    let plain =
+        if order.plain_weekends { "按双休日计算（节假日未公布）" } else { "" };
+    let lines = [
+        ("回避单位", order.recused_units.join("、")),
+        ("指定单位", order.designated_unit.clone()),
+        ("协办", order.co_handlers.iter().map(helper).collect::<Vec<_>>().join("\n")),
+        ("挂账", order.pauses.iter().map(pause).collect::<Vec<_>>().join("\n")),
+        ("此前办结", order.rounds.iter().map(round).collect::<Vec<_>>().join("\n")),
+        ("并入", order.merged_into.clone()),
+        ("并入本单", order.merged_orders.join("\n")),
+        ("重启自", order.reopens.clone()),
+        ("重启为", order.reopened_as.clone()),
+        ("督办", card),
+        ("催办", number(order.urged)),
+        ("延期", number(order.extended)),
+        ("时限", plain.to_owned()),
+    ];
+    lines.into_iter().filter(|(_, value)| !value.is_empty()).collect()
 }
 
 /// Lists orders, by number.

@@ -124,6 +124,10 @@ fn every_move_has_a_verb() {
     let shown = desk.run(&no, "get", &[]).ends(0).json();
     assert_eq!(shown["reopened_as"], again["order_no"]);
     assert_eq!((shown["rounds"].as_array().unwrap().len(), &shown["extended"]), (1, &1.into()));
+    let screen = desk.serve.run(&["order", "get", &no]).ends(0).out;
+    for line in ["回避单位", "330481", "此前办结", "重启为", "延期", "催办"] {
+        assert!(screen.contains(line), "{line}: {screen}");
+    }
 
     let until = wall_now().plus(Span::hours(1)).0.unsigned_abs();
     let until = std::time::UNIX_EPOCH + std::time::Duration::from_millis(until);
