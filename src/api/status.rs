@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | INVALID_ARGUMENT | a field is not what it must be; `BadRequest` names it | asks otherwise |
 //! | NOT_FOUND | there is no such order, or the phone's digits are not its own | asks otherwise |
-//! | PERMISSION_DENIED | another unit holds the order, or only the centre may | leaves it |
+//! | PERMISSION_DENIED | another unit holds the order, or only the centre or a unit above may; `BadRequest` names `hotline-unit` | leaves it |
 //! | FAILED_PRECONDITION | the order stands where this cannot be done; the feed's history is gone (not OUT_OF_RANGE, which readers take for "the end, for now": this cursor never works again) | looks again, decides anew |
 //! | ALREADY_EXISTS | the request id was used for another request | makes a new id |
 //! | ABORTED | the lease is stale | pulls again |
@@ -24,6 +24,8 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 /// Who speaks in an `ErrorInfo`.
 pub const DOMAIN: &str = "hotline";
+/// The metadata that says for which unit somebody acts.
+const UNIT: &str = "hotline-unit";
 /// When to try again what the server could not do.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
@@ -239,14 +241,14 @@ fn rejected(rejection: Rejection) -> Fault {
                 .with("allowed_actions", names.join(","))
         }
         Rejection::NotHolder { holder, actor } => {
-            fault(format!("工单由单位 {holder} 持有，单位 {actor} 无权代办。"))
-                .with("holder", holder)
-                .with("actor_unit", actor)
+            let mut fault = fault(format!("工单由单位 {holder} 持有，单位 {actor} 无权代办。"));
+            fault.at(UNIT, &format!("unit {holder}, or a hall above it"));
+            fault.with("holder", holder).with("actor_unit", actor)
         }
         Rejection::NotCentre { centre, actor } => {
-            fault(format!("仅热线中心 {centre} 可以办理，单位 {actor} 无权。"))
-                .with("centre", centre)
-                .with("actor_unit", actor)
+            let mut fault = fault(format!("仅热线中心 {centre} 可以办理，单位 {actor} 无权。"));
+            fault.at(UNIT, &format!("the centre, unit {centre}"));
+            fault.with("centre", centre).with("actor_unit", actor)
         }
         Rejection::AlreadySigned { unit, at } => {
             fault(format!("单位 {unit} 已于 {at} 签收。")).with("unit", unit).with("signed_at", at)
@@ -266,9 +268,10 @@ fn rejected(rejection: Rejection) -> Fault {
             fault(format!("工单已流转 {limit} 次，只能下派、反馈和办结。")).with("limit", limit)
         }
         Rejection::NotAbove { holder, actor } => {
-            fault(format!("工单由单位 {holder} 持有，仅其上级可以办理，单位 {actor} 无权。"))
-                .with("holder", holder)
-                .with("actor_unit", actor)
+            let zh = format!("工单由单位 {holder} 持有，仅其上级可以办理，单位 {actor} 无权。");
+            let mut fault = fault(zh);
+            fault.at(UNIT, &format!("a hall above unit {holder}"));
+            fault.with("holder", holder).with("actor_unit", actor)
         }
         Rejection::Recused { unit } => {
             fault(format!("单位 {unit} 系被反映单位，须回避。")).with("unit", unit)
