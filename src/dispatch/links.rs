@@ -120,13 +120,19 @@ impl Dispatch {
         Ok(())
     }
 
-    /// Every caller of an order that has ended hears of it; then the order is done with.
+    /// Every caller of an order that has ended hears of it; then the order is done with. One
+    /// that is merged this very moment either sees that they were told, and hears of it by
+    /// itself, or is found by looking again.
     pub(super) async fn tell_children(&self, parent: &Order) -> Result<(), Refusal> {
+        let clock = Actor::clock(self.cell());
         for child in &parent.links.children {
             self.tell(*child, parent.no).await?;
         }
-        let clock = Actor::clock(self.cell());
-        self.act(parent.no, &clock, None, None, Action::ChildrenTold, None).await.map(drop)
+        self.act(parent.no, &clock, None, None, Action::ChildrenTold, None).await?;
+        for child in &parent.links.children {
+            self.tell(*child, parent.no).await?;
+        }
+        Ok(())
     }
 
     /// Files a new order that takes up an archived one. The archived order names the number

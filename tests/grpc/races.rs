@@ -269,3 +269,55 @@ async fn no_order_is_handed_to_two_of_many_pullers() {
     })
     .await;
 }
+
+/// However a merger and the end of what it is merged into fall together, the caller hears the
+/// result, or the order is still worked by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_merger_that_meets_the_end_loses_nobody() {
+    everywhere(async |s| {
+        let mut pairs = Vec::new();
+        for _ in 0..MANY {
+            pairs.push((s.filed().await.order_no, s.filed().await.order_no));
+        }
+        let asks = pairs.iter().enumerate().map(|(i, (child, into))| async move {
+            let merge = pb::MergeOrdersRequest {
+                request_id: id(),
+                order_no: child.clone(),
+                into: into.clone(),
+            };
+            let close = pb::CloseBatchRequest {
+                request_id: id(),
+                order_nos: vec![into.clone()],
+                text: "已修复。".to_owned(),
+            };
+            let (mut one, mut other) = (s.command(), s.command());
+            let wait = |n| tokio::time::sleep(Duration::from_micros(n));
+            let merging = async { one.merge_orders(by(CENTRE, "dispatcher", merge)).await };
+            // From at once until well after the last merger.
+            let closing = async {
+                wait(1_000 * i as u64).await;
+                other.close_batch(by(CENTRE, "dispatcher", close)).await
+            };
+            let (merged, closed) = tokio::join!(merging, closing);
+            closed.unwrap();
+            merged.map(|answer| answer.into_inner().receipt.unwrap())
+        });
+        let merged = all(asks).await;
+        assert!(merged.iter().any(Result::is_ok), "none was merged: the test tests nothing");
+        for (child, into) in &pairs {
+            let mut stage = pb::Stage::Merged;
+            for _ in 0..500 {
+                stage = s.order(child).await.stage();
+                if stage != pb::Stage::Merged {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            assert!(
+                [pb::Stage::Assigned, pb::Stage::FollowUp].contains(&stage),
+                "{child} in {into}: {stage:?}"
+            );
+        }
+    })
+    .await;
+}
