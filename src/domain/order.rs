@@ -145,7 +145,7 @@ pub struct Order {
     pub channel: Channel,
     /// What was read out of the citizen's words, last by whom it concerns.
     pub reading: Reading,
-    /// Its chain; `None` only in triage.
+    /// Its chain; `None` until somebody knows where it goes.
     pub plan: Option<Plan>,
     /// The version of the catalogue that routed it.
     pub catalogue: u32,

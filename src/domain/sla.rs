@@ -28,7 +28,7 @@ pub enum Timer {
 }
 
 /// The next thing that falls due on the order, and when: at most one, the earliest.
-/// `None` only when it is archived or after the last breach.
+/// `None` only when it is over, or after the last breach.
 pub fn next_timer(order: &Order) -> Option<(Timestamp, Timer)> {
     let candidates = [
         holding_timer(order),
