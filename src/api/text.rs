@@ -14,6 +14,8 @@ pub const MAX_WORDS: usize = 5_000;
 pub const MAX_NAME: usize = 100;
 /// The longest address, in characters.
 pub const MAX_ADDRESS: usize = 500;
+/// So many bytes are looked at together.
+const BLOCK: usize = 64;
 
 /// Text that may be empty.
 pub(super) fn optional(field: &str, text: &str, most: usize) -> Result<(), Fault> {
@@ -40,23 +42,26 @@ pub(super) fn required(field: &str, text: &str, most: usize) -> Result<(), Fault
 }
 
 fn check(text: &str, most: usize) -> Result<(), &'static str> {
-    // Most text is Chinese: a byte that leads none of the forbidden characters decides at once.
+    // Forbidden characters are told by their bytes, and few blocks hold any byte that could
+    // begin one.
     let suspicious = |b: u8| b < b' ' || matches!(b, 0x7f | 0xc2 | 0xe2);
-    if !text.bytes().any(suspicious) {
-        let length = text.bytes().filter(|b| b & 0xc0 != 0x80).count();
-        return if length > most { Err("TEXT_TOO_LONG") } else { Ok(()) };
-    }
-    let mut length = 0_usize;
-    for c in text.chars() {
-        length += 1;
-        match c {
-            '\n' | '\r' | '\t' => {}
-            c if c.is_control() => return Err("CONTROL_CHARACTER"),
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => return Err("BIDI_CHARACTER"),
-            _ => {}
+    let bytes = text.as_bytes();
+    for (block, at) in bytes.chunks(BLOCK).zip((0..).step_by(BLOCK)) {
+        if !block.iter().fold(false, |any, b| any | suspicious(*b)) {
+            continue;
+        }
+        for (i, _) in block.iter().enumerate().filter(|(_, b)| suspicious(**b)) {
+            match bytes[at + i..] {
+                [b'\n' | b'\r' | b'\t', ..] => {}
+                [..=0x1f | 0x7f, ..] | [0xc2, 0x80..=0x9f, ..] => return Err("CONTROL_CHARACTER"),
+                [0xe2, 0x80, 0xaa..=0xae, ..] | [0xe2, 0x81, 0xa6..=0xa9, ..] => {
+                    return Err("BIDI_CHARACTER");
+                }
+                _ => {}
+            }
         }
     }
-    if length > most { Err("TEXT_TOO_LONG") } else { Ok(()) }
+    if text.chars().count() > most { Err("TEXT_TOO_LONG") } else { Ok(()) }
 }
 
 /// Whom to call back; every part may be empty, but a phone that is given must be one.
@@ -105,6 +110,10 @@ mod tests {
             ("a\u{85}b", Some("CONTROL_CHARACTER")),
             ("a\u{202e}b", Some("BIDI_CHARACTER")),
             ("a\u{2066}b", Some("BIDI_CHARACTER")),
+            ("\u{202a}", Some("BIDI_CHARACTER")),
+            ("\u{2069}", Some("BIDI_CHARACTER")),
+            ("\u{7f}", Some("CONTROL_CHARACTER")),
+            ("“引号”—…‰\u{2065}\u{206a}\u{a0}\u{2028}", None),
         ] {
             let found = required("text", text, MAX_TEXT).err().map(|f| f.reason());
             assert_eq!(found, reason, "{:?}", text.chars().take(9).collect::<String>());

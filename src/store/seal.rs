@@ -15,6 +15,7 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 const KEY: usize = 32;
 const NONCE: usize = 24;
@@ -41,6 +42,8 @@ pub enum SealError {
 pub struct Sealer {
     cipher: XChaCha20Poly1305,
     digest: Hmac<Sha256>,
+    /// What the nonces of this process begin with, and how many were used.
+    nonces: ([u8; NONCE - 8], AtomicU64),
 }
 
 impl fmt::Debug for Sealer {
@@ -71,7 +74,7 @@ impl Sealer {
                     .to_owned(),
             )
         })?;
-        Ok(Sealer::new(&key))
+        Sealer::new(&key).map_err(|e| fault(e.to_string()))
     }
 
     /// With a new random key, written to a file that only its owner can read. Refuses to
@@ -90,19 +93,33 @@ impl Sealer {
         })?;
         let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
         writeln!(file, "{hex}").and_then(|()| file.sync_all()).map_err(|e| fault(e.to_string()))?;
-        Ok(Sealer::new(&key))
+        Sealer::new(&key).map_err(|e| fault(e.to_string()))
     }
 
-    fn new(key: &[u8; KEY]) -> Sealer {
+    fn new(key: &[u8; KEY]) -> Result<Sealer, getrandom::Error> {
         let sealing = mac(key, &[b"hotline contact seal 1"]);
         let digesting = mac(key, &[b"hotline contact digest 1"]);
-        Sealer { cipher: XChaCha20Poly1305::new(&sealing.into()), digest: keyed(&digesting) }
+        let mut prefix = [0; NONCE - 8];
+        getrandom::fill(&mut prefix)?;
+        Ok(Sealer {
+            cipher: XChaCha20Poly1305::new(&sealing.into()),
+            digest: keyed(&digesting),
+            nonces: (prefix, AtomicU64::new(0)),
+        })
+    }
+
+    /// Never the same twice: 128 random bits name the process, and it counts.
+    fn nonce(&self) -> [u8; NONCE] {
+        let (prefix, used) = &self.nonces;
+        let mut nonce = [0; NONCE];
+        nonce[..NONCE - 8].copy_from_slice(prefix);
+        nonce[NONCE - 8..].copy_from_slice(&used.fetch_add(1, Relaxed).to_be_bytes());
+        nonce
     }
 
     /// Seals a contact for an order.
     pub fn seal(&self, no: OrderNo, contact: &Contact) -> Result<SealedContact, SealError> {
-        let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce).map_err(|_| SealError::DoesNotOpen)?;
+        let nonce = self.nonce();
         let phone = normal_phone(contact.phone.reveal()).unwrap_or_default();
         let plain = pack([contact.name.reveal(), contact.phone.reveal(), contact.address.reveal()]);
         let payload = Payload { msg: &plain, aad: &no.code().to_be_bytes() };
@@ -225,11 +242,11 @@ mod tests {
 
     #[test]
     fn what_is_sealed_opens_for_its_order_alone() {
-        let sealer = Sealer::new(&[7; KEY]);
+        let sealer = Sealer::new(&[7; KEY]).unwrap();
         let sealed = sealer.seal(no(1), &caller()).unwrap();
         assert_eq!(sealer.open(no(1), &sealed).unwrap(), caller());
         assert_eq!(sealer.open(no(2), &sealed).unwrap_err(), SealError::DoesNotOpen);
-        let other = Sealer::new(&[8; KEY]);
+        let other = Sealer::new(&[8; KEY]).unwrap();
         assert_eq!(other.open(no(1), &sealed).unwrap_err(), SealError::DoesNotOpen);
         for at in 0..sealed.sealed.len() {
             let mut changed = sealed.clone();
@@ -248,7 +265,7 @@ mod tests {
 
     #[test]
     fn the_same_caller_has_one_digest_and_no_two_seals_are_alike() {
-        let sealer = Sealer::new(&[7; KEY]);
+        let sealer = Sealer::new(&[7; KEY]).unwrap();
         let (a, b) =
             (sealer.seal(no(1), &caller()).unwrap(), sealer.seal(no(2), &caller()).unwrap());
         assert_eq!(a.phone, b.phone);
@@ -259,7 +276,7 @@ mod tests {
 
     #[test]
     fn the_last_four_digits() {
-        let sealer = Sealer::new(&[7; KEY]);
+        let sealer = Sealer::new(&[7; KEY]).unwrap();
         let sealed = sealer.seal(no(1), &caller()).unwrap();
         let table =
             [("5678", true), ("5679", false), ("678", false), ("15678", false), ("", false)];

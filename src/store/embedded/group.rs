@@ -1,5 +1,6 @@
 //! What is written together: who is accepted, and how it is written.
 
+use super::Map;
 use super::hot::Hot;
 use super::opening::write_tallies;
 use super::prepared::Prepared;
@@ -9,7 +10,7 @@ use super::writer::Writer;
 use crate::domain::{Counts, OrderNo};
 use crate::store::{Cursor, StoreError, read_counts};
 use redb::{Database, ReadableTable, WriteTransaction};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Instant;
 use tokio::sync::oneshot;
 
@@ -55,8 +56,10 @@ impl Group {
     /// every store: a repeated request is answered as before even if its order has moved on.
     pub(super) fn check(&mut self, hot: &Hot, db: &Database, now: Instant) -> Vec<Accepted> {
         let mut accepted: Vec<Accepted> = Vec::with_capacity(self.changes.len());
-        let mut versions: HashMap<OrderNo, u32> = HashMap::with_capacity(self.changes.len());
-        let mut ids: HashMap<u128, usize> = HashMap::new();
+        let mut versions: Map<OrderNo, u32> = Map::default();
+        versions.reserve(self.changes.len());
+        let mut ids: Map<u128, usize> = Map::default();
+        ids.reserve(self.changes.len());
         let mode = hot.mode.as_ref().map_or(0, |row| row.version);
         for (mut change, answer) in self.changes.drain(..) {
             let id = change.request.as_ref().map(|(id, _)| *id);
@@ -103,7 +106,7 @@ impl Group {
 
 /// The version as it will be stored when this group's turn comes to the change.
 fn version(
-    versions: &HashMap<OrderNo, u32>,
+    versions: &Map<OrderNo, u32>,
     hot: &Hot,
     db: &Database,
     no: OrderNo,

@@ -4,6 +4,7 @@
 //! that nobody sees half a change or one that may yet be lost. It is rebuilt at opening from
 //! the orders that are not archived; nothing but the snapshots is needed.
 
+use super::Map;
 use super::prepared::Prepared;
 use super::requests::{Requests, Slot};
 use super::tray::{Place, Tray};
@@ -11,7 +12,7 @@ use crate::domain::{Cell, Desk, Entry, Order, OrderNo, TALLIES, Unit, entries, n
 use crate::store::{Cursor, Lease, ModeRow, StoreError};
 use redb::Database;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,12 +33,12 @@ pub(super) type Tallies = [i64; TALLIES.len()];
 /// The state readers see.
 pub(super) struct Hot {
     pub(super) orders: BTreeMap<OrderNo, Kept>,
-    pub(super) trays: HashMap<(Unit, Desk), Tray>,
+    pub(super) trays: Map<(Unit, Desk), Tray>,
     pub(super) deadlines: BTreeSet<Place>,
     pub(super) tallies: Tallies,
     pub(super) requests: Requests,
     /// Who called about which of the orders that are not archived.
-    pub(super) callers: HashMap<Caller, Vec<OrderNo>>,
+    pub(super) callers: Map<Caller, Vec<OrderNo>>,
     /// The city's mode.
     pub(super) mode: Option<ModeRow>,
     /// The last claim given.
@@ -53,11 +54,11 @@ impl Hot {
     pub(super) fn empty(db: Arc<Database>, epoch: u64) -> Hot {
         Hot {
             orders: BTreeMap::new(),
-            trays: HashMap::new(),
+            trays: Map::default(),
             deadlines: BTreeSet::new(),
             tallies: [0; TALLIES.len()],
             requests: Requests::default(),
-            callers: HashMap::new(),
+            callers: Map::default(),
             mode: None,
             claims: 0,
             archive_end: None,

@@ -37,6 +37,9 @@ use std::time::Instant;
 use tokio::sync::{mpsc, watch};
 use writer::{Job, Opener, QUEUE, Writer};
 
+/// Seeded at random for each map, and a fraction of the price of the standard hasher.
+type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
+
 /// A cell in one file.
 pub struct Embedded {
     cell: Cell,

@@ -1,7 +1,8 @@
 //! Which request ids are remembered, and in which pack of the file their answers lie.
 
+use super::Map;
 use crate::store::REQUEST_MEMORY;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// Ids are kept in buckets of time that expire whole.
 const BUCKET_SECONDS: u64 = 12 * 3_600;
@@ -26,7 +27,7 @@ pub(super) struct Slot {
 /// The ids of every bucket that still counts. 32 bytes an id, the answers stay in the file.
 #[derive(Default)]
 pub(super) struct Requests {
-    buckets: BTreeMap<u32, Vec<HashMap<u128, u64>>>,
+    buckets: BTreeMap<u32, Vec<Map<u128, u64>>>,
 }
 
 impl Requests {
@@ -39,7 +40,7 @@ impl Requests {
 
     pub(super) fn insert(&mut self, id: u128, slot: Slot) {
         let shards = self.buckets.entry(slot.bucket);
-        let shards = shards.or_insert_with(|| vec![HashMap::new(); SHARDS]);
+        let shards = shards.or_insert_with(|| vec![Map::default(); SHARDS]);
         shards[id as usize % SHARDS].insert(id, slot.pack << 8 | u64::from(slot.index));
     }
 
