@@ -153,7 +153,13 @@ impl IntakeService for Api {
         &self,
         request: Request<pb::RecordFollowUpRequest>,
     ) -> Result<Response<pb::RecordFollowUpResponse>, Status> {
-        let receipt = self.change(request, "RecordFollowUp", moves::record_follow_up).await?;
+        let (actor, mut body) = split(request)?;
+        let id = take(&mut body.request_id);
+        let request = read::request(&id, "RecordFollowUp", &actor, &body)?;
+        let no = read::order_no(&body.order_no)?;
+        let outcome = read::said("outcome", body.outcome)?;
+        let done = self.dispatch.follow_up(no, &actor, request, outcome).await;
+        let receipt = Some(write::receipt(&done.map_err(Fault::from)?));
         Ok(Response::new(pb::RecordFollowUpResponse { receipt }))
     }
 

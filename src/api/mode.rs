@@ -69,10 +69,13 @@ fn status(row: &ModeRow) -> pb::ModeStatus {
         mode: row.mode.to_pb().into(),
         version: row.version,
         since: Some(write::time(row.since)),
-        restamping: row.restamping.map(|Restamping { after: _, looked, restamped, done_at }| {
-            pb::Restamping { looked, restamped, done_at: done_at.map(write::time) }
-        }),
+        restamping: row.restamping.map(restamping),
     }
+}
+
+fn restamping(job: Restamping) -> pb::Restamping {
+    let Restamping { after: _, looked, restamped, failed, done_at } = job;
+    pb::Restamping { looked, restamped, done_at: done_at.map(write::time), failed }
 }
 
 fn change(Restamped { before, after }: &Restamped) -> pb::ModeChange {

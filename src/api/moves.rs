@@ -38,7 +38,6 @@ moves! {
     SupplementOrderRequest
     UrgeOrderRequest
     WithdrawOrderRequest
-    RecordFollowUpRequest
     RequestExtensionRequest
     RequestSuspensionRequest
     ResumeOrderRequest
@@ -92,10 +91,6 @@ pub(super) fn urge_order(_: pb::UrgeOrderRequest) -> Result<Wanted, Fault> {
 
 pub(super) fn withdraw_order(_: pb::WithdrawOrderRequest) -> Result<Wanted, Fault> {
     Ok((Action::Withdraw, None))
-}
-
-pub(super) fn record_follow_up(body: pb::RecordFollowUpRequest) -> Result<Wanted, Fault> {
-    Ok((Action::FollowUp { outcome: read::said("outcome", body.outcome)? }, None))
 }
 
 pub(super) fn request_extension(body: pb::RequestExtensionRequest) -> Result<Wanted, Fault> {

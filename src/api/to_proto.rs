@@ -136,6 +136,7 @@ pub(super) fn order(order: &Order, now: Timestamp, viewer: Unit) -> pb::Order {
         stage_for_actor: order.stage_for(viewer).to_pb().into(),
         plain_weekends: order.policy.plain_weekends,
         policy_id: order.policy.id.into(),
+        policy_version: order.policy.version,
     }
 }
 

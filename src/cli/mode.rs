@@ -69,6 +69,7 @@ fn document(status: &ModeStatus) -> Value {
         "restamping": status.restamping.as_ref().map(|job| json!({
             "looked": job.looked,
             "restamped": job.restamped,
+            "failed": job.failed,
             "done_at": job.done_at.as_ref().map(|_| show::long_moment(&job.done_at)),
         })),
     })
@@ -79,7 +80,11 @@ fn screen(status: &ModeStatus) -> String {
         None => "保持原时限".to_owned(),
         Some(job) => {
             let done = if job.done_at.is_some() { "已完成" } else { "进行中" };
-            format!("{done}：已看 {} 件，已重定 {} 件", job.looked, job.restamped)
+            let failed = match job.failed {
+                0 => String::new(),
+                n => format!("，{n} 件未能重定，见日志"),
+            };
+            format!("{done}：已看 {} 件，已重定 {} 件{failed}", job.looked, job.restamped)
         }
     };
     sheet(vec![

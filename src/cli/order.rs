@@ -95,6 +95,7 @@ fn whole(order: &pb::Order, papers: &[pb::Paper]) -> String {
         ("受话时间", show::long_moment(&order.heard_at)),
         ("到达", show::clock_line(&order.arrival)),
         ("办结", show::clock_line(&order.closure)),
+        ("时限依据", format!("{} 号（目录第 {} 版）", order.policy_id, order.policy_version)),
         ("退单/驳回", format!("{} / {}", order.returned, order.rejected)),
     ];
     rows.extend(hard_life(order));

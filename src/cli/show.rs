@@ -169,6 +169,7 @@ fn life_json(order: &pb::Order) -> Value {
         "followed_up": order.followed_up,
         "plain_weekends": order.plain_weekends,
         "policy_id": order.policy_id,
+        "policy_version": order.policy_version,
     })
 }
 

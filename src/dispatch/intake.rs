@@ -4,9 +4,8 @@ use super::step::With;
 use super::{Dispatch, Done, Refusal, Request};
 use crate::classify::Classification;
 use crate::domain::{
-    Accept, Action, Actor, Category, Channel, Command, Confidence, Contact, Division, Emergency,
-    Kind, Level, Order, OrderNo, Plan, Reading, Register, Rejection, Timestamp, Unit, Urgency,
-    decide,
+    Action, Actor, Category, Channel, Command, Confidence, Contact, Division, Emergency, Kind,
+    Level, OrderNo, Plan, Reading, Register, Rejection, Timestamp, Unit, Urgency, decide,
 };
 use crate::locate::Location;
 use crate::route::{NoRoute, Route, route};
@@ -65,30 +64,6 @@ pub struct Preview {
     pub route: Result<Route, NoRoute>,
     /// Whether they would go there without a person deciding.
     pub confident: bool,
-}
-
-/// A person's decision about an order in triage.
-#[derive(Clone, Debug)]
-pub struct Acceptance {
-    /// What it is about.
-    pub category: Category,
-    /// Where.
-    pub division: Division,
-    /// `None` leaves it as it was read.
-    pub kind: Option<Kind>,
-    /// `None` leaves it as it was read.
-    pub urgency: Option<Urgency>,
-    /// Which way it goes; `None` leaves that open.
-    pub routing: Option<Routing>,
-}
-
-/// Which way an order goes.
-#[derive(Clone, Debug)]
-pub struct Routing {
-    /// The units from the city down; `None` asks the catalogue.
-    pub chain: Option<Vec<Unit>>,
-    /// 直达: straight to the last of them, with copies to those before.
-    pub direct: bool,
 }
 
 impl Dispatch {
@@ -230,93 +205,6 @@ impl Dispatch {
         (reading, routed)
     }
 
-    /// Takes an order out of triage.
-    pub async fn accept(
-        &self,
-        no: OrderNo,
-        actor: &Actor,
-        request: Request,
-        decision: Acceptance,
-    ) -> Result<Done, Refusal> {
-        self.check_choices(Some(decision.category), Some(decision.division))?;
-        let Acceptance { category, division, kind, urgency, routing } = decision;
-        let before = self.order(no).await?;
-        let (plan, rule, direct) = match routing {
-            Some(Routing { chain, direct }) => {
-                let (plan, rule) = self.planned(chain, category, division, &before)?;
-                (Some(plan), rule, direct)
-            }
-            None => (None, 0, false),
-        };
-        let certain = Confidence::new(100);
-        let reading = Reading {
-            kind: kind.unwrap_or(before.reading.kind),
-            category,
-            urgency: urgency.unwrap_or(before.reading.urgency),
-            category_confidence: certain,
-            division,
-            division_confidence: certain,
-        };
-        let action = Action::Accept(Box::new(Accept { reading, plan, rule, direct }));
-        self.act(no, actor, Some(request), None, action, None).await
-    }
-
-    /// Says where an accepted order goes.
-    pub async fn assign(
-        &self,
-        no: OrderNo,
-        actor: &Actor,
-        request: Request,
-        Routing { chain, direct }: Routing,
-    ) -> Result<Done, Refusal> {
-        let before = self.order(no).await?;
-        let Reading { category, division, .. } = before.reading;
-        let (plan, rule) = self.planned(chain, category, division, &before)?;
-        self.act(no, actor, Some(request), None, Action::Assign { plan, rule, direct }, None).await
-    }
-
-    /// The chain a person named, or the catalogue's rule without whom the order complains about.
-    fn planned(
-        &self,
-        chain: Option<Vec<Unit>>,
-        category: Category,
-        division: Division,
-        order: &Order,
-    ) -> Result<(Plan, u16), Refusal> {
-        if let Some(units) = chain {
-            self.check_units("chain", &units)?;
-            let invalid = |why: &str| Refusal::Invalid { field: "chain", allowed: why.into() };
-            let plan = Plan::new(units).map_err(invalid)?;
-            self.check_lead("chain", plan.front_line(), category)?;
-            return Ok((plan, 0));
-        }
-        let invalid = |why: String| Refusal::Invalid {
-            field: "category",
-            allowed: format!("{why}; name the chain instead"),
-        };
-        let routed = route(&self.catalogue, category, division);
-        let routed = routed.map_err(|why| invalid(why.to_string()))?;
-        let Route { plan, rule, .. } = without(routed, &order.recused)
-            .ok_or_else(|| invalid("the rule leads to a unit the order complains about".into()))?;
-        Ok((plan, rule))
-    }
-
-    /// The village guard: a village leads what its duties say, and nothing else.
-    pub(super) fn check_lead(
-        &self,
-        field: &'static str,
-        unit: Unit,
-        category: Category,
-    ) -> Result<(), Refusal> {
-        if self.catalogue.may_lead(unit, category) {
-            return Ok(());
-        }
-        let allowed = format!(
-            "a unit above village {unit}: category {category} is not among a village's duties"
-        );
-        Err(Refusal::Invalid { field, allowed })
-    }
-
     pub(super) fn check_units(&self, field: &'static str, units: &[Unit]) -> Result<(), Refusal> {
         match units.iter().find(|unit| self.catalogue.unit(**unit).is_none()) {
             Some(unit) => {
@@ -350,7 +238,7 @@ impl Dispatch {
 
 /// The same way without the units complained about; `None` when one of them is the front
 /// line: a person has to find another.
-fn without(route: Route, recused: &[Unit]) -> Option<Route> {
+pub(super) fn without(route: Route, recused: &[Unit]) -> Option<Route> {
     if recused.is_empty() {
         return Some(route);
     }

@@ -1,61 +1,18 @@
-//! Orders that have to do with each other: merged, reopened; and what was read, corrected.
+//! Orders that have to do with each other: merged, reopened.
 //!
 //! No store writes two orders in one step. Each pair of steps is in an order in which the first
 //! alone does no harm, and asking again with the same request id does what is missing.
 
 use super::intake::{Reopening, Submission};
-use super::step::With;
 use super::{Dispatch, Done, Refusal, Request};
 use crate::domain::{
-    Action, ActionName, Actor, Category, Command, Confidence, Correct, Division, Kind,
-    MAX_CHILDREN, Order, OrderNo, Reading, Rejection, Stage, Urgency, allowed, normal_phone,
+    Action, ActionName, Actor, Category, MAX_CHILDREN, Order, OrderNo, Rejection, Stage, allowed,
+    normal_phone,
 };
 use crate::store::Paper;
 use std::sync::Arc;
 
-/// What was read, corrected; `None` leaves it as it is.
-#[derive(Clone, Debug)]
-pub struct Correction {
-    /// What it is about.
-    pub category: Option<Category>,
-    /// Where.
-    pub division: Option<Division>,
-    /// What the citizen wants.
-    pub kind: Option<Kind>,
-    /// How soon.
-    pub urgency: Option<Urgency>,
-}
-
 impl Dispatch {
-    /// Corrects what was read of an order, and stamps the limits that go with it.
-    pub async fn correct(
-        &self,
-        no: OrderNo,
-        actor: &Actor,
-        request: Request,
-        correction: Correction,
-    ) -> Result<Done, Refusal> {
-        self.check_choices(correction.category, correction.division)?;
-        let before = self.order(no).await?;
-        let certain = Confidence::new(100);
-        let read = &before.reading;
-        let sure = |said: bool, was: Confidence| if said { certain } else { was };
-        let reading = Reading {
-            kind: correction.kind.unwrap_or(read.kind),
-            category: correction.category.unwrap_or(read.category),
-            urgency: correction.urgency.unwrap_or(read.urgency),
-            category_confidence: sure(correction.category.is_some(), read.category_confidence),
-            division: correction.division.unwrap_or(read.division),
-            division_confidence: sure(correction.division.is_some(), read.division_confidence),
-        };
-        let in_force = self.look_at_mode().await?;
-        let policy = self.limits(&reading, before.heard_at, in_force.mode);
-        let action = Action::Correct(Box::new(Correct { reading, policy }));
-        let command = Command { actor: actor.clone(), action };
-        let with = With { request: Some(request), mode: Some(in_force.version), ..With::default() };
-        self.step(no, &command, with).await.map(|(done, _)| done)
-    }
-
     /// Lets `child` be worked in the place of `into`. The one that goes on takes it up first:
     /// a child that is then not merged is simply worked by itself.
     pub async fn merge(

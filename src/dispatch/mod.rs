@@ -1,12 +1,14 @@
 //! The shell round the pure core: load, decide, commit, and again if somebody was quicker.
 //!
-//! - [`intake`]: a citizen's words become an order; [`links`]: orders that have to do with others
+//! - [`intake`]: a citizen's words become an order; [`deciding`]: a person says what it is about
+//!   and where it goes; [`links`]: orders that have to do with others
 //! - [`step`]: a command takes effect, once
 //! - [`mode`]: which limits are in force
 //! - [`pull`]: units come for their orders; [`waiters`]: who waits for which unit
 //! - [`timers`]: what falls due happens
 //! - [`numbers`]: order numbers, reserved in blocks
 
+mod deciding;
 mod intake;
 mod links;
 mod mode;
@@ -36,8 +38,8 @@ pub use crate::store::{
     BodyDigest, Claimed, Cursor, Evidence, Lease, MAX_BATCH, MAX_FEED, ModeRow, Paper, Receipt,
     RequestId, Restamping, StoreError,
 };
-pub use intake::{Acceptance, Preview, Routing, Submission};
-pub use links::Correction;
+pub use deciding::{Acceptance, Correction, Routing};
+pub use intake::{Preview, Submission};
 pub use mode::{InForce, Restamped, Switch};
 pub use pull::Pull;
 pub use step::{Done, Request};

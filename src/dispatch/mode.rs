@@ -2,12 +2,15 @@
 //! anew, order by order, by whichever process runs the timers.
 
 use super::step::With;
-use super::{Dispatch, Refusal};
+use super::{Dispatch, Refusal, Request};
 use crate::domain::{
     Action, Actor, Category, ClockKind, Command, Event, Mode, Order, OrderNo, Policy, Reading,
     Rejection, Stage, Timestamp, What, decide,
 };
 use crate::store::{CommitError, MAX_BATCH, ModeRow, RequestId, Restamping, StoreError};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::sync::{Arc, PoisonError};
 use tokio::task::JoinSet;
 
@@ -73,9 +76,14 @@ impl Dispatch {
         self.catalogue.starting_mode()
     }
 
-    /// The limits of an order in a mode.
-    pub(super) fn limits(&self, reading: &Reading, heard_at: Timestamp, mode: Mode) -> Policy {
-        self.catalogue.policy_for(reading.kind, reading.urgency, mode, heard_at)
+    /// The limits of a matter in a mode, when its closure clock counts from then.
+    pub(super) fn limits(&self, reading: &Reading, zero: Timestamp, mode: Mode) -> Policy {
+        self.catalogue.policy_for(reading.kind, reading.urgency, mode, zero)
+    }
+
+    /// The limits of an order that is about this, on the clock that runs.
+    pub(super) fn limits_of(&self, order: &Order, reading: &Reading, mode: Mode) -> Policy {
+        self.limits(reading, order.zero(ClockKind::Closure), mode)
     }
 
     /// The mode row; `None` until the city is switched for the first time.
@@ -183,49 +191,126 @@ impl Dispatch {
     }
 
     fn restamp(&self, order: &Order, mode: Mode) -> Action {
-        Action::Restamp { policy: Box::new(self.limits(&order.reading, order.heard_at, mode)) }
+        Action::Restamp { policy: Box::new(self.limits_of(order, &order.reading, mode)) }
     }
 
     /// Stamps one page of the orders in flight, if that is to be done; whether there is more.
-    /// What was stamped before is passed over, so it goes on wherever another process stopped.
+    /// What was stamped before is passed over, so it goes on wherever another process stopped,
+    /// and counts the same however often it goes through a page.
     pub(super) async fn restamp_page(self: &Arc<Self>) -> Result<bool, StoreError> {
         let Some(mut row) = self.store.mode().await? else { return Ok(false) };
         let Some(job) = row.restamping.filter(|job| job.done_at.is_none()) else {
             return Ok(false);
         };
-        let page = self.store.scan(job.after, MAX_BATCH).await?;
-        let mut job = Restamping { looked: job.looked + page.len() as u64, ..job };
-        match page.last() {
-            Some(last) => job.after = Some(last.no),
+        self.remember_mode(Some(&row));
+        let page = self.in_flight(job.after).await?;
+        let mut job = Restamping { looked: job.looked + page.looked, ..job };
+        match page.last {
+            Some(last) => job.after = Some(last),
             None => job.done_at = Some(self.now()),
         }
         let mut steps = JoinSet::new();
-        for order in page.into_iter().filter(|order| order.is_open()) {
-            let (this, mode, version) = (Arc::clone(self), row.mode, row.version);
-            steps.spawn(async move {
-                let action = this.restamp(&order, mode);
-                let command = Command { actor: Actor::clock(this.cell()), action };
-                let with = With { mode: Some(version), ..With::default() };
-                let (_, after) = this.step(order.no, &command, with).await?;
-                Ok::<_, Refusal>(after.version > order.version)
-            });
+        for no in page.open {
+            let (this, request, version) = (Arc::clone(self), row.request, row.version);
+            steps.spawn(async move { (no, this.restamp_order(no, request, version).await) });
         }
-        while let Some(stepped) = steps.join_next().await {
-            match stepped {
-                Ok(Ok(changed)) => job.restamped += u64::from(changed),
-                Ok(Err(refusal)) => {
+        while let Some(joined) = steps.join_next().await {
+            // One that panicked has said so already.
+            let Ok((no, stamped)) = joined else {
+                job.failed += 1;
+                continue;
+            };
+            match stamped {
+                Ok(stamped) => job.restamped += u64::from(stamped),
+                // There is another row to begin with.
+                Err(Refusal::ModeMoved { .. }) => return Ok(true),
+                Err(refusal) if passes(&refusal) => {
                     tracing::warn!(%refusal, "stamping orders anew: tried again");
                     return Ok(false);
                 }
-                Err(_) => return Ok(false),
+                Err(refusal) => {
+                    tracing::error!(order = %no, %refusal, "not stamped anew; the others are");
+                    job.failed += 1;
+                }
             }
         }
         row.revision += 1;
         row.restamping = Some(job);
         match self.store.set_mode(&row, None).await {
             Ok(()) => Ok(job.done_at.is_none()),
-            // Switched meanwhile: there is another row to begin with.
+            // Switched meanwhile, or written by another process that is at it too.
             Err(_) => Ok(true),
         }
     }
+
+    /// The orders after `after`. A page with a damaged record cannot be read; then the trays
+    /// tell which orders wait, and each is tried by itself.
+    async fn in_flight(&self, after: Option<OrderNo>) -> Result<Page, StoreError> {
+        match self.store.scan(after, MAX_BATCH).await {
+            Ok(page) => Ok(Page {
+                looked: page.len() as u64,
+                last: page.last().map(|order| order.no),
+                open: page.iter().filter(|order| order.is_open()).map(|order| order.no).collect(),
+            }),
+            Err(StoreError::Damaged(why)) => {
+                tracing::warn!(why, "stamping orders anew: one by one");
+                let waiting: BTreeSet<_> =
+                    self.store.all_entries().await?.into_iter().map(|(_, no)| no).collect();
+                let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+                let waiting = waiting.range((from, Bound::Unbounded));
+                let open: Vec<_> = waiting.copied().take(MAX_BATCH).collect();
+                Ok(Page { looked: open.len() as u64, last: open.last().copied(), open })
+            }
+            Err(error @ (StoreError::Unreachable(_) | StoreError::TooNew { .. })) => Err(error),
+            Err(error @ StoreError::FeedDiverged { .. }) => Err(error),
+        }
+    }
+
+    /// Stamps one order for a switch, once: whether it has other limits by that.
+    async fn restamp_order(
+        &self,
+        no: OrderNo,
+        switch: RequestId,
+        version: u32,
+    ) -> Result<bool, Refusal> {
+        let request = Request { id: part(switch, no), digest: [0; 16] };
+        let want = |order: &Order, in_force: InForce, _: Timestamp| {
+            if in_force.version != version {
+                return Err(Refusal::ModeMoved { version: in_force.version });
+            }
+            Ok(self.restamp(order, in_force.mode))
+        };
+        let with = With { request: Some(request), ..With::default() };
+        self.step_by(no, &Actor::clock(self.cell()), with, want).await?;
+        // It may have been stamped before, by a process that could not write so down any more.
+        Ok(self.recall(Some(request)).await?.is_some())
+    }
+}
+
+/// Orders to stamp anew.
+struct Page {
+    /// How many were looked at.
+    looked: u64,
+    /// The last of them; `None` when there were no more.
+    last: Option<OrderNo>,
+    /// Those that may be open.
+    open: Vec<OrderNo>,
+}
+
+/// Whether trying again later may help: it is not the order's fault.
+fn passes(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::Unavailable(StoreError::Unreachable(_)) | Refusal::Unknown(_) | Refusal::Stopping
+    )
+}
+
+/// The identity of one order's part in a switch.
+fn part(switch: RequestId, no: OrderNo) -> RequestId {
+    let mut id = Sha256::new();
+    id.update(switch.0.to_be_bytes());
+    id.update(no.code().to_be_bytes());
+    let mut first = [0; 16];
+    first.copy_from_slice(&id.finalize()[..16]);
+    RequestId(u128::from_be_bytes(first))
 }

@@ -1,9 +1,10 @@
 //! A command takes effect, once: load, decide, commit; on a conflict, again.
 
+use super::mode::InForce;
 use super::{Dispatch, Refusal};
 use crate::domain::{
-    Action, Actor, ClockKind, Command, Decision, Event, Level, Order, OrderNo, Rejection,
-    ReturnDecision, Span, What, decide,
+    Action, Actor, ClockKind, Command, Decision, Event, Order, OrderNo, Rejection, ReturnDecision,
+    Span, Timestamp, What, decide,
 };
 use crate::store::{
     BodyDigest, Change, CommitError, Lease, Paper, Receipt, Remembered, RequestId, SealedContact,
@@ -60,13 +61,6 @@ impl Dispatch {
         | Action::DecideReturn { decision: ReturnDecision::Transfer { to } } = &action
         {
             self.check_units("to_unit", &[*to])?;
-            // Who may not know of the order learns nothing of what it is about.
-            if to.level() == Level::Village
-                && let Some(order) = self.store.load(no).await?
-                && !order.hidden_from(actor.unit)
-            {
-                self.check_lead("to_unit", *to, order.reading.category)?;
-            }
         }
         if let Action::AddCoHandler { unit } | Action::Recuse { unit } = &action {
             self.check_units("unit", &[*unit])?;
@@ -85,41 +79,97 @@ impl Dispatch {
         command: &Command,
         with: With,
     ) -> Result<(Done, Arc<Order>), Refusal> {
-        if no.cell() != self.cell() {
-            return Err(Rejection::NoSuchOrder.into());
-        }
+        self.must_be_here(no)?;
         for _ in 0..MAX_TRIES {
             let before = self.store.load(no).await?;
-            let decided = decide(before.as_deref(), command, self.now());
-            let decision = match decided {
-                Ok(decision) => decision,
-                // What is refused now may have been done before, by this very request.
-                Err(rejection) => match self.recall(with.request).await? {
-                    Some(done) => return Ok((done, self.order(no).await?)),
-                    None => return Err(rejection.into()),
-                },
-            };
-            // Whoever was only told of the order, or held it before, has no lease on this.
-            if let (Some(lease), Some(before)) = (&with.lease, &before)
-                && !lease.is_of(before)
-            {
-                return match self.recall(with.request).await? {
-                    Some(done) => Ok((done, self.order(no).await?)),
-                    None => Err(Refusal::LeaseStale),
-                };
-            }
-            match self.commit(before, decision, &with).await {
-                Ok(committed) => return Ok(committed),
-                Err(CommitError::Conflict) => metrics::commit_conflicted(),
-                Err(error) => {
-                    return match self.refused(error, with.request)? {
-                        Some(done) => Ok((done, self.order(no).await?)),
-                        None => Err(Refusal::Busy),
-                    };
-                }
+            let decided = self.judge(before.as_deref(), command, self.now());
+            if let Some(done) = self.settle(no, before, decided, &with).await? {
+                return Ok(done);
             }
         }
         Err(Refusal::Busy)
+    }
+
+    /// The same for what hangs on the order as it stands and on the mode in force: limits, and
+    /// the way. It is found anew in every try, and stamped only if both are still so.
+    pub(super) async fn step_by(
+        &self,
+        no: OrderNo,
+        actor: &Actor,
+        mut with: With,
+        want: impl Fn(&Order, InForce, Timestamp) -> Result<Action, Refusal>,
+    ) -> Result<(Done, Arc<Order>), Refusal> {
+        self.must_be_here(no)?;
+        let mut in_force = self.mode().await?;
+        for _ in 0..MAX_TRIES {
+            let before = self.store.load(no).await?;
+            let decided = match before.as_deref() {
+                Some(order) if !order.hidden_from(actor.unit) => {
+                    // One moment for the limits and for the decision.
+                    let now = self.now().max(order.updated_at);
+                    want(order, in_force, now).and_then(|action| {
+                        self.judge(Some(order), &Command { actor: actor.clone(), action }, now)
+                    })
+                }
+                Some(_) | None => Err(Rejection::NoSuchOrder.into()),
+            };
+            with.mode = Some(in_force.version);
+            if let Some(done) = self.settle(no, before, decided, &with).await? {
+                return Ok(done);
+            }
+            in_force = self.look_at_mode().await?;
+        }
+        Err(Refusal::Busy)
+    }
+
+    fn must_be_here(&self, no: OrderNo) -> Result<(), Refusal> {
+        if no.cell() == self.cell() { Ok(()) } else { Err(Rejection::NoSuchOrder.into()) }
+    }
+
+    /// What a command comes to, and whether whom a person sends the order to may have it.
+    fn judge(
+        &self,
+        before: Option<&Order>,
+        command: &Command,
+        now: Timestamp,
+    ) -> Result<Decision, Refusal> {
+        let decision = decide(before, command, now)?;
+        if let Action::Relay { to: Some(_) } | Action::DecideReturn { .. } = &command.action {
+            let after = &decision.after;
+            self.check_lead("to_unit", after.leg().unit, after.reading.category)?;
+        }
+        Ok(decision)
+    }
+
+    /// One try's end; `None` when somebody was quicker.
+    async fn settle(
+        &self,
+        no: OrderNo,
+        before: Option<Arc<Order>>,
+        decided: Result<Decision, Refusal>,
+        with: &With,
+    ) -> Result<Option<(Done, Arc<Order>)>, Refusal> {
+        let refused = match decided {
+            // Whoever was only told of the order, or held it before, has no lease on this.
+            Ok(_) if stale(with.lease.as_ref(), before.as_deref()) => Refusal::LeaseStale,
+            Ok(decision) => match self.commit(before, decision, with).await {
+                Ok(committed) => return Ok(Some(committed)),
+                Err(CommitError::Conflict) => {
+                    metrics::commit_conflicted();
+                    return Ok(None);
+                }
+                Err(error) => {
+                    let done = self.refused(error, with.request)?.ok_or(Refusal::Busy)?;
+                    return Ok(Some((done, self.order(no).await?)));
+                }
+            },
+            Err(refusal) => refusal,
+        };
+        // What is refused now may have been done before, by this very request.
+        match self.recall(with.request).await? {
+            Some(done) => Ok(Some((done, self.order(no).await?))),
+            None => Err(refused),
+        }
     }
 
     /// Commits one decision. A decision without events has nothing to write.
@@ -220,6 +270,11 @@ fn promises_kept(events: &[Event]) -> [Option<Span>; 2] {
         }
     }
     kept
+}
+
+/// Whether a lease gives no right to the holding that runs.
+fn stale(lease: Option<&Lease>, before: Option<&Order>) -> bool {
+    lease.zip(before).is_some_and(|(lease, before)| !lease.is_of(before))
 }
 
 fn same_answer(remembered: Remembered, request: Request) -> Result<Done, Refusal> {

@@ -85,7 +85,10 @@ impl Dispatch {
             metrics::export_tallies(&self.store.tallies().await?);
             rounds.exported = Some(crate::clock::tick());
         }
-        let restamping = self.restamp_page().await?;
+        let restamping = self.restamp_page().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "stamping orders anew: tried again");
+            false
+        });
         let now = self.now();
         let due = self.store.due(now, MAX_BATCH).await?;
         if due.is_empty() {

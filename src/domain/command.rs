@@ -2,7 +2,7 @@
 
 use super::actor::Actor;
 use super::ids::Unit;
-use super::matter::{Channel, Plan, Reading};
+use super::matter::{Channel, Plan, Reading, Way};
 use super::named::named;
 use super::order_no::OrderNo;
 use super::policy::Policy;
@@ -90,9 +90,7 @@ pub enum Action {
     /// Say where an accepted order goes.
     Assign {
         /// Its chain.
-        plan: Plan,
-        /// The catalogue's rule that routed it; 0 when a person named the units.
-        rule: u16,
+        way: Way,
         /// Straight to the front line, with copies to the levels between.
         direct: bool,
     },
@@ -142,6 +140,8 @@ pub enum Action {
     FollowUp {
         /// What.
         outcome: Outcome,
+        /// The limits of the clock that begins if it is done again, counted from now.
+        policy: Box<Policy>,
     },
     /// Another order has taken it up again.
     Reopened {
@@ -153,7 +153,7 @@ pub enum Action {
         /// Which.
         unit: Unit,
     },
-    /// Correct what was read, and stamp it with the limits that go with that.
+    /// Correct what was read; the limits and the rest of the way go with that.
     Correct(Box<Correct>),
     /// Stamp it with other limits.
     Restamp {
@@ -203,10 +203,10 @@ pub struct Register {
 pub struct Accept {
     /// What it is about, as decided.
     pub reading: Reading,
+    /// The limits that go with it.
+    pub policy: Policy,
     /// Its chain; `None` leaves open where it goes.
-    pub plan: Option<Plan>,
-    /// The catalogue's rule that routed it; 0 when a person named the units.
-    pub rule: u16,
+    pub way: Option<Way>,
     /// Straight to the front line, with copies to the levels between.
     pub direct: bool,
 }
@@ -218,6 +218,8 @@ pub struct Correct {
     pub reading: Reading,
     /// The limits that go with it.
     pub policy: Policy,
+    /// The chain that goes with it; `None` when no rule leads anywhere.
+    pub way: Option<Way>,
 }
 
 /// Who takes what was given back.

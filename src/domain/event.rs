@@ -58,7 +58,7 @@ pub enum What {
         /// It is the front line: arrival stopped, this long after the citizen was heard.
         arrived_after: Option<Span>,
     },
-    /// Sent down.
+    /// Sent down, or back to the unit from which the corrected way goes on.
     Relayed {
         /// Who held it.
         from: Unit,

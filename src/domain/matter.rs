@@ -150,4 +150,21 @@ impl Plan {
         let at = self.chain.iter().position(|u| *u == unit)?;
         self.chain.get(at + 1).copied()
     }
+
+    /// The chain as far as `unit`; all of it for a stranger.
+    pub fn down_to(&self, unit: Unit) -> Plan {
+        let end = self.chain.iter().position(|u| *u == unit).map_or(self.chain.len(), |at| at + 1);
+        Plan { chain: self.chain[..end].to_vec() }
+    }
+}
+
+/// A chain, and what gave it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Way {
+    /// The chain.
+    pub plan: Plan,
+    /// The version of the catalogue it was found in.
+    pub catalogue: u32,
+    /// The rule of that catalogue that gave it; 0 when a person named the units.
+    pub rule: u16,
 }

@@ -12,7 +12,8 @@
 //! compares with the code; [`allowed`] is the one table of moves. What each move does is in
 //! [`transition`]: `registering` (in, and out of triage), `chain` (down and signed),
 //! `returning`, `asking` (more time, a pause, the unit above), `reporting` (and helpers),
-//! `closing` (follow-up, rework, reopening), `merging`, `centre`, and `ticking` (the clock).
+//! `closing` (follow-up, rework, reopening), `merging`, `correcting` (and other limits), `centre`,
+//! and `ticking` (the clock).
 //!
 //! [`transition::decide`] is the only way from one stage to another.
 

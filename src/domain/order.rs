@@ -97,7 +97,7 @@ impl Leg {
 /// One promise: its limit counts from when the citizen was heard. It stops once, or never.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Clock {
-    /// The limit, stamped at Register.
+    /// The limit: the policy's, with what was granted, and never in the past when stamped.
     pub limit: Span,
     /// How many of [`Policy::warn_at`] have been given.
     pub warned: u8,
@@ -157,12 +157,14 @@ pub struct Order {
     pub registered_at: Timestamp,
     /// When it last changed; its time never runs backwards.
     pub updated_at: Timestamp,
-    /// The limits, stamped at Register.
+    /// The limits it was last stamped with.
     pub policy: Policy,
     /// At the front line in time.
     pub arrival: Clock,
     /// Closed in time.
     pub closure: Clock,
+    /// How much more time the closure clock that runs was granted.
+    pub granted: Span,
     /// Every holding, oldest first; never empty. At most [`MAX_LEGS`].
     pub legs: Vec<Leg>,
     /// Units that gave the order back: the clock never sends it there again.
@@ -187,6 +189,8 @@ pub struct Order {
     pub overdue_told: bool,
     /// Other orders it has to do with.
     pub links: Links,
+    /// The number of the last report, or disposition, among the papers.
+    pub report: Option<u16>,
     /// How many papers (citizen's text, reports, reasons) belong to it.
     pub papers: u16,
     /// Fields written by a newer version, carried through unread.

@@ -1,7 +1,9 @@
-//! The limits an order is stamped with, by value, when it is registered.
+//! The limits an order is stamped with, by value: when it is registered, and anew whenever a
+//! person decides what it is about or a clock begins again.
 
 use super::ids::Level;
 use super::named::named;
+use super::stage::ClockKind;
 use super::time::Span;
 
 named! {
@@ -15,7 +17,7 @@ named! {
 }
 
 /// The promises and how the hour is shared out. Data of the catalogue, stamped by value:
-/// working-day limits have been turned into spans from when the citizen was heard.
+/// working-day limits have been turned into spans from the closure clock's zero.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Policy {
     /// The version of the catalogue it was read from.
@@ -24,7 +26,7 @@ pub struct Policy {
     pub id: u16,
     /// From when the citizen was heard until the front line has signed.
     pub arrival: Span,
-    /// From when the citizen was heard until the order is closed.
+    /// From when the citizen was heard, or the order taken up again, until it is closed.
     pub closure: Span,
     /// How long each level may hold the order before it moves on without it, city to village.
     pub shares: [Span; 4],
@@ -46,6 +48,7 @@ pub struct Policy {
     /// A report must come with evidence.
     pub evidence: bool,
     /// A limit fell in a year whose holidays are not published: plain weekends were counted.
+    /// More time and pauses are spans by themselves, for which no days are counted.
     pub plain_weekends: bool,
 }
 
@@ -67,6 +70,14 @@ impl Policy {
         evidence: false,
         plain_weekends: false,
     };
+
+    /// The limit of one clock.
+    pub fn limit(&self, kind: ClockKind) -> Span {
+        match kind {
+            ClockKind::Arrival => self.arrival,
+            ClockKind::Closure => self.closure,
+        }
+    }
 
     /// The share of one level.
     pub fn share(&self, level: Level) -> Span {

@@ -30,6 +30,8 @@ pub struct Restamping {
     pub looked: u64,
     /// How many of them have other limits now.
     pub restamped: u64,
+    /// How many could not be stamped; the log names them.
+    pub failed: u64,
     /// When there were no more.
     pub done_at: Option<Timestamp>,
 }

@@ -32,8 +32,8 @@ fn some_command(dice: &mut Dice, order: &Order) -> Command {
                 centre,
                 Action::Accept(Box::new(Accept {
                     reading: reading(),
-                    plan: Some(plan),
-                    rule: 0,
+                    policy: Policy::FOUNDING,
+                    way: Some(Way { plan, catalogue: 1, rule: 0 }),
                     direct: false,
                 })),
             )
@@ -61,7 +61,10 @@ fn some_hard_action(dice: &mut Dice, order: &Order) -> Action {
         9 => Action::DecideReturn { decision: ReturnDecision::Designate },
         10 => Action::Recuse { unit: somewhere },
         11 => Action::Dispose,
-        12 => Action::FollowUp { outcome: *dice.pick(Outcome::ALL) },
+        12 => Action::FollowUp {
+            outcome: *dice.pick(Outcome::ALL),
+            policy: Box::new(Policy::FOUNDING),
+        },
         13 => Action::Adopt { child: number(9_999) },
         14 => Action::ChildrenTold,
         _ => Action::Withdraw,

@@ -23,16 +23,19 @@ fn suspended(from: i64, review_at: i64) -> Order {
 #[test]
 fn a_pause_survives_a_change_of_priority_and_is_deducted() {
     let order = suspended(20, 80);
-    let before = order.due(ClockKind::Closure);
+    assert_eq!(order.due(ClockKind::Closure), at(180));
+    // What is critical has 90 minutes; 20 of them had run, the rest stands.
     let order = centre(&order, correct(Urgency::Critical, Kind::Complaint), 40);
-    assert_eq!(order.due(ClockKind::Closure), before, "the pause is not lost");
+    assert_eq!((order.policy.id, order.due(ClockKind::Closure)), (CRITICAL.id, at(90)));
     let order = centre(&order, Action::Resume, 50);
-    // 180 minutes and 30 of pause.
-    assert_eq!(order.due(ClockKind::Closure), at(210));
+    // 90 minutes and 30 of pause.
+    assert_eq!(order.due(ClockKind::Closure), at(120));
     let order = centre(&order, REPORT, 100);
-    let order = centre(&order, Action::DecideReport { verdict: Verdict::Accept }, 120);
-    assert_eq!(closed_after(&order), Span::minutes(120 - 30));
-    assert_eq!(order.closure.breached_at, None);
+    for (closed, late) in [(120, None), (121, Some(at(120)))] {
+        let order = centre(&order, Action::DecideReport { verdict: Verdict::Accept }, closed);
+        assert_eq!(closed_after(&order), Span::minutes(closed - 30));
+        assert_eq!(order.closure.breached_at, late, "closed at minute {closed}");
+    }
 }
 
 #[test]
@@ -136,7 +139,7 @@ fn more_time_is_given_before_the_deadline_once_and_by_an_approver() {
 #[test]
 fn a_dissatisfied_citizen_has_it_done_again_on_a_new_clock() {
     let closed = order_in(Stage::FollowUp);
-    let no = Action::FollowUp { outcome: Outcome::Dissatisfied };
+    let no = follow_up(Outcome::Dissatisfied);
     let order = centre(&closed, no.clone(), 600);
     assert_eq!((order.stage, order.holder()), (Stage::Handling, Some(unit(CHAIN[3]))));
     assert_eq!(order.due(ClockKind::Closure), at(600 + 180));
@@ -153,8 +156,7 @@ fn a_dissatisfied_citizen_has_it_done_again_on_a_new_clock() {
 
 #[test]
 fn a_citizen_who_cannot_be_reached_is_called_again() {
-    let order =
-        centre(&order_in(Stage::FollowUp), Action::FollowUp { outcome: Outcome::Unreached }, 9);
+    let order = centre(&order_in(Stage::FollowUp), follow_up(Outcome::Unreached), 9);
     assert_eq!((order.stage, order.marks.followed_up), (Stage::FollowUp, 1));
 }
 
@@ -163,7 +165,7 @@ fn the_citizen_is_owed_a_call_once_the_limit_has_passed() {
     let order = centre(&order_in(Stage::Handling), tick(), 181);
     let owed = |order: &Order| entries(order).iter().any(|e| e.desk == Desk::FollowUp);
     assert!(owed(&order) && order.is_open());
-    let told = centre(&order, Action::FollowUp { outcome: Outcome::Dissatisfied }, 182);
+    let told = centre(&order, follow_up(Outcome::Dissatisfied), 182);
     assert_eq!((told.stage, owed(&told)), (Stage::Handling, false));
 }
 
@@ -202,7 +204,7 @@ fn what_was_merged_never_wakes_anybody_and_its_caller_hears_the_result() {
     let told = centre(&closed, Action::ChildrenTold, 9);
     assert_eq!(next_deadline(&told), Some(at(9 + 24 * 60)));
     // Her matter is the other order's: dissatisfied, she ends this one all the same.
-    let no = Action::FollowUp { outcome: Outcome::Dissatisfied };
+    let no = follow_up(Outcome::Dissatisfied);
     assert_eq!(centre(&heard, no, 12).stage, Stage::Archived);
     // Others wait for its result: it cannot be taken back.
     let refused = try_step(&parent, "3304", Action::Withdraw, at(9)).unwrap_err();

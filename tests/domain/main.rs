@@ -5,6 +5,8 @@
 mod calendar;
 mod clocks;
 mod hard;
+mod ledger;
+mod limits;
 mod make;
 mod picture;
 mod properties;

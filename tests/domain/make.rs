@@ -20,6 +20,11 @@ pub fn plan(chain: &[&str]) -> Plan {
     Plan::new(chain.iter().map(|u| unit(u)).collect()).unwrap()
 }
 
+/// The chain, as the catalogue's rule gives it.
+pub fn way() -> Way {
+    Way { plan: plan(&CHAIN), catalogue: 1, rule: 7 }
+}
+
 pub fn actor(of: &str) -> Actor {
     Actor { staff: "t001".into(), unit: unit(of), role: Role::Handler }
 }
@@ -57,12 +62,34 @@ pub fn accept() -> Action {
 }
 
 pub fn accept_to(plan: Option<Plan>, direct: bool) -> Action {
-    Action::Accept(Box::new(Accept { reading: reading(), plan, rule: 7, direct }))
+    let way = plan.map(|plan| Way { plan, catalogue: 1, rule: 7 });
+    Action::Accept(Box::new(Accept { reading: reading(), policy: Policy::FOUNDING, way, direct }))
 }
 
+/// What is critical has an hour and a half.
+pub const CRITICAL: Policy = Policy { id: 9, closure: Span::minutes(90), ..Policy::FOUNDING };
+
+/// Corrected to this; what is critical has other limits.
 pub fn correct(urgency: Urgency, kind: Kind) -> Action {
+    let policy = match urgency {
+        Urgency::Critical => CRITICAL,
+        Urgency::Normal | Urgency::Urgent => Policy::FOUNDING,
+    };
+    let way = Some(way());
     let reading = Reading { urgency, kind, ..reading() };
-    Action::Correct(Box::new(Correct { reading, policy: Policy::FOUNDING }))
+    Action::Correct(Box::new(Correct { reading, policy, way }))
+}
+
+/// Corrected to another matter, whose rule leads this way.
+pub fn correct_to(category: u16, chain: Option<&[&str]>) -> Action {
+    let way = chain.map(|chain| Way { plan: plan(chain), catalogue: 2, rule: 11 });
+    let reading = Reading { category: Category(category), ..reading() };
+    Action::Correct(Box::new(Correct { reading, policy: Policy::FOUNDING, way }))
+}
+
+/// What the citizen says; what is done again has the same limits.
+pub fn follow_up(outcome: Outcome) -> Action {
+    Action::FollowUp { outcome, policy: Box::new(Policy::FOUNDING) }
 }
 
 pub const REPORT: Action = Action::Report { evidence: false, without_co_handlers: false };

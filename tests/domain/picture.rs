@@ -27,7 +27,7 @@ fn edges() -> BTreeMap<(Stage, &'static str), Vec<Stage>> {
     for row in rows() {
         for from in Stage::ALL.iter().copied() {
             if let Says::To(to) = cell_of(&row, from) {
-                let dissatisfied = Action::FollowUp { outcome: Outcome::Dissatisfied };
+                let dissatisfied = follow_up(Outcome::Dissatisfied);
                 let name = if row.0 == dissatisfied { "重办" } else { row.0.name().zh() };
                 add(from, to, name);
             }

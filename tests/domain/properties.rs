@@ -1,5 +1,6 @@
 //! What holds after any sequence of commands at any times.
 
+use crate::ledger::Ledger;
 use crate::make::*;
 use hotline::domain::*;
 use proptest::prelude::*;
@@ -14,11 +15,25 @@ enum Try {
 
 const SOMEWHERE: [&str; 5] = ["330402", "330402001", "330402001004", "330411", "3304-008"];
 
+/// Other ways than the chain: another village, another county, less deep, a department.
+const WAYS: [&[&str]; 4] = [
+    &["3304", "330402", "330402001", "330402001004"],
+    &["3304", "330411", "330411104"],
+    &["3304", "330402"],
+    &["3304", "3304-008"],
+];
+
 /// The way down and back.
 fn chain_moves() -> impl Strategy<Value = Action> {
     prop_oneof![
         1 => Just(accept()),
-        1 => any::<bool>().prop_map(|direct| accept_to(Some(plan(&CHAIN)), direct)),
+        1 => (any::<bool>(), policies()).prop_map(|(direct, policy)| {
+            let Action::Accept(mut accept) = accept_to(Some(plan(&CHAIN)), direct) else {
+                unreachable!()
+            };
+            accept.policy = policy;
+            Action::Accept(accept)
+        }),
         1 => Just(Action::Deliver),
         4 => Just(Action::Sign),
         5 => Just(RELAY),
@@ -57,7 +72,7 @@ fn hard_moves() -> impl Strategy<Value = Action> {
         1 => Just(Action::AskInformation),
         2 => Just(Action::Supply),
         1 => Just(accept_to(None, false)),
-        1 => any::<bool>().prop_map(|direct| Action::Assign { plan: plan(&CHAIN), rule: 1, direct }),
+        1 => any::<bool>().prop_map(|direct| Action::Assign { way: way(), direct }),
         1 => somewhere().prop_map(|unit| Action::AddCoHandler { unit }),
         1 => Just(Action::Escalate),
         2 => (1..180_i64).prop_map(|m| Action::RequestExtension { by: Span::minutes(m) }),
@@ -67,16 +82,39 @@ fn hard_moves() -> impl Strategy<Value = Action> {
         1 => Just(Action::Urge),
         1 => Just(Action::Supervise { card: Card::Yellow }),
         1 => Just(Action::LiftSupervision),
-        2 => outcome.prop_map(|outcome| Action::FollowUp { outcome }),
+        2 => (outcome, policies()).prop_map(|(outcome, policy)| Action::FollowUp {
+            outcome,
+            policy: Box::new(policy),
+        }),
         1 => Just(Action::Adopt { child: other(7) }),
         1 => Just(Action::ChildrenTold),
         1 => Just(Action::HearResult),
         1 => somewhere().prop_map(|unit| Action::Recuse { unit }),
-        1 => (1..9_i64).prop_map(|h| Action::Restamp {
-            policy: Box::new(Policy { closure: Span::hours(h), ..Policy::FOUNDING }),
-        }),
+        2 => policies().prop_map(|policy| Action::Restamp { policy: Box::new(policy) }),
         1 => Just(correct(Urgency::Critical, Kind::Inquiry)),
+        2 => corrections(),
     ]
+}
+
+/// Other limits, some of them over before they hold.
+fn policies() -> impl Strategy<Value = Policy> {
+    let minutes = (10..120_i64, 5..600_i64);
+    minutes.prop_map(|(arrival, closure)| Policy {
+        arrival: Span::minutes(arrival),
+        closure: Span::minutes(closure),
+        ..Policy::FOUNDING
+    })
+}
+
+/// Another matter, or place, and where its rule leads.
+fn corrections() -> impl Strategy<Value = Action> {
+    (0..WAYS.len() + 1, 203..206_u16, policies()).prop_map(|(i, category, policy)| {
+        let Action::Correct(mut correct) = correct_to(category, WAYS.get(i).copied()) else {
+            unreachable!()
+        };
+        correct.policy = policy;
+        Action::Correct(correct)
+    })
 }
 
 /// What ends it one way or another.
@@ -181,29 +219,6 @@ fn check(order: &Order) {
     }
 }
 
-/// Whether a deadline may be another after this.
-fn moves_deadlines(what: &What) -> bool {
-    matches!(
-        what,
-        What::ExtensionDecided { granted: true, .. }
-            | What::Resumed { .. }
-            | What::Restamped { .. }
-            | What::Reworked { .. }
-    ) || ends_a_pause(what)
-}
-
-/// A pause that something else ends counts up to that moment.
-fn ends_a_pause(what: &What) -> bool {
-    matches!(
-        what,
-        What::Recused { .. }
-            | What::Closed { .. }
-            | What::Merged { .. }
-            | What::Declined { .. }
-            | What::Withdrawn
-    )
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
     #[test]
@@ -220,6 +235,7 @@ proptest! {
             *counted.entry(tally).or_default() += n;
         }
         let mut facts = Facts::of(&order);
+        let mut ledger = Ledger::new(&order);
         for (what, wait, who) in steps {
             now = now.plus(Span(wait)).max(HEARD);
             let by = who.map_or(order.leg().unit, unit);
@@ -240,9 +256,9 @@ proptest! {
                 prop_assert!(after.updated_at >= order.updated_at);
             }
             prop_assert!(!order.hidden_from(by), "who is complained about can do nothing");
-            if !events.iter().any(|event| moves_deadlines(&event.what)) {
-                prop_assert_eq!(after.due(ClockKind::Arrival), order.due(ClockKind::Arrival));
-                prop_assert_eq!(after.due(ClockKind::Closure), order.due(ClockKind::Closure));
+            ledger.book(&command.action, &events, &after);
+            for kind in ClockKind::ALL {
+                prop_assert_eq!(after.due(*kind), ledger.due(*kind), "{} as by hand", kind);
             }
             prop_assert!(after.rounds.starts_with(&order.rounds), "a result is kept for ever");
             for event in &events {
@@ -284,5 +300,54 @@ proptest! {
             let value = counted.get(gauge).copied().unwrap_or(0);
             prop_assert!((0..=1).contains(&value), "{} is {}", gauge, value);
         }
+    }
+}
+
+/// What happens to an order that nobody signs.
+fn unsigned() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        Just(accept()),
+        Just(Action::Deliver),
+        Just(RELAY),
+        somewhere().prop_map(|to| Action::Relay { to: Some(to) }),
+        Just(RETURN),
+        decision().prop_map(|decision| Action::DecideReturn { decision }),
+        somewhere().prop_map(|unit| Action::AddCoHandler { unit }),
+        somewhere().prop_map(|unit| Action::Recuse { unit }),
+        Just(Action::Supply),
+        Just(Action::Urge),
+        (0..WAYS.len()).prop_map(|i| correct_to(301, Some(WAYS[i]))),
+        Just(tick()),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn what_nobody_signs_breaks_its_promise_at_60_minutes_exactly(
+        heard_at in 0..4_000_000_000_000_i64,
+        filed_after in prop_oneof![0..3_600_000_i64, 0..7 * 86_400_000_i64],
+        known in any::<bool>(),
+        steps in prop::collection::vec((unsigned(), 0..600_000_i64), 0..60),
+    ) {
+        let heard_at = Timestamp(heard_at);
+        let Action::Register(mut new) = register(known.then_some(&CHAIN[..])) else { unreachable!() };
+        new.heard_at = heard_at;
+        let mut now = heard_at.plus(Span(filed_after));
+        let command = Command { actor: actor("3304"), action: Action::Register(new) };
+        let mut order = decide(None, &command, now).unwrap().after;
+        let mut broken = Vec::new();
+        let end = (tick(), 3_600_001);
+        for (action, wait) in steps.into_iter().chain([end]) {
+            now = now.plus(Span(wait));
+            let Ok(decision) = try_step(&order, "3304", action, now) else { continue };
+            broken.extend(decision.events.iter().filter_map(|event| match event.what {
+                What::Breached { clock: ClockKind::Arrival, due, .. } => Some(due),
+                _ => None,
+            }));
+            order = decision.after;
+        }
+        let limit = heard_at.plus(Span(60 * 60 * 1_000));
+        prop_assert_eq!(order.arrival.breached_at, Some(limit));
+        prop_assert_eq!(broken, [limit], "once");
     }
 }

@@ -45,7 +45,6 @@ pub fn rows() -> Vec<Row> {
     let (yes, no) = (Verdict::Accept, Verdict::Reject);
     let decided = |decision| Action::DecideReturn { decision };
     let other_limits = Policy { closure: Span::hours(5), ..Policy::FOUNDING };
-    let plan = plan(&CHAIN);
     let over: &[Stage] = &[FollowUp, Archived, Declined, HandedOver, Merged, Terminated, Withdrawn];
     let untouched: &[Stage] =
         &[Handling, FollowUp, Archived, Declined, HandedOver, Merged, Terminated, Withdrawn];
@@ -109,7 +108,7 @@ pub fn rows() -> Vec<Row> {
         (Action::Adopt { child: other(7) }, vec![(&OPEN, Stays)]),
         (Action::HearResult, vec![(&[Merged], To(FollowUp)), (unmerged, Nothing)]),
         (Action::ChildrenTold, vec![(Stage::ALL, Nothing)]),
-        (Action::Assign { plan, rule: 7, direct: false }, vec![(&[Dispatching], To(Assigned))]),
+        (Action::Assign { way: way(), direct: false }, vec![(&[Dispatching], To(Assigned))]),
         (
             Action::AddCoHandler { unit: unit("330411") },
             vec![(&[Assigned, Handling, Escalated], Stays)],
@@ -127,11 +126,11 @@ pub fn rows() -> Vec<Row> {
         (Action::Terminate, vec![(&[Handling], To(Terminated))]),
         (Action::Withdraw, vec![(&OPEN, To(Withdrawn))]),
         (
-            Action::FollowUp { outcome: Outcome::Satisfied },
+            follow_up(Outcome::Satisfied),
             vec![(&[FollowUp], To(Archived)), (&OPEN, No("NOT_YET_DUE"))],
         ),
         (
-            Action::FollowUp { outcome: Outcome::Dissatisfied },
+            follow_up(Outcome::Dissatisfied),
             vec![(&[FollowUp], To(Handling)), (&OPEN, No("NOT_YET_DUE"))],
         ),
         (Action::Reopened { by: other(7) }, vec![(&[Archived], Stays)]),

@@ -9,12 +9,15 @@ mod clocks;
 mod everywhere;
 mod life;
 mod life_table;
+mod limits;
 mod modes;
 mod moves;
 mod races;
 mod recusal;
 mod together;
 
+#[path = "../support/faulty.rs"]
+mod faulty;
 #[path = "../support/redis.rs"]
 mod redis;
 #[path = "../support/server.rs"]

@@ -14,7 +14,7 @@ use tonic::Code;
 
 const ORDERS: usize = 600;
 
-async fn status(s: &Server) -> pb::ModeStatus {
+pub async fn status(s: &Server) -> pb::ModeStatus {
     let answer = s.admin().get_mode(by(CENTRE, "dispatcher", pb::GetModeRequest {})).await;
     answer.unwrap().into_inner().status.unwrap()
 }
@@ -37,7 +37,7 @@ async fn preview(s: &Server, mode: pb::Mode) -> BTreeMap<String, i64> {
     }
 }
 
-fn to(mode: pb::Mode, in_flight: pb::InFlight, version: u32) -> pb::SwitchModeRequest {
+pub fn to(mode: pb::Mode, in_flight: pb::InFlight, version: u32) -> pb::SwitchModeRequest {
     pb::SwitchModeRequest {
         request_id: id(),
         mode: mode.into(),
@@ -46,13 +46,13 @@ fn to(mode: pb::Mode, in_flight: pb::InFlight, version: u32) -> pb::SwitchModeRe
     }
 }
 
-async fn switch(s: &Server, request: &pb::SwitchModeRequest) -> pb::ModeStatus {
+pub async fn switch(s: &Server, request: &pb::SwitchModeRequest) -> pb::ModeStatus {
     let asked = by(CENTRE, "dispatcher", request.clone());
     s.admin().switch_mode(asked).await.unwrap().into_inner().status.unwrap()
 }
 
 /// Waits until the last order in flight has been stamped.
-async fn restamped(s: &Server) -> u64 {
+pub async fn restamped(s: &Server) -> u64 {
     for _ in 0..1_000 {
         if let Some(job) = status(s).await.restamping.filter(|job| job.done_at.is_some()) {
             return job.restamped;
@@ -62,7 +62,7 @@ async fn restamped(s: &Server) -> u64 {
     panic!("{:?}", status(s).await);
 }
 
-async fn closure_due(s: &Server, no: &str) -> i64 {
+pub async fn closure_due(s: &Server, no: &str) -> i64 {
     s.order(no).await.closure.unwrap().due_at.unwrap().seconds
 }
 

@@ -54,6 +54,7 @@ impl Step<'_> {
                 self.must_be_in_time()?;
                 let clock = &mut self.order.closure;
                 clock.limit = Span(clock.limit.0.saturating_add(by.0));
+                self.order.granted = Span(self.order.granted.0.saturating_add(by.0));
                 self.order.marks.extended = self.order.marks.extended.saturating_add(1);
                 true
             }

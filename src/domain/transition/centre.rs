@@ -1,15 +1,13 @@
-//! What the centre does: ask, answer, decline, hand over, correct, watch, recuse, end.
+//! What the centre does: ask, answer, decline, hand over, watch, recuse, end.
 
 use super::Step;
-use crate::domain::command::{ActionName, Correct, DeclineReason, Emergency};
+use crate::domain::command::{ActionName, DeclineReason, Emergency};
 use crate::domain::event::What;
 use crate::domain::ids::Unit;
 use crate::domain::matter::{Kind, Plan, Urgency};
-use crate::domain::order::{Clock, MAX_RECUSED};
-use crate::domain::policy::Policy;
+use crate::domain::order::MAX_RECUSED;
 use crate::domain::rejection::Rejection;
 use crate::domain::stage::{Card, ClockKind, Duty, Ending, Stage};
-use crate::domain::time::Span;
 
 impl Step<'_> {
     /// 待受理 → 待补充. The centre still holds the order; the clocks pause.
@@ -160,49 +158,6 @@ impl Step<'_> {
         }
         self.happened(What::Recused { unit });
         Ok(())
-    }
-
-    /// What was read wrongly is put right, and the limits that go with it are stamped anew.
-    pub(super) fn correct(&mut self, correct: &Correct) -> Result<(), Rejection> {
-        self.must_be_centre()?;
-        self.settle();
-        self.order.reading = correct.reading.clone();
-        self.happened(What::Corrected);
-        self.stamp(&correct.policy);
-        Ok(())
-    }
-
-    /// Other limits, for an order in flight.
-    pub(super) fn restamp(&mut self, policy: &Policy) {
-        if self.order.is_open() && self.order.policy != *policy {
-            self.settle();
-            self.stamp(policy);
-        }
-    }
-
-    /// A promise kept or broken stays so; one that runs has the new limit, extensions and
-    /// pauses kept. A limit that would have passed already passes now: nobody is blamed for
-    /// a time in which it did not hold.
-    fn stamp(&mut self, policy: &Policy) {
-        if self.order.policy == *policy {
-            return;
-        }
-        let now = self.now;
-        let old = [self.order.policy.arrival, self.order.policy.closure];
-        for (kind, (old, new)) in
-            ClockKind::ALL.iter().zip(old.into_iter().zip([policy.arrival, policy.closure]))
-        {
-            let at_least = self.order.ran(*kind, now);
-            let clock: &mut Clock = self.order.clock_mut(*kind);
-            if clock.stopped_at.is_none() && clock.breached_at.is_none() {
-                let extended = clock.limit.0 - old.0;
-                clock.limit = Span(new.0.saturating_add(extended.max(0))).max(at_least);
-            }
-        }
-        self.order.policy = policy.clone();
-        let (arrival_due, closure_due) =
-            (self.order.due(ClockKind::Arrival), self.order.due(ClockKind::Closure));
-        self.happened(What::Restamped { arrival_due, closure_due });
     }
 
     fn must_have_no_children(&self) -> Result<(), Rejection> {

@@ -5,12 +5,14 @@ use crate::domain::command::Outcome;
 use crate::domain::event::What;
 use crate::domain::order::{Clock, Leg, Round};
 use crate::domain::order_no::OrderNo;
+use crate::domain::policy::Policy;
 use crate::domain::rejection::Rejection;
 use crate::domain::stage::{ClockKind, Duty, Stage};
+use crate::domain::time::Span;
 
 impl Step<'_> {
     /// After closing, or, when the limit passed without, to tell the citizen so.
-    pub(super) fn follow_up(&mut self, outcome: Outcome) -> Result<(), Rejection> {
+    pub(super) fn follow_up(&mut self, outcome: Outcome, again: &Policy) -> Result<(), Rejection> {
         self.must_be_centre()?;
         self.settle();
         self.order.marks.followed_up = self.order.marks.followed_up.saturating_add(1);
@@ -29,7 +31,7 @@ impl Step<'_> {
         match outcome {
             Outcome::Unreached => {}
             Outcome::Satisfied => self.archive(),
-            Outcome::Dissatisfied if self.may_rework() => self.rework(),
+            Outcome::Dissatisfied if self.may_rework() => self.rework(again),
             Outcome::Dissatisfied => self.archive(),
         }
         Ok(())
@@ -42,12 +44,15 @@ impl Step<'_> {
             && self.order.links.merged_into.is_none()
     }
 
-    /// 重办: a new clock; the first result is kept for ever.
-    fn rework(&mut self) {
+    /// 重办: a new clock, with the limit that holds for what begins now; the first result is
+    /// kept for ever.
+    fn rework(&mut self, again: &Policy) {
         let (now, to) = (self.now, self.handler());
         let limit = self.order.policy.closure;
         let closure = std::mem::replace(&mut self.order.closure, Clock::new(limit));
-        let report = self.order.papers.saturating_sub(1);
+        self.order.granted = Span::ZERO;
+        // Written before reports were remembered: the last paper then.
+        let report = self.order.report.take().unwrap_or(self.order.papers.saturating_sub(1));
         self.order.rounds.push(Round { closure, report, reworked_at: now });
         self.order.overdue_told = false;
         let mut leg = Leg::begin(to, Duty::Lead, now);
@@ -55,6 +60,7 @@ impl Step<'_> {
         self.order.legs.push(leg);
         self.order.stage = Stage::Handling;
         self.happened(What::Reworked { to, round: self.order.rounds.len() as u8 });
+        self.stamp(again);
     }
 
     fn archive(&mut self) {

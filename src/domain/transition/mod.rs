@@ -6,6 +6,7 @@ mod asking;
 mod centre;
 mod chain;
 mod closing;
+mod correcting;
 mod merging;
 mod registering;
 mod reporting;
@@ -71,7 +72,7 @@ pub fn decide(
         Action::HearResult => step.hear_result(),
         Action::ChildrenTold => step.children_told(),
         Action::Accept(accept) => step.accept(accept)?,
-        Action::Assign { plan, rule, direct } => step.assign(plan, *rule, *direct)?,
+        Action::Assign { way, direct } => step.assign(way, *direct)?,
         Action::Sign => step.sign()?,
         Action::Relay { to } => step.relay(*to)?,
         Action::Return { reason } => step.give_back(*reason)?,
@@ -92,7 +93,7 @@ pub fn decide(
         Action::LiftSupervision => step.supervise(None)?,
         Action::Terminate => step.terminate()?,
         Action::Withdraw => step.withdraw()?,
-        Action::FollowUp { outcome } => step.follow_up(*outcome)?,
+        Action::FollowUp { outcome, policy } => step.follow_up(*outcome, policy)?,
         Action::Reopened { by } => step.reopened(*by)?,
         Action::Recuse { unit } => step.recuse(*unit)?,
         Action::Correct(correct) => step.correct(correct)?,

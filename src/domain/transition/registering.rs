@@ -4,7 +4,7 @@ use super::{Decision, Step};
 use crate::domain::actor::Actor;
 use crate::domain::command::{Accept, Register};
 use crate::domain::event::What;
-use crate::domain::matter::{Confidence, Plan, Urgency};
+use crate::domain::matter::{Confidence, Urgency, Way};
 use crate::domain::order::{Clock, Leg, Links, MAX_RECUSED, Marks, Order};
 use crate::domain::rejection::Rejection;
 use crate::domain::stage::{Duty, Ending, Stage};
@@ -60,6 +60,7 @@ pub(super) fn register(
         policy: register.policy.clone(),
         arrival: Clock::new(register.policy.arrival),
         closure: Clock::new(register.policy.closure),
+        granted: Span::ZERO,
         legs: vec![leg],
         refused_by: Vec::new(),
         marks: Marks::default(),
@@ -72,6 +73,7 @@ pub(super) fn register(
         co_handlers: Vec::new(),
         overdue_told: false,
         links: Links { reopens: register.reopens, ..Links::default() },
+        report: None,
         papers: 1,
         carried: Vec::new(),
     };
@@ -88,11 +90,12 @@ pub(super) fn register(
 }
 
 impl Step<'_> {
-    /// A person at the centre says where the order belongs.
+    /// A person at the centre says what the order is about, which decides its limits, and
+    /// where it belongs.
     pub(super) fn accept(&mut self, accept: &Accept) -> Result<(), Rejection> {
         self.must_be_centre()?;
-        if let Some(plan) = &accept.plan {
-            self.must_not_be_recused(plan.units())?;
+        if let Some(way) = &accept.way {
+            self.must_not_be_recused(way.plan.units())?;
         }
         self.settle();
         self.order.reading = accept.reading.clone();
@@ -100,29 +103,29 @@ impl Step<'_> {
         self.order.reading.category_confidence = Confidence::new(100);
         self.order.reading.division_confidence = Confidence::new(100);
         self.happened(What::Accepted { by_clock: false });
-        match &accept.plan {
-            Some(plan) => self.send(plan, accept.rule, accept.direct),
+        self.stamp(&accept.policy);
+        match &accept.way {
+            Some(way) => self.send(way, accept.direct),
             None => self.order.stage = Stage::Dispatching,
         }
         Ok(())
     }
 
     /// 待派遣 → 待签收.
-    pub(super) fn assign(&mut self, plan: &Plan, rule: u16, direct: bool) -> Result<(), Rejection> {
+    pub(super) fn assign(&mut self, way: &Way, direct: bool) -> Result<(), Rejection> {
         self.must_be_centre()?;
-        self.must_not_be_recused(plan.units())?;
+        self.must_not_be_recused(way.plan.units())?;
         self.settle();
-        self.send(plan, rule, direct);
+        self.send(way, direct);
         self.happened(What::Dispatched { to: self.order.leg().unit });
         Ok(())
     }
 
     /// 直达 goes straight to the front line, with copies to the levels between.
-    fn send(&mut self, plan: &Plan, rule: u16, direct: bool) {
-        self.order.plan = Some(plan.clone());
-        self.order.rule = rule;
+    fn send(&mut self, way: &Way, direct: bool) {
+        self.take_way(way);
         self.order.direct = direct;
-        let first = if direct { plan.front_line() } else { plan.units()[0] };
+        let first = if direct { way.plan.front_line() } else { way.plan.units()[0] };
         self.hand_over(Ending::Passed, first, Duty::Lead, Stage::Assigned);
     }
 }

@@ -31,7 +31,7 @@ impl Step<'_> {
         self.settle();
         self.order.co_handlers.retain(|co| co.reported_at.is_some());
         let reviewer = self.superior();
-        self.take_paper();
+        self.take_report();
         self.hand_over(Ending::Reported, reviewer, Duty::Review, Stage::Review);
         self.happened(What::Reported { from: unit, to: reviewer });
         Ok(())
@@ -61,9 +61,15 @@ impl Step<'_> {
     pub(super) fn dispose(&mut self) -> Result<(), Rejection> {
         self.must_be_centre()?;
         self.settle();
-        self.take_paper();
+        self.take_report();
         self.close(self.actor.unit);
         Ok(())
+    }
+
+    /// Numbers the paper that says what was done; others may follow it before the closing.
+    fn take_report(&mut self) {
+        self.order.report = Some(self.order.papers);
+        self.take_paper();
     }
 
     /// Closure stops; arrival, if the order never came so far, stops with it.

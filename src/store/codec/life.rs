@@ -2,9 +2,12 @@
 //! orders do not have are not written.
 
 use super::bytes::{Bad, In, Out};
-use super::order::{CO_HANDLERS, LINKS, MARKS, PAUSES, RECUSED, ROUNDS, all, clock, put_clock};
+use super::order::{
+    CO_HANDLERS, GRANTED, LINKS, MARKS, PAUSES, RECUSED, REPORT, ROUNDS, all, clock, put_clock,
+};
 use crate::domain::{
-    Asked, Card, Cell, CoHandler, Links, Marks, Order, OrderNo, Pause, Round, Timestamp, Unit,
+    Asked, Card, Cell, Clock, CoHandler, Links, Marks, Order, OrderNo, Pause, Policy, Round, Span,
+    Timestamp, Unit,
 };
 
 /// Marks and what is being decided.
@@ -93,6 +96,22 @@ pub(super) fn put(out: &mut Out, order: &Order) {
             }
             children.iter().for_each(|child| out.order_no(*child));
         });
+    }
+    // An extended order without it was written before it was kept.
+    if order.granted != Span::ZERO || extended > 0 {
+        out.field(GRANTED, |out| out.span(order.granted));
+    }
+    if let Some(report) = order.report {
+        out.field(REPORT, |out| out.number(u64::from(report)));
+    }
+}
+
+/// How much more time an order was granted that does not say so: what its limit has beyond
+/// its policy's, unless it was never extended.
+pub(super) fn granted_before(marks: &Marks, closure: &Clock, policy: &Policy) -> Span {
+    match marks.extended {
+        0 => Span::ZERO,
+        _ => Span(closure.limit.0.saturating_sub(policy.closure.0)).max(Span::ZERO),
     }
 }
 

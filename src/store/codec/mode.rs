@@ -13,7 +13,7 @@ pub fn encode_mode(row: &ModeRow) -> Vec<u8> {
     out.number(u64::from(*version));
     out.signed(since.0);
     out.raw(&request.0.to_be_bytes());
-    if let Some(Restamping { after, looked, restamped, done_at }) = restamping {
+    if let Some(Restamping { after, looked, restamped, failed, done_at }) = restamping {
         out.number(*looked);
         out.number(*restamped);
         out.byte(u8::from(after.is_some()) | u8::from(done_at.is_some()) << 1);
@@ -22,6 +22,9 @@ pub fn encode_mode(row: &ModeRow) -> Vec<u8> {
         }
         if let Some(at) = done_at {
             out.signed(at.0);
+        }
+        if *failed > 0 {
+            out.number(*failed);
         }
     }
     out.finish(Kind::Mode)
@@ -45,5 +48,6 @@ fn restamping(f: &mut In<'_>) -> Result<Restamping, Bad> {
     let (looked, restamped, has) = (f.number()?, f.number()?, f.byte()?);
     let after = if has & 1 != 0 { Some(f.order_no()?) } else { None };
     let done_at = if has & 2 != 0 { Some(Timestamp(f.signed()?)) } else { None };
-    Ok(Restamping { after, looked, restamped, done_at })
+    let failed = if f.is_empty() { 0 } else { f.number()? };
+    Ok(Restamping { after, looked, restamped, failed, done_at })
 }

@@ -1,7 +1,7 @@
 //! The order's snapshot.
 
 use super::bytes::{Bad, In, Kind, Out};
-use super::life::{self, More, co_handler, links, pause, round};
+use super::life::{self, More, co_handler, granted_before, links, pause, round};
 use super::terms::{has_terms, limits, put_limits, put_terms, terms};
 use crate::domain::{
     Category, Cell, Channel, Clock, Confidence, Duty, Ending, Leg, Marks, Order, OrderNo, Plan,
@@ -26,8 +26,10 @@ pub(super) const PAUSES: u8 = 13;
 pub(super) const ROUNDS: u8 = 14;
 pub(super) const CO_HANDLERS: u8 = 15;
 pub(super) const LINKS: u8 = 16;
+pub(super) const GRANTED: u8 = 17;
+pub(super) const REPORT: u8 = 18;
 /// The last tag this version knows.
-const LAST: u8 = LINKS;
+const LAST: u8 = REPORT;
 
 /// A snapshot of four legs fits without growing.
 const TYPICAL: usize = 320;
@@ -147,6 +149,9 @@ fn read(mut content: In<'_>) -> Result<Order, Bad> {
     let more = fields.maybe(MARKS, |f| More::read(f, heard_at, cell))?.unwrap_or_default();
     let Marks { returned, rejected, .. } = standing.marks;
     let marks = Marks { returned, rejected, ..more.marks };
+    let closure = fields.take(CLOSURE, |f| clock(f, heard_at, cell))?;
+    let granted = fields.maybe(GRANTED, |f| f.span())?;
+    let granted = granted.unwrap_or_else(|| granted_before(&marks, &closure, &policy));
     Ok(Order {
         no,
         version: standing.version,
@@ -161,7 +166,8 @@ fn read(mut content: In<'_>) -> Result<Order, Bad> {
         updated_at,
         policy,
         arrival: fields.take(ARRIVAL, |f| clock(f, heard_at, cell))?,
-        closure: fields.take(CLOSURE, |f| clock(f, heard_at, cell))?,
+        closure,
+        granted,
         legs,
         refused_by: fields.maybe(REFUSED, |f| all(f, 1, |f| f.unit(cell)))?.unwrap_or_default(),
         marks,
@@ -178,6 +184,7 @@ fn read(mut content: In<'_>) -> Result<Order, Bad> {
             .maybe(CO_HANDLERS, |f| all(f, 1, |f| co_handler(f, heard_at, cell)))?
             .unwrap_or_default(),
         links: fields.maybe(LINKS, links)?.unwrap_or_default(),
+        report: fields.maybe(REPORT, |f| f.small())?,
         papers: standing.papers,
         carried: fields.carried,
     })

@@ -64,6 +64,7 @@ fn typical() -> Order {
             stopped_at: None,
             raised_to: None,
         },
+        granted: Span::ZERO,
         legs: vec![passed(0), passed(1), passed(2), leg(3, None)],
         refused_by: Vec::new(),
         marks: Marks::default(),
@@ -76,6 +77,7 @@ fn typical() -> Order {
         co_handlers: Vec::new(),
         overdue_told: false,
         links: Links::default(),
+        report: None,
         papers: 1,
         carried: Vec::new(),
     }
@@ -163,6 +165,31 @@ fn the_format_is_as_it_was() {
     let strange: String =
         lines.into_iter().filter(|line| !golden.contains(line.as_str())).collect();
     assert!(strange.is_empty(), "not in golden.hex:\n{strange}");
+}
+
+/// An order that was extended before the time granted was written down by itself.
+#[test]
+fn an_older_snapshot_says_how_much_time_was_granted() {
+    let mut order = typical();
+    order.marks.extended = 1;
+    order.closure.limit = Span::hours(4);
+    let bytes = encode_order(&order);
+    let field = [17, 1, 0];
+    let at = bytes.windows(3).rposition(|w| w == field).unwrap();
+    let mut older = [&bytes[..at], &bytes[at + 3..bytes.len() - 4]].concat();
+    let mut hasher = crc32fast::Hasher::new_with_initial(1);
+    hasher.update(&older);
+    older.extend(hasher.finalize().to_le_bytes());
+    let read = decode_order(&older).unwrap();
+    assert_eq!(read, Order { granted: Span::hours(1), ..order.clone() });
+    assert_eq!(
+        decode_order(&bytes).unwrap(),
+        order,
+        "one that says nothing was granted is believed"
+    );
+    // What was never extended was granted nothing, however long its limit was stamped.
+    order.marks.extended = 0;
+    assert_eq!(decode_order(&encode_order(&order)).unwrap().granted, Span::ZERO);
 }
 
 #[test]

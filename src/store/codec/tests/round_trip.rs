@@ -103,6 +103,8 @@ struct Hard {
     rounds: Vec<Round>,
     co_handlers: Vec<CoHandler>,
     links: Links,
+    granted: Span,
+    report: Option<u16>,
 }
 
 fn any_hard() -> impl Strategy<Value = Hard> {
@@ -146,7 +148,8 @@ fn any_hard() -> impl Strategy<Value = Hard> {
     );
     let said = (any::<(bool, bool)>(), maybe(any_unit()), asked);
     let lists = (vec(any_unit(), 0..4), vec(pause, 0..4), vec(round, 0..3), vec(co, 0..4));
-    (marks, said, lists, links).prop_map(|(marks, said, lists, links)| {
+    let kept = (prop_oneof![Just(Span::ZERO), any_span()], maybe(any::<u16>()));
+    (marks, said, lists, links, kept).prop_map(|(marks, said, lists, links, kept)| {
         let ((direct, overdue_told), designated, asked) = said;
         let (recused, pauses, rounds, co_handlers) = lists;
         Hard {
@@ -160,6 +163,8 @@ fn any_hard() -> impl Strategy<Value = Hard> {
             rounds,
             co_handlers,
             links,
+            granted: kept.0,
+            report: kept.1,
         }
     })
 }
@@ -240,6 +245,7 @@ fn any_order() -> impl Strategy<Value = Order> {
                     policy,
                     arrival: clocks.0,
                     closure: clocks.1,
+                    granted: hard.granted,
                     legs,
                     refused_by,
                     marks: Marks { returned, rejected, ..hard.marks },
@@ -252,6 +258,7 @@ fn any_order() -> impl Strategy<Value = Order> {
                     co_handlers: hard.co_handlers,
                     overdue_told: hard.overdue_told,
                     links: hard.links,
+                    report: hard.report,
                     papers,
                     carried,
                 }

@@ -1,0 +1,123 @@
+//! A store that does not do what it is asked, when it is told not to.
+
+use hotline::domain::*;
+use hotline::store::*;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// What goes wrong, or happens in between, before a call reaches the store.
+#[derive(Default)]
+pub struct Faults {
+    /// These cannot be read, by themselves or in a page.
+    pub damaged: Vec<OrderNo>,
+    /// So many writes of the mode row's progress do not arrive.
+    pub lost_progress: u32,
+    /// Somebody is quicker: this lands before the next commit of its order.
+    pub sooner: Option<Change>,
+}
+
+/// A store with faults.
+pub struct Faulty {
+    pub store: Arc<dyn Store>,
+    pub faults: Mutex<Faults>,
+}
+
+impl Faulty {
+    pub fn new(store: Arc<dyn Store>) -> Arc<Faulty> {
+        Arc::new(Faulty { store, faults: Mutex::default() })
+    }
+
+    fn readable(&self, no: OrderNo) -> Result<(), StoreError> {
+        match self.faults.lock().unwrap().damaged.contains(&no) {
+            true => Err(StoreError::Damaged(format!("the order {no}"))),
+            false => Ok(()),
+        }
+    }
+
+    fn sooner(&self, no: OrderNo) -> Option<Change> {
+        self.faults.lock().unwrap().sooner.take_if(|sooner| sooner.after.no == no)
+    }
+
+    fn loses_progress(&self) -> bool {
+        let lost = &mut self.faults.lock().unwrap().lost_progress;
+        let loses = *lost > 0;
+        *lost = lost.saturating_sub(1);
+        loses
+    }
+}
+
+/// A store whose other calls are only handed on.
+macro_rules! faulty {
+    ($($name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)+) => {
+        #[async_trait::async_trait]
+        impl Store for Faulty {
+            fn cell(&self) -> Cell {
+                self.store.cell()
+            }
+
+            async fn load(&self, no: OrderNo) -> Found<Option<Arc<Order>>> {
+                self.readable(no)?;
+                self.store.load(no).await
+            }
+
+            async fn scan(&self, after: Option<OrderNo>, max: usize) -> Found<Vec<Arc<Order>>> {
+                let page = self.store.scan(after, max).await?;
+                page.iter().try_for_each(|order| self.readable(order.no))?;
+                Ok(page)
+            }
+
+            async fn commit(&self, change: Change) -> Result<(), CommitError> {
+                if let Some(sooner) = self.sooner(change.after.no) {
+                    self.store.commit(sooner).await?;
+                }
+                self.store.commit(change).await
+            }
+
+            async fn set_mode(
+                &self,
+                row: &ModeRow,
+                event: Option<&Event>,
+            ) -> Result<(), CommitError> {
+                if event.is_none() && self.loses_progress() {
+                    let why = StoreError::Unreachable("as it was told".to_owned());
+                    return Err(CommitError::Unavailable(why));
+                }
+                self.store.set_mode(row, event).await
+            }
+
+            $(
+                async fn $name(&self $(, $arg: $type)*) -> $answer {
+                    self.store.$name($($arg),*).await
+                }
+            )+
+        }
+    };
+}
+
+type Found<T> = Result<T, StoreError>;
+type Place = (Timestamp, OrderNo);
+
+faulty! {
+    reserve(date: Date, count: u32, above: u32) -> Found<u32>;
+    remembered(id: RequestId) -> Found<Option<Remembered>>;
+    claim(units: &[Unit], desk: Desk, max: usize, lease: Duration) -> Found<Vec<Claimed>>;
+    release(claims: &[(Entry, Lease)]) -> Found<()>;
+    due(now: Timestamp, max: usize) -> Found<Vec<Place>>;
+    next_due() -> Found<Option<Timestamp>>;
+    tray(unit: Unit, desk: Desk, after: Option<Place>, max: usize) -> Found<Vec<(Entry, OrderNo)>>;
+    all_entries() -> Found<Vec<(Entry, OrderNo)>>;
+    all_deadlines() -> Found<Vec<Place>>;
+    tallies() -> Found<Vec<(Tally, i64)>>;
+    of_caller(phone: [u8; 16]) -> Found<Vec<OrderNo>>;
+    mode() -> Found<Option<ModeRow>>;
+    indicators(from: Date, to: Date, of: Dimension) -> Found<Vec<(Marginal, Counts)>>;
+    paper(no: OrderNo, index: u16) -> Found<Option<Paper>>;
+    contact(no: OrderNo) -> Found<Option<SealedContact>>;
+    feed(after: Option<Cursor>, max: usize) -> Found<Vec<(Cursor, Event)>>;
+    feed_end() -> Found<Cursor>;
+    feed_grown(after: Cursor, at_most: Duration) -> Found<()>;
+    hold_timers(holder: u64, for_: Duration) -> Found<bool>;
+    wall_clock() -> Found<Option<Timestamp>>;
+    check() -> Found<()>;
+    close() -> ();
+}
