@@ -83,7 +83,7 @@ impl Dispatch {
         for _ in 0..MAX_TRIES {
             let before = self.store.load(no).await?;
             let decided = self.judge(before.as_deref(), command, self.now());
-            if let Some(done) = self.settle(no, before, decided, &with).await? {
+            if let Some(done) = self.conclude(no, before, decided, &with).await? {
                 return Ok(done);
             }
         }
@@ -114,7 +114,7 @@ impl Dispatch {
                 Some(_) | None => Err(Rejection::NoSuchOrder.into()),
             };
             with.mode = Some(in_force.version);
-            if let Some(done) = self.settle(no, before, decided, &with).await? {
+            if let Some(done) = self.conclude(no, before, decided, &with).await? {
                 return Ok(done);
             }
             in_force = self.look_at_mode().await?;
@@ -142,7 +142,7 @@ impl Dispatch {
     }
 
     /// One try's end; `None` when somebody was quicker.
-    async fn settle(
+    async fn conclude(
         &self,
         no: OrderNo,
         before: Option<Arc<Order>>,

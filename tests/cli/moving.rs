@@ -222,6 +222,14 @@ fn switched(desk: &Desk) {
     let now = run(&to).ends(0).json();
     assert_eq!((&now["mode"], &now["version"]), (&"ordinary".into(), &1.into()));
     assert_eq!(now["restamping"]["restamped"], changes);
+    assert_eq!(now["restamping"]["failed"], 0);
+    // Whether the days of this year are published or not, the doctor counts what orders say.
+    let orders = desk.serve.run(&["order", "list", "-o", "json"]).ends(0).json();
+    let open = |order: &&serde_json::Value| order["holder"] != "";
+    let orders = orders.as_array().unwrap().iter().filter(open);
+    let plain = orders.filter(|order| order["plain_weekends"].as_bool().unwrap()).count();
+    let doctor = desk.serve.run(&["doctor", "-o", "json"]).ends(0).json();
+    assert_eq!(doctor["plain_weekends"], plain);
     let same = ["switch", "--to", "ordinary", "--in-flight", "keep"];
     assert!(run(&same).ends(1).err.contains("MODE_UNCHANGED"));
     assert!(run(&["show"]).ends(0).out.contains("平时"));

@@ -57,8 +57,11 @@ fn an_order_goes_down_the_chain_and_comes_back() {
     assert_eq!(shown["rejected"], 1);
     assert!(shown["arrival"]["stopped_at"].is_string(), "{shown}");
     assert_eq!(shown["paper_contents"].as_array().unwrap().len(), 4);
+    assert_eq!((&shown["policy_id"], &shown["policy_version"]), (&1.into(), &1.into()));
+    assert_eq!(shown["plain_weekends"], false);
     let screen = serve.run(&["order", "get", no]).ends(0).out;
     assert!(screen.contains("待回访") && screen.contains("请附现场照片"), "{screen}");
+    assert!(screen.contains("1 号（目录第 1 版）"), "{screen}");
     let board = serve.run(&["board", "-o", "json"]).ends(0).json();
     assert_eq!((&board["tallies"]["closed"], &board["tallies"]["open"]), (&1.into(), &0.into()));
     assert!(serve.run(&["board"]).ends(0).out.contains("村"));

@@ -92,7 +92,12 @@ impl Ledger {
                 self.closure.granted.0 += self.extension.0;
                 assert_eq!(*due, self.closure.due());
             }
-            What::Reworked { .. } => self.closure = Account::new(at, self.policy.closure),
+            What::Reworked { .. } => {
+                self.closure = Account::new(at, self.policy.closure);
+                self.restamp(action, at);
+            }
+            // Whoever decides what it is about decides its limits.
+            What::Accepted { by_clock: false } | What::Corrected => self.restamp(action, at),
             What::Restamped { arrival_due, closure_due } => {
                 self.restamp(action, at);
                 assert_eq!((*arrival_due, *closure_due), (self.arrival.due(), self.closure.due()));
@@ -113,12 +118,16 @@ impl Ledger {
 
     /// Exactly the policy and what was granted beside it, or what has run already.
     fn restamp(&mut self, action: &Action, at: Timestamp) {
-        self.policy = match action {
+        let policy = match action {
             Action::Accept(accept) => accept.policy.clone(),
             Action::Correct(correct) => correct.policy.clone(),
             Action::Restamp { policy } | Action::FollowUp { policy, .. } => (**policy).clone(),
             other => panic!("{:?} stamps nothing", other.name()),
         };
+        if policy == self.policy {
+            return;
+        }
+        self.policy = policy;
         let stands = self.paused.map_or(Span::ZERO, |(from, _)| at.since(from));
         for kind in ClockKind::ALL {
             let limit = self.policy.limit(*kind);

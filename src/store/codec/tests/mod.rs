@@ -4,7 +4,9 @@ mod round_trip;
 
 use super::*;
 use crate::domain::*;
-use crate::store::{Evidence, Paper, Receipt, Remembered, SealedContact, StoreError};
+use crate::store::{
+    Evidence, ModeRow, Paper, Receipt, Remembered, RequestId, Restamping, SealedContact, StoreError,
+};
 use std::sync::Arc;
 
 const HEARD: Timestamp = Timestamp(1_647_218_400_123);
@@ -190,6 +192,27 @@ fn an_older_snapshot_says_how_much_time_was_granted() {
     // What was never extended was granted nothing, however long its limit was stamped.
     order.marks.extended = 0;
     assert_eq!(decode_order(&encode_order(&order)).unwrap().granted, Span::ZERO);
+}
+
+#[test]
+fn how_far_a_switch_is_reads_back_and_failures_cost_nothing_where_there_are_none() {
+    let row = |failed| {
+        let job =
+            Restamping { after: Some(number(7)), looked: 9, restamped: 8, failed, done_at: None };
+        ModeRow {
+            revision: 3,
+            mode: Mode::Wartime,
+            version: 2,
+            since: HEARD,
+            request: RequestId(5),
+            restamping: Some(job),
+        }
+    };
+    for failed in [0, 1, 300] {
+        assert_eq!(decode_mode(&encode_mode(&row(failed))).unwrap(), row(failed));
+    }
+    // As it was written before failures were counted.
+    assert_eq!(encode_mode(&row(0)).len() + 1, encode_mode(&row(1)).len());
 }
 
 #[test]
