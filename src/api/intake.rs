@@ -6,7 +6,7 @@ use super::page::{self, Place};
 use super::status::Fault;
 use super::stopped;
 use super::{Api, MAX_IN_FLIGHT, from_proto as read, moves, text, to_proto as write};
-use crate::dispatch::{Dispatch, Refusal};
+use crate::dispatch::{self, Dispatch, Done, Refusal, Submission};
 use crate::domain::{Actor, Category, Order, OrderNo, Stage, Timestamp};
 use crate::pb;
 use crate::pb::intake_service_server::IntakeService;
@@ -46,7 +46,8 @@ impl IntakeService for Api {
         let pb::SubmitOrderRequest { request_id, submission, find_repeats } = body;
         let contact = submission.as_ref().and_then(|matter| matter.contact.as_ref());
         let phone = contact.map(|contact| contact.phone.clone()).filter(|_| find_repeats);
-        let receipt = submit(&self.dispatch, &actor, &request_id, submission).await?;
+        let (request, matter) = filing(&actor, &request_id, submission)?;
+        let receipt = filed(self.dispatch.submit(&actor, request, matter).await)?;
         let mut repeats = Vec::new();
         if let Some(phone) = phone {
             let category = read::category(&receipt.category)?.unwrap_or(Category::NONE);
@@ -334,20 +335,23 @@ impl Api {
     }
 }
 
-/// Files one matter, however it came. Both calls digest the same, so a matter that was filed
+/// Reads one matter, however it came. Both calls digest the same, so a matter that was filed
 /// by one may be asked about again by the other.
-async fn submit(
-    dispatch: &Arc<Dispatch>,
+fn filing(
     actor: &Actor,
     request_id: &str,
     matter: Option<pb::Submission>,
-) -> Result<pb::Receipt, Fault> {
+) -> Result<(dispatch::Request, Submission), Fault> {
     let matter = read::matter(matter)?;
     let request = read::request(request_id, "SubmitOrder", actor, &matter)?;
-    let inside = |fault: Fault| fault.within("submission");
-    let submission = read::submission(matter).map_err(inside)?;
-    let done = dispatch.submit(actor, request, submission).await;
-    done.map(|done| write::receipt(&done)).map_err(|refusal| inside(refusal.into()))
+    let submission = read::submission(matter).map_err(|fault| fault.within("submission"))?;
+    Ok((request, submission))
+}
+
+/// What is answered to it.
+fn filed(done: Result<Done, Refusal>) -> Result<pb::Receipt, Fault> {
+    let inside = |refusal: Refusal| Fault::from(refusal).within("submission");
+    done.map(|done| write::receipt(&done)).map_err(inside)
 }
 
 /// Answers each matter of a stream as soon as it is safe. Reads no further while
@@ -394,7 +398,11 @@ async fn answer(
 ) {
     use pb::submit_orders_response::Result as Outcome;
     let pb::SubmitOrdersRequest { request_id, submission } = item;
-    let result = match submit(&dispatch, &actor, &request_id, submission).await {
+    let result = match filing(&actor, &request_id, submission) {
+        Ok((request, matter)) => filed(dispatch.submit(&actor, request, matter).await),
+        Err(fault) => Err(fault),
+    };
+    let result = match result {
         Ok(receipt) => Outcome::Receipt(receipt),
         Err(fault) => Outcome::Error(fault.into_item()),
     };

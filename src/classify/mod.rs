@@ -79,7 +79,7 @@ impl Classifier {
         self.read(title, text, true)
     }
 
-    /// The same without the evidence, for who does not look at it.
+    /// The same without evidence and rivals, for who does not look at them.
     pub fn decide(&self, title: &str, text: &str) -> Classification {
         self.read(title, text, false)
     }
@@ -87,7 +87,8 @@ impl Classifier {
     fn read(&self, title: &str, text: &str, with_evidence: bool) -> Classification {
         let found = self.words.find(&fold(title), &fold(text));
         let scores = Scores::of(&self.words, &found);
-        let best = scores.category(&self.words);
+        let rivals = if with_evidence { MAX_RIVALS } else { 0 };
+        let best = scores.category(&self.words, rivals);
         let default = self.words.defaults(best.category);
         let kind = scores.kind().or(default.kind).unwrap_or(Kind::Request);
         let urgency = scores.urgency().max(default.urgency).unwrap_or(Urgency::Normal);

@@ -91,7 +91,8 @@ impl Scores {
         None
     }
 
-    pub(super) fn category(&self, words: &Words) -> Best {
+    /// The best category, and at most so many rivals.
+    pub(super) fn category(&self, words: &Words, rivals: usize) -> Best {
         let mut order: Vec<usize> =
             (0..self.fields.len()).filter(|f| self.fields[*f] > 0).collect();
         order.sort_by_key(|f| std::cmp::Reverse(self.fields[*f]));
@@ -102,7 +103,9 @@ impl Scores {
             (category, confidence(self.fields[*field], rival, close))
         });
         match ranked.next() {
-            Some((category, confidence)) => Best { category, confidence, rivals: ranked.collect() },
+            Some((category, confidence)) => {
+                Best { category, confidence, rivals: ranked.take(rivals).collect() }
+            }
             None => Best {
                 category: Category::NONE,
                 confidence: Confidence::default(),
@@ -115,10 +118,9 @@ impl Scores {
     fn within(&self, words: &Words, field: usize) -> (Category, u64) {
         let mut best = (Category(words.fields[field] * 100 + 99), 0);
         let mut next = 0;
-        for (place, score) in words.places.iter().zip(&self.own) {
-            if place.field != field {
-                continue;
-            }
+        let first = words.places.partition_point(|place| place.field < field);
+        let all = words.places.iter().zip(&self.own).skip(first);
+        for (place, score) in all.take_while(|(place, _)| place.field == field) {
             if *score > best.1 {
                 next = best.1;
                 best = (place.category, *score);

@@ -87,13 +87,13 @@ impl Dispatch {
     }
 
     /// Registers a new order: on its way down the chain, or in triage when nobody could tell.
-    pub async fn submit(
-        &self,
-        actor: &Actor,
+    pub fn submit<'a>(
+        &'a self,
+        actor: &'a Actor,
         request: Request,
         submission: Submission,
-    ) -> Result<Done, Refusal> {
-        self.register(actor, request, submission, None).await
+    ) -> impl Future<Output = Result<Done, Refusal>> + Send + 'a {
+        self.register(actor, request, submission, None)
     }
 
     /// Writes a new order down, under a fresh number or the one that waits for it.
