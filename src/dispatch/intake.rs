@@ -238,6 +238,16 @@ impl Dispatch {
         request: Request,
         decision: Acceptance,
     ) -> Result<Done, Refusal> {
+        self.once(Some(request), self.accept_now(no, actor, request, decision)).await
+    }
+
+    async fn accept_now(
+        &self,
+        no: OrderNo,
+        actor: &Actor,
+        request: Request,
+        decision: Acceptance,
+    ) -> Result<Done, Refusal> {
         self.check_choices(Some(decision.category), Some(decision.division))?;
         let Acceptance { category, division, kind, urgency, routing } = decision;
         let before = self.order(no).await?;
@@ -263,6 +273,16 @@ impl Dispatch {
 
     /// Says where an accepted order goes.
     pub async fn assign(
+        &self,
+        no: OrderNo,
+        actor: &Actor,
+        request: Request,
+        routing: Routing,
+    ) -> Result<Done, Refusal> {
+        self.once(Some(request), self.assign_now(no, actor, request, routing)).await
+    }
+
+    async fn assign_now(
         &self,
         no: OrderNo,
         actor: &Actor,

@@ -35,6 +35,16 @@ impl Dispatch {
         request: Request,
         correction: Correction,
     ) -> Result<Done, Refusal> {
+        self.once(Some(request), self.correct_now(no, actor, request, correction)).await
+    }
+
+    async fn correct_now(
+        &self,
+        no: OrderNo,
+        actor: &Actor,
+        request: Request,
+        correction: Correction,
+    ) -> Result<Done, Refusal> {
         self.check_choices(correction.category, correction.division)?;
         let before = self.order(no).await?;
         let certain = Confidence::new(100);
@@ -59,6 +69,16 @@ impl Dispatch {
     /// Lets `child` be worked in the place of `into`. The one that goes on takes it up first:
     /// a child that is then not merged is simply worked by itself.
     pub async fn merge(
+        &self,
+        child: OrderNo,
+        into: OrderNo,
+        actor: &Actor,
+        request: Request,
+    ) -> Result<Done, Refusal> {
+        self.once(Some(request), self.merge_now(child, into, actor, request)).await
+    }
+
+    async fn merge_now(
         &self,
         child: OrderNo,
         into: OrderNo,
@@ -138,6 +158,16 @@ impl Dispatch {
     /// Files a new order that takes up an archived one. The archived order names the number
     /// first, so that there is one at most; whoever asks while that number is still free has it.
     pub async fn reopen(
+        &self,
+        of: OrderNo,
+        actor: &Actor,
+        request: Request,
+        matter: Submission,
+    ) -> Result<Done, Refusal> {
+        self.once(Some(request), self.reopen_now(of, actor, request, matter)).await
+    }
+
+    async fn reopen_now(
         &self,
         of: OrderNo,
         actor: &Actor,
