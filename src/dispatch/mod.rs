@@ -41,6 +41,7 @@ pub use links::Correction;
 pub use mode::{InForce, Restamped, Switch};
 pub use pull::Pull;
 pub use step::{Done, Request};
+pub use timers::Rounds;
 
 /// What can be set about the dispatcher.
 #[derive(Clone, Debug)]

@@ -93,7 +93,8 @@ impl Sealer {
         Ok(Sealer::new(&key))
     }
 
-    fn new(key: &[u8; KEY]) -> Sealer {
+    /// With a key that is kept elsewhere.
+    pub fn new(key: &[u8; KEY]) -> Sealer {
         let sealing = mac(key, &[b"hotline contact seal 1"]);
         let digesting = mac(key, &[b"hotline contact digest 1"]);
         Sealer { cipher: XChaCha20Poly1305::new(&sealing.into()), digest: keyed(&digesting) }
