@@ -23,3 +23,5 @@ pub mod store;
 
 pub mod clock;
 pub mod telemetry;
+
+pub mod simulation;

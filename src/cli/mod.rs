@@ -15,6 +15,7 @@ mod moves;
 mod order;
 mod output;
 mod queue;
+mod rehearsal;
 mod report;
 mod retry;
 mod serve;
@@ -61,7 +62,8 @@ enum Verb {
     Queue(queue::QueueVerb),
     Board(board::BoardArgs),
     Report(report::ReportArgs),
-    Crew(simulate::CrewArgs),
+    Crew(rehearsal::CrewArgs),
+    Simulate(simulate::SimulateArgs),
     #[command(subcommand)]
     Catalogue(catalogue::CatalogueVerb),
     #[command(subcommand)]
@@ -82,7 +84,8 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Queue(verb) => queue::run(verb).await,
         Verb::Board(args) => board::run(args).await,
         Verb::Report(args) => report::run(args).await,
-        Verb::Crew(args) => simulate::run(args).await,
+        Verb::Crew(args) => rehearsal::run(args).await,
+        Verb::Simulate(args) => simulate::run(args).await,
         Verb::Catalogue(verb) => catalogue::run(verb).await,
         Verb::Config(verb) => config::run(verb),
         Verb::Doctor(args) => doctor::run(args).await,

@@ -59,10 +59,10 @@ impl Dispatch {
         decision: Acceptance,
     ) -> Result<Done, Refusal> {
         let Acceptance { category, division, kind, urgency, routing } = decision;
-        self.check_choices(Some(category), Some(division))?;
         let certain = Confidence::new(100);
         let want = |order: &Order, in_force: InForce, _: Timestamp| {
             self.must_be_centre(actor)?;
+            self.check_choices(Some(category), Some(division))?;
             let reading = Reading {
                 kind: kind.unwrap_or(order.reading.kind),
                 category,
@@ -108,10 +108,10 @@ impl Dispatch {
         correction: Correction,
     ) -> Result<Done, Refusal> {
         let Correction { category, division, kind, urgency } = correction;
-        self.check_choices(category, division)?;
         let certain = Confidence::new(100);
         let sure = |said: bool, was: Confidence| if said { certain } else { was };
         let want = |order: &Order, in_force: InForce, _: Timestamp| {
+            self.check_choices(category, division)?;
             let was = &order.reading;
             let reading = Reading {
                 kind: kind.unwrap_or(was.kind),

@@ -22,6 +22,16 @@ impl Dispatch {
         actor: &Actor,
         request: Request,
     ) -> Result<Done, Refusal> {
+        self.once(Some(request), self.merge_now(child, into, actor, request)).await
+    }
+
+    async fn merge_now(
+        &self,
+        child: OrderNo,
+        into: OrderNo,
+        actor: &Actor,
+        request: Request,
+    ) -> Result<Done, Refusal> {
         let done = match self.recall(Some(request)).await? {
             Some(done) => done,
             None => {
@@ -95,6 +105,16 @@ impl Dispatch {
     /// Files a new order that takes up an archived one. The archived order names the number
     /// first, so that there is one at most; whoever asks while that number is still free has it.
     pub async fn reopen(
+        &self,
+        of: OrderNo,
+        actor: &Actor,
+        request: Request,
+        matter: Submission,
+    ) -> Result<Done, Refusal> {
+        self.once(Some(request), self.reopen_now(of, actor, request, matter)).await
+    }
+
+    async fn reopen_now(
         &self,
         of: OrderNo,
         actor: &Actor,

@@ -43,6 +43,7 @@ pub use intake::{Preview, Submission};
 pub use mode::{InForce, Restamped, Switch};
 pub use pull::Pull;
 pub use step::{Done, Request};
+pub use timers::Rounds;
 
 /// What can be set about the dispatcher.
 #[derive(Clone, Debug)]

@@ -57,6 +57,18 @@ impl Dispatch {
         action: Action,
         paper: Option<Paper>,
     ) -> Result<Done, Refusal> {
+        self.once(request, self.act_now(no, actor, request, lease, action, paper)).await
+    }
+
+    async fn act_now(
+        &self,
+        no: OrderNo,
+        actor: &Actor,
+        request: Option<Request>,
+        lease: Option<Lease>,
+        action: Action,
+        paper: Option<Paper>,
+    ) -> Result<Done, Refusal> {
         if let Action::Relay { to: Some(to) }
         | Action::DecideReturn { decision: ReturnDecision::Transfer { to } } = &action
         {
@@ -242,6 +254,21 @@ impl Dispatch {
         match self.store.remembered(request.id).await? {
             Some(remembered) => same_answer(remembered, request).map(Some),
             None => Ok(None),
+        }
+    }
+
+    /// Does what a request asks for. What is refused now, by whatever is looked at first, may
+    /// have been done before, by this very request: then that is the answer.
+    pub(super) async fn once(
+        &self,
+        request: Option<Request>,
+        asked: impl Future<Output = Result<Done, Refusal>>,
+    ) -> Result<Done, Refusal> {
+        match asked.await {
+            Err(
+                refusal @ (Refusal::Rejected(_) | Refusal::Invalid { .. } | Refusal::LeaseStale),
+            ) => self.recall(request).await?.ok_or(refusal),
+            answer => answer,
         }
     }
 

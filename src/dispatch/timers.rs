@@ -22,8 +22,8 @@ const UNDISTURBED: i64 = i64::MIN;
 /// Any new deadline wakes.
 const LISTENING: i64 = i64::MAX;
 
-/// What one round leaves to the next.
-struct Rounds {
+/// What one round of the timers leaves to the next.
+pub struct Rounds {
     /// Which process it is.
     holder: u64,
     /// When the mode in force was last looked at.
@@ -34,12 +34,18 @@ struct Rounds {
     ticked: Vec<(Timestamp, OrderNo)>,
 }
 
+impl Rounds {
+    /// Before the first round. `holder` tells this process from every other.
+    pub fn new(holder: u64) -> Rounds {
+        Rounds { holder, looked: None, exported: None, ticked: Vec::new() }
+    }
+}
+
 impl Dispatch {
     /// Runs until [`Dispatch::stop`].
     pub(super) async fn run_timers(self: Arc<Self>) {
         let mut stopping = self.stopping();
-        let mut rounds =
-            Rounds { holder: fresh_id(), looked: None, exported: None, ticked: Vec::new() };
+        let mut rounds = Rounds::new(fresh_id());
         while !*stopping.borrow() {
             let sleep = match self.round(&mut rounds).await {
                 Ok(sleep) => sleep,
@@ -56,8 +62,9 @@ impl Dispatch {
         }
     }
 
-    /// Ticks whatever is due and says how long there is to sleep.
-    async fn round(self: &Arc<Self>, rounds: &mut Rounds) -> Result<Duration, StoreError> {
+    /// Ticks whatever is due and says how long there is to sleep. [`Dispatch::run`] sleeps so
+    /// long; the simulation, which has a time of its own, calls this when that says so.
+    pub async fn round(self: &Arc<Self>, rounds: &mut Rounds) -> Result<Duration, StoreError> {
         let sweep = self.settings.sweep;
         let sleep_towards = |at| self.sleeping_until.store(at, Ordering::Relaxed);
         // Who may not tick is not woken by every commit of the process, either.

@@ -163,8 +163,8 @@ async fn believe(
     Ok(findings)
 }
 
-/// What must be true of an order by itself.
-fn invariants(order: &Order) -> Vec<String> {
+/// What must be true of an order by itself and is not.
+pub fn invariants(order: &Order) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut must = |holds: bool, what: &str| {
         if !holds {
@@ -189,7 +189,9 @@ fn invariants(order: &Order) -> Vec<String> {
     must(last.ended.is_some() == over, "its last holding does not end when it is closed");
     must(order.closure.stopped_at.is_some() == over, "its closure clock stopped at another time");
     let on_its_way = matches!(order.stage, Stage::Assigned | Stage::Handling | Stage::Review);
-    must(!on_its_way || order.plan.is_some() || !order.recused.is_empty(), "has no chain");
+    // What the centre closed at once, and the citizen did not accept, the centre works itself.
+    let planned = order.plan.is_some() || !order.recused.is_empty() || !order.rounds.is_empty();
+    must(!on_its_way || planned, "has no chain");
     let pauses = order.pauses.iter().rev().skip(1).all(|pause| pause.until.is_some());
     must(pauses && (order.is_open() || order.paused().is_none()), "has a pause that never ends");
     let until = order.closure.stopped_at.unwrap_or(order.updated_at);

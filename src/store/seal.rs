@@ -96,7 +96,8 @@ impl Sealer {
         Sealer::new(&key).map_err(|e| fault(e.to_string()))
     }
 
-    fn new(key: &[u8; KEY]) -> Result<Sealer, getrandom::Error> {
+    /// With a key that is kept elsewhere.
+    pub fn new(key: &[u8; KEY]) -> Result<Sealer, getrandom::Error> {
         let sealing = mac(key, &[b"hotline contact seal 1"]);
         let digesting = mac(key, &[b"hotline contact digest 1"]);
         let mut prefix = [0; NONCE - 8];

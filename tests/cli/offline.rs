@@ -27,6 +27,7 @@ fn every_verb_has_help_with_an_example() {
         "submit",
         "board",
         "doctor",
+        "simulate",
         "health",
         "order get",
         "order list",
@@ -134,4 +135,21 @@ fn a_broken_catalogue_line_is_named() {
     assert_eq!(json["ok"], false);
     assert_eq!(json["problems"][0]["line"], 7);
     run(&["catalogue", "check", "/nowhere"]).ends(1);
+}
+
+#[test]
+fn the_simulation_prints_its_figures_and_is_the_same_again() {
+    let args = ["simulate", "--seeds", "3", "--orders", "20", "--steps", "400", "-o", "json"];
+    let figures = |extra: &[&str]| -> serde_json::Value {
+        let ran = run(&[&args[..], extra].concat()).ends(0);
+        serde_json::from_str(&ran.out).unwrap()
+    };
+    let (first, again, others) = (figures(&[]), figures(&[]), figures(&["--seed", "100"]));
+    assert_eq!(first["sound"], 3);
+    assert_eq!(first["broken"], serde_json::json!({}));
+    assert!(first["timers"]["fired"].as_u64() > first["orders"].as_u64());
+    assert_eq!((&first["timers"]["early"], &first["requests"]["lost"]), (&0.into(), &0.into()));
+    assert_eq!(first["trace"], again["trace"]);
+    assert_ne!(first["trace"], others["trace"]);
+    run(&["simulate", "--seeds", "0"]).ends(2);
 }

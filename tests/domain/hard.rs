@@ -236,6 +236,11 @@ fn a_unit_that_is_complained_about_loses_it_and_never_gets_it_back() {
     }
     let never = try_step(&order, "3304", Action::Recuse { unit: unit("3304") }, at(7));
     assert_eq!(never.unwrap_err().reason(), "CANNOT_RECUSE");
+    // Asked for again it is written down again, and changes nothing else.
+    let again = step(&order, "3304", Action::Recuse { unit: unit(CHAIN[3]) }, at(8));
+    assert_eq!(names(&again), ["recused"]);
+    let Order { version, updated_at, .. } = again.after;
+    assert_eq!(Order { version, updated_at, ..order }, again.after);
 }
 
 #[test]

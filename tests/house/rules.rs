@@ -21,6 +21,7 @@ const EVERYTHING: &[&str] = &[
     "store",
     "telemetry",
     "clock",
+    "simulation",
 ];
 
 /// Room, and the rooms it may import. A room may always import itself.
@@ -44,6 +45,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("store", &["domain", "clock"]),
     ("telemetry", &["domain"]),
     ("clock", &["domain"]),
+    // It drives the real shell over a store of its own.
+    ("simulation", &["domain", "catalogue", "dispatch", "store", "clock"]),
 ];
 
 /// Rooms that compute and do nothing else.

@@ -122,6 +122,10 @@ impl Step<'_> {
         self.must_be_centre()?;
         let centre = self.order.no.cell().centre();
         if self.order.recused.contains(&unit) {
+            // Asked for again: written down, so that every acknowledged wish has an effect
+            // that its request id is remembered by.
+            self.settle();
+            self.happened(What::Recused { unit });
             return Ok(());
         }
         if unit == centre || self.order.recused.len() >= MAX_RECUSED {

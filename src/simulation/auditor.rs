@@ -1,0 +1,387 @@
+//! Looks at all that happened in a step and at what the store holds after it.
+//!
+//! The auditor keeps a city of its own: it takes in each change as it happened, checks that it
+//! may, and derives by the pure core what trays, deadlines, counters and feed must be now.
+
+use super::ledger::Ledger;
+use super::state::{Held, State};
+use super::timers::{Fired, fired};
+use super::world::Happened;
+use super::wrong::{Promise, Wrong, must};
+use crate::domain::{
+    Counts, Date, Dimension, Event, Facts, Marginal, Order, OrderNo, Tally, Timestamp, Unit,
+    entries, next_deadline, tallies,
+};
+use crate::store::{Change, Lease, RequestId, audit};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// An order as the auditor knows it.
+struct Known {
+    order: Arc<Order>,
+    facts: Facts,
+    /// Which of its timers have fired.
+    fired: Vec<Fired>,
+}
+
+/// A city, counted by hand.
+#[derive(Default)]
+pub(super) struct Auditor {
+    orders: HashMap<OrderNo, Known>,
+    /// Of every order, in the order they were registered.
+    pub(super) numbers: Vec<OrderNo>,
+    entries: usize,
+    deadlines: usize,
+    papers: usize,
+    tallies: HashMap<Tally, i64>,
+    indicators: HashMap<(Date, Marginal), Counts>,
+    effects: HashMap<RequestId, (OrderNo, u32)>,
+    leases: HashMap<OrderNo, Vec<Held>>,
+    /// Since which of the things that happened an order is kept from a unit.
+    hidden: HashMap<(OrderNo, Unit), usize>,
+    /// Of the mode's row.
+    pub(super) revision: u32,
+    told: usize,
+    /// Which numbers were given; what was lost since was given all the same.
+    given: BTreeMap<Date, u32>,
+    claims: u64,
+    /// What happened is told again: who held what then is forgotten.
+    retelling: bool,
+    /// How many timers fired.
+    pub(super) timers: u64,
+    /// All that happened, as often as it may have to be told again.
+    pub(super) history: Vec<Happened>,
+}
+
+/// What one look touched.
+#[derive(Default)]
+struct Touched {
+    orders: BTreeSet<OrderNo>,
+    tallies: BTreeSet<Tally>,
+    indicators: BTreeSet<(Date, Marginal)>,
+    requests: Vec<RequestId>,
+    told: Vec<Arc<Change>>,
+    city: Vec<Event>,
+    /// In which order orders and city were told: `true` is the city.
+    turns: Vec<bool>,
+}
+
+impl Auditor {
+    /// The order, as it truly is.
+    pub(super) fn order(&self, no: OrderNo) -> Option<&Arc<Order>> {
+        self.orders.get(&no).map(|known| &known.order)
+    }
+
+    /// What a request came to.
+    pub(super) fn effect(&self, id: RequestId) -> Option<(OrderNo, u32)> {
+        self.effects.get(&id).copied()
+    }
+
+    /// Whether an order was kept from a unit before so many things had happened.
+    pub(super) fn was_hidden(&self, no: OrderNo, unit: Unit, before: usize) -> bool {
+        self.hidden.get(&(no, unit)).is_some_and(|since| *since < before)
+    }
+
+    /// What was counted, of one dimension.
+    pub(super) fn counted(&self, of: Dimension) -> BTreeMap<Marginal, Counts> {
+        let mut sums: BTreeMap<Marginal, Counts> = BTreeMap::new();
+        for ((_, marginal), counts) in &self.indicators {
+            if marginal.dimension() == of {
+                sums.entry(*marginal).or_default().add(counts);
+            }
+        }
+        sums
+    }
+
+    /// Takes in what happened since the last look, and looks.
+    pub(super) fn look(
+        &mut self,
+        happened: Vec<Happened>,
+        state: &State,
+        ledger: &Ledger,
+    ) -> Result<(), Wrong> {
+        let mut touched = Touched::default();
+        for happened in happened {
+            self.take_in(&happened, ledger, &mut touched)?;
+            if matches!(happened, Happened::Step { .. } | Happened::Mode { .. }) {
+                self.history.push(happened);
+            }
+        }
+        self.compare(&touched, state)
+    }
+
+    /// The store lost all but the first so many steps: the city again from its beginning.
+    /// Gives back what is lost.
+    pub(super) fn roll_back(
+        &mut self,
+        kept: usize,
+        state: &State,
+        ledger: &Ledger,
+    ) -> Result<Vec<Happened>, Wrong> {
+        let mut history = std::mem::take(&mut self.history);
+        let lost = history.split_off(kept.min(history.len()));
+        let (given, claims) = (std::mem::take(&mut self.given), self.claims);
+        let timers = self.timers;
+        *self = Auditor { given, claims, retelling: true, ..Auditor::default() };
+        let mut touched = Touched::default();
+        for happened in history {
+            self.take_in(&happened, ledger, &mut touched)?;
+            self.history.push(happened);
+        }
+        self.retelling = false;
+        self.timers = timers;
+        self.leases = state.leases.clone();
+        self.compare(&touched, state)?;
+        Ok(lost)
+    }
+
+    fn take_in(
+        &mut self,
+        happened: &Happened,
+        ledger: &Ledger,
+        touched: &mut Touched,
+    ) -> Result<(), Wrong> {
+        match happened {
+            Happened::Step { change, at } => self.step(change, *at, ledger, touched),
+            Happened::Mode { row, event } => {
+                let next = self.revision + 1;
+                must(row.revision == next, Promise::NothingTwice, || {
+                    format!("the mode's revision {} came after {}", row.revision, self.revision)
+                })?;
+                self.revision = next;
+                touched.turns.extend(event.iter().map(|_| true));
+                touched.city.extend(event.clone());
+                Ok(())
+            }
+            Happened::Claimed { no, held, at } => self.claimed(*no, *held, *at),
+            Happened::Released { no, claim } => {
+                if let Some(all) = self.leases.get_mut(no) {
+                    all.retain(|held| held.claim != *claim);
+                }
+                Ok(())
+            }
+            Happened::Numbers { date, first, last } => {
+                let given = self.given.entry(*date).or_default();
+                must(*first > *given, Promise::NumbersOnce, || {
+                    format!("numbers {first} to {last} were given after {given} had been")
+                })?;
+                *given = *last;
+                Ok(())
+            }
+        }
+    }
+
+    fn claimed(&mut self, no: OrderNo, held: Held, at: Timestamp) -> Result<(), Wrong> {
+        must(held.claim > self.claims, Promise::Fenced, || {
+            format!("claim {} of {no} came after {}", held.claim, self.claims)
+        })?;
+        self.claims = held.claim;
+        let all = self.leases.entry(no).or_default();
+        let same = |other: &Held| (other.unit, other.desk) == (held.unit, held.desk);
+        let held_still = all.iter().find(|other| same(other) && other.until > at);
+        must(held_still.is_none(), Promise::Fenced, || {
+            format!("{no} was claimed while claim {:?} held it", held_still.map(|h| h.claim))
+        })?;
+        all.retain(|other| !same(other));
+        all.push(held);
+        Ok(())
+    }
+
+    fn step(
+        &mut self,
+        change: &Arc<Change>,
+        at: Timestamp,
+        ledger: &Ledger,
+        touched: &mut Touched,
+    ) -> Result<(), Wrong> {
+        let Change { before, after, events, papers, request, .. } = &**change;
+        let no = after.no;
+        let known = self.orders.get(&no);
+        let stood = known.map(|known| &known.order);
+        must(before.as_ref() == stood, Promise::NothingTwice, || {
+            let version = |order: Option<&Arc<Order>>| order.map_or(0, |order| order.version);
+            let (decided, stood) = (version(before.as_ref()), version(stood));
+            format!("{no} was at version {stood} when a step upon version {decided} took effect")
+        })?;
+        let next = before.as_ref().map_or(0, |order| order.version) + 1;
+        let numbered = after.version == next && events.iter().all(|event| event.version == next);
+        must(numbered && !events.is_empty(), Promise::OneFeed, || {
+            format!("step {next} of {no} does not tell of itself")
+        })?;
+        if let Some((id, _)) = request {
+            let again = self.effects.insert(*id, (no, after.version));
+            must(again.is_none(), Promise::NothingTwice, || {
+                format!("request {:x} took effect on {no} and had on {again:?}", id.0)
+            })?;
+            touched.requests.push(*id);
+        }
+        self.fenced(change, at, ledger)?;
+        for unit in &after.recused {
+            self.hidden.entry((no, *unit)).or_insert(self.history.len());
+        }
+        let kept = |order: &Arc<Order>| order.recused.iter().all(|u| after.recused.contains(u));
+        must(before.as_ref().is_none_or(kept), Promise::Hidden, || {
+            format!("{no} forgot whom it is kept from")
+        })?;
+        let unsound = audit::invariants(after);
+        must(unsound.is_empty(), Promise::Sound, || format!("{no} {}", unsound.join(", ")))?;
+
+        let mut known_fired = self.orders.remove(&no).map(|known| (known.facts, known.fired));
+        let (facts, all) = known_fired.get_or_insert_with(Default::default);
+        let new = fired(before.as_deref(), events, at, all)?;
+        self.timers += new.len() as u64;
+        all.extend(new);
+        self.count(before.as_deref(), after, events, facts, touched);
+        self.papers += papers.len();
+        if before.is_none() {
+            self.numbers.push(no);
+        }
+        if let Some(all) = self.leases.get_mut(&no) {
+            let waits = entries(after);
+            all.retain(|held| waits.iter().any(|entry| held.is_at(entry)));
+        }
+        touched.orders.insert(no);
+        touched.turns.push(false);
+        touched.told.push(Arc::clone(change));
+        let (facts, fired) = known_fired.unwrap_or_default();
+        self.orders.insert(no, Known { order: Arc::clone(after), facts, fired });
+        Ok(())
+    }
+
+    /// Whoever meant to act under a lease had it.
+    fn fenced(&self, change: &Change, at: Timestamp, ledger: &Ledger) -> Result<(), Wrong> {
+        let meant = change.request.as_ref().and_then(|(id, _)| ledger.lease_of(*id));
+        let Some(lease) = meant.or(change.lease) else { return Ok(()) };
+        let no = change.after.no;
+        let holds = self.retelling || (lease.order == no && self.holds(lease, at));
+        must(holds, Promise::Fenced, || format!("claim {} was over and changed {no}", lease.claim))
+    }
+
+    fn holds(&self, lease: Lease, at: Timestamp) -> bool {
+        let is = |held: &Held| {
+            (held.claim, held.assignment) == (lease.claim, lease.assignment) && held.until > at
+        };
+        self.leases.get(&lease.order).is_some_and(|all| all.iter().any(is))
+    }
+
+    fn count(
+        &mut self,
+        before: Option<&Order>,
+        after: &Order,
+        events: &[Event],
+        facts: &mut Facts,
+        touched: &mut Touched,
+    ) {
+        let waits = |order: &Order| (entries(order).len(), next_deadline(order).iter().count());
+        let (was, now) = (before.map_or((0, 0), waits), waits(after));
+        self.entries = self.entries + now.0 - was.0;
+        self.deadlines = self.deadlines + now.1 - was.1;
+        for (tally, n) in tallies(before, after, events) {
+            *self.tallies.entry(tally).or_default() += n;
+            touched.tallies.insert(tally);
+        }
+        for event in events {
+            let day = event.at.date();
+            facts.count(event, |marginal, measure| {
+                self.indicators.entry((day, marginal)).or_default().count(measure);
+                touched.indicators.insert((day, marginal));
+            });
+        }
+    }
+
+    /// What the store holds is what follows from what happened.
+    fn compare(&mut self, touched: &Touched, state: &State) -> Result<(), Wrong> {
+        for no in &touched.orders {
+            let Some(known) = self.orders.get(no) else { continue };
+            self.compare_order(&known.order, state)?;
+        }
+        let counts = [
+            ("orders", state.orders.len(), self.orders.len()),
+            ("places in trays", state.waiting, self.entries),
+            ("deadlines", state.deadlines.len(), self.deadlines),
+            ("papers", state.papers.len(), self.papers),
+            ("request ids", state.requests.len(), self.effects.len()),
+        ];
+        for (what, stored, counted) in counts {
+            must(stored == counted, Promise::Derived, || {
+                format!("the store has {stored} {what}, and must have {counted}")
+            })?;
+        }
+        for id in &touched.requests {
+            let receipt = state.requests.get(id).map(|r| (r.receipt.order, r.receipt.version));
+            must(receipt == self.effect(*id), Promise::Derived, || {
+                format!("request {:x} is remembered as {receipt:?}", id.0)
+            })?;
+        }
+        for tally in &touched.tallies {
+            let (stored, counted) = (state.tallies.get(tally), self.tallies.get(tally));
+            must(stored == counted, Promise::Counted, || {
+                format!("the counter {tally} says {stored:?}, and must say {counted:?}")
+            })?;
+        }
+        for at in &touched.indicators {
+            let (stored, counted) = (state.indicators.get(at), self.indicators.get(at));
+            must(stored == counted, Promise::Counted, || {
+                format!("the indicators of {at:?} say {stored:?}, and must say {counted:?}")
+            })?;
+        }
+        self.compare_feed(touched, state)
+    }
+
+    fn compare_order(&self, order: &Arc<Order>, state: &State) -> Result<(), Wrong> {
+        let no = order.no;
+        must(state.orders.get(&no) == Some(order), Promise::NothingLost, || {
+            let stored = state.orders.get(&no).map_or(0, |order| order.version);
+            format!("{no} is at version {stored}, and must be at {}", order.version)
+        })?;
+        for entry in entries(order) {
+            let tray = state.trays.get(&(entry.unit, entry.desk));
+            let stored = tray.and_then(|tray| tray.get(&(entry.deadline, no)));
+            must(stored == Some(&entry.assignment), Promise::Derived, || {
+                format!("{no} does not wait at the desk {} of {}", entry.desk, entry.unit)
+            })?;
+            must(!order.hidden_from(entry.unit), Promise::Hidden, || {
+                format!("{no} waits at {}, which it complains about", entry.unit)
+            })?;
+        }
+        if let Some(at) = next_deadline(order) {
+            must(state.deadlines.contains(&(at, no)), Promise::Derived, || {
+                format!("{no} is due at {at}, and nobody wrote that down")
+            })?;
+        }
+        must(state.contacts.contains_key(&no), Promise::NothingLost, || {
+            format!("{no} lacks its contact")
+        })
+    }
+
+    /// The feed grew by exactly what happened, in its order.
+    fn compare_feed(&mut self, touched: &Touched, state: &State) -> Result<(), Wrong> {
+        let new = state.feed.get(self.told..).unwrap_or_default();
+        must(new.len() == touched.turns.len(), Promise::OneFeed, || {
+            format!("{} steps happened, and the feed tells of {}", touched.turns.len(), new.len())
+        })?;
+        let (mut orders, mut city) = (touched.told.iter(), touched.city.iter());
+        for (told, is_city) in new.iter().zip(&touched.turns) {
+            let same = if *is_city {
+                city.next().is_some_and(|event| told[..] == [event.clone()])
+            } else {
+                orders.next().is_some_and(|change| told[..] == change.events[..])
+            };
+            must(same, Promise::OneFeed, || {
+                format!("the feed tells of {:?} in another's place", told.first().map(|e| e.order))
+            })?;
+        }
+        self.told = state.feed.len();
+        Ok(())
+    }
+
+    /// Nothing that was due by then is due still.
+    pub(super) fn nothing_missed(&self, by: Timestamp) -> Result<(), Wrong> {
+        let due = |known: &Known| next_deadline(&known.order).filter(|at| *at <= by);
+        let missed = self.numbers.iter().filter_map(|no| Some((no, due(self.orders.get(no)?)?)));
+        let missed: Vec<_> = missed.take(4).collect();
+        must(missed.is_empty(), Promise::NoTimerMissed, || {
+            format!("at {by}, with a store that answers, still due: {missed:?}")
+        })
+    }
+}
