@@ -31,6 +31,11 @@ pub enum CatalogueSource {
 pub struct Config {
     /// Where orders are kept.
     pub store: StoreUrl,
+    /// How many Redis replicas must have a change before it is answered; `None` is 1 behind
+    /// Sentinels and in a Cluster, and 0 for a single Redis.
+    pub replicas_ack: Option<u32>,
+    /// Whether to serve even from a Redis that may throw orders away.
+    pub redis_allow_unsafe: bool,
     /// The city served.
     pub cell: Cell,
     /// Where gRPC is served.
@@ -70,6 +75,8 @@ impl Default for Config {
         let city = Division::new(JIAXING).expect("a city");
         Config {
             store: StoreUrl::Redb(PathBuf::from("hotline.redb")),
+            replicas_ack: None,
+            redis_allow_unsafe: false,
             cell: Cell::of(city),
             listen: SocketAddr::from(([127, 0, 0, 1], 12345)),
             metrics_listen: SocketAddr::from(([127, 0, 0, 1], 12346)),

@@ -18,17 +18,16 @@ use std::time::Duration;
 use support::*;
 
 /// Short, so that a test that loses its server does not wait long.
-const OPTIONS: RedisOptions = RedisOptions {
-    connect_timeout: Duration::from_secs(1),
-    call_timeout: Duration::from_millis(300),
-};
+fn options() -> RedisOptions {
+    RedisOptions { call_timeout: Duration::from_millis(300), ..RedisOptions::default() }
+}
 
 async fn open(server: &RedisServer) -> Arc<RedisStore> {
-    RedisStore::open(&server.url(), cell(), OPTIONS).await.unwrap()
+    RedisStore::open(&server.url(), cell(), options()).await.unwrap()
 }
 
 async fn refusal(url: &str, cell: Cell) -> StoreError {
-    match RedisStore::open(url, cell, OPTIONS).await {
+    match RedisStore::open(url, cell, options()).await {
         Ok(_) => panic!("it opened"),
         Err(trouble) => trouble,
     }

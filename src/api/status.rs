@@ -9,6 +9,7 @@
 //! | ALREADY_EXISTS | the request id was used for another request | makes a new id |
 //! | ABORTED | the lease is stale | pulls again |
 //! | UNAVAILABLE | the store or the server cannot now, or the outcome is unknown | sends the same again, with the same request id |
+//! | RESOURCE_EXHAUSTED | the store has no room left; nothing was written | calls an operator, then sends the same again |
 //! | DATA_LOSS | a record is not what was written | calls an operator |
 //!
 //! Every error carries one `ErrorInfo` of the domain `hotline` whose metadata holds every
@@ -160,6 +161,9 @@ impl From<Refusal> for Fault {
             Refusal::Unavailable(error) => match &error {
                 StoreError::Unreachable(_) => {
                     fault(Code::Unavailable, "STORE_UNAVAILABLE", "存储暂不可用，请稍后重试。")
+                }
+                StoreError::Full(_) => {
+                    fault(Code::ResourceExhausted, "STORE_FULL", "存储空间已满，请联系运维人员。")
                 }
                 StoreError::TooNew { found, known } => fault(
                     Code::FailedPrecondition,

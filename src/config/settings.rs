@@ -60,6 +60,24 @@ pub const SETTINGS: &[Setting] = &[
         get: |c| c.cell.to_string(),
     },
     Setting {
+        key: "replicas_ack",
+        flag: "replicas-ack",
+        help: "How many Redis replicas must have a change before it is answered: a number, or \
+               `auto` (1 behind Sentinels and in a Cluster, else 0)",
+        value: "NUMBER",
+        set: |c, v| replicas(v).map(|n| c.replicas_ack = n),
+        get: |c| c.replicas_ack.map_or_else(|| "auto".to_owned(), |n| n.to_string()),
+    },
+    Setting {
+        key: "redis_allow_unsafe",
+        flag: "redis-allow-unsafe",
+        help: "Serve even from a Redis that may throw orders away: one that evicts, or has no \
+               append-only file",
+        value: "BOOL",
+        set: |c, v| switch(v).map(|on| c.redis_allow_unsafe = on),
+        get: |c| c.redis_allow_unsafe.to_string(),
+    },
+    Setting {
         key: "listen",
         flag: "listen",
         help: "Where gRPC is served",
@@ -194,6 +212,17 @@ fn switch(v: &str) -> Result<bool, String> {
     }
 }
 
+/// More replicas than this nobody has.
+const MAX_REPLICAS: u32 = 16;
+
+fn replicas(v: &str) -> Result<Option<u32>, String> {
+    if v == "auto" {
+        return Ok(None);
+    }
+    let number = v.parse().ok().filter(|n| *n <= MAX_REPLICAS);
+    number.map(Some).ok_or_else(|| format!("expected auto, or a number from 0 to {MAX_REPLICAS}"))
+}
+
 fn path(v: &str) -> Result<PathBuf, String> {
     if v.is_empty() { Err("expected a path".to_owned()) } else { Ok(PathBuf::from(v)) }
 }
@@ -247,6 +276,8 @@ mod tests {
             ("cell", "33", "3304"),
             ("listen", "12345", "IP:PORT"),
             ("insecure_bind", "yes", "true or false"),
+            ("replicas_ack", "all", "auto, or a number from 0 to 16"),
+            ("redis_allow_unsafe", "1", "true or false"),
             ("category_confidence", "101", "0 to 100"),
             ("lease_max", "forever", "90s"),
             ("lease_max", "2h", "1s to 1h"),

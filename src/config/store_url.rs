@@ -8,23 +8,30 @@ use std::path::PathBuf;
 pub enum StoreUrl {
     /// `redb:PATH`: one file on this machine.
     Redb(PathBuf),
-    /// `redis://[user:password@]host[:port][/db]`.
+    /// `redis://[user:password@]host[:port][/db]`, or `redis+sentinel://host:port,…/master` or
+    /// `redis+cluster://host:port,…`; where the master is, is found out from it.
     Redis(String),
 }
 
 impl StoreUrl {
     /// From what was written; the error says what is allowed and never repeats a password.
     pub fn parse(text: &str) -> Result<StoreUrl, String> {
-        const ALLOWED: &str = "expected redb:PATH or redis://HOST:PORT";
+        const ALLOWED: &str = "expected redb:PATH, redis://HOST:PORT, \
+                               redis+sentinel://HOST:PORT,HOST:PORT/MASTER or \
+                               redis+cluster://HOST:PORT,HOST:PORT";
+        let is_host = |rest: &str| rest.strip_prefix("//").is_some_and(|host| !host.is_empty());
         match text.split_once(':') {
             Some(("redb", path)) if !path.is_empty() => {
                 // `redb://x` is what habit writes; nobody means the host `x`.
                 Ok(StoreUrl::Redb(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
             }
-            Some(("redis", rest)) if rest.len() > 2 && rest.starts_with("//") => {
+            Some(("redis" | "redis+cluster", rest)) if is_host(rest) => {
                 Ok(StoreUrl::Redis(text.to_owned()))
             }
-            Some(("rediss", _)) => {
+            Some(("redis+sentinel", rest)) if is_host(rest) && rest[2..].contains('/') => {
+                Ok(StoreUrl::Redis(text.to_owned()))
+            }
+            Some((tls, _)) if tls.starts_with("rediss") => {
                 Err(format!("TLS to Redis is not built in; {ALLOWED}, or a TLS tunnel"))
             }
             Some(_) | None => Err(ALLOWED.to_owned()),
@@ -76,15 +83,28 @@ mod tests {
             ("redis://:geheim@db:6379/0", "redis://:***@db:6379/0"),
             ("redis://geheim@db:6379/0", "redis://:***@db:6379/0"),
             ("redis://hotline:ge@heim@db", "redis://hotline:***@db"),
+            ("redis+sentinel://:geheim@a:1,b:2/city", "redis+sentinel://:***@a:1,b:2/city"),
+            ("redis+cluster://a:1,b:2", "redis+cluster://a:1,b:2"),
         ] {
             let url = StoreUrl::parse(text).unwrap();
             assert_eq!(url.to_string(), shown);
             assert_eq!(format!("{url:?}"), shown);
         }
-        for bad in ["", "redb:", "redis:", "redis://", "hotline.redb", "postgres://x"] {
+        for bad in [
+            "",
+            "redb:",
+            "redis:",
+            "redis://",
+            "hotline.redb",
+            "postgres://x",
+            "redis+sentinel://a:1",
+            "redis+cluster:a",
+        ] {
             assert!(StoreUrl::parse(bad).unwrap_err().contains("redb:PATH"), "{bad}");
         }
-        let said = StoreUrl::parse("rediss://:geheim@db").unwrap_err();
-        assert!(said.contains("TLS") && !said.contains("geheim"), "{said}");
+        for tls in ["rediss://:geheim@db", "rediss+cluster://:geheim@db"] {
+            let said = StoreUrl::parse(tls).unwrap_err();
+            assert!(said.contains("TLS") && !said.contains("geheim"), "{said}");
+        }
     }
 }

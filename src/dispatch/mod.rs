@@ -123,9 +123,10 @@ impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Refusal {
         match error {
             StoreError::FeedDiverged { epoch } => Refusal::FeedDiverged { epoch },
-            StoreError::Unreachable(_) | StoreError::TooNew { .. } | StoreError::Damaged(_) => {
-                Refusal::Unavailable(error)
-            }
+            StoreError::Unreachable(_)
+            | StoreError::Full(_)
+            | StoreError::TooNew { .. }
+            | StoreError::Damaged(_) => Refusal::Unavailable(error),
         }
     }
 }

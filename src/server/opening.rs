@@ -83,7 +83,12 @@ pub(super) async fn store(config: &Config) -> Result<Arc<dyn Store>, ServerError
     Ok(match &config.store {
         StoreUrl::Redb(path) => Embedded::open(path, config.cell)? as Arc<dyn Store>,
         StoreUrl::Redis(url) => {
-            RedisStore::open(url, config.cell, RedisOptions::default()).await? as Arc<dyn Store>
+            let options = RedisOptions {
+                replicas_ack: config.replicas_ack,
+                allow_unsafe: config.redis_allow_unsafe,
+                ..RedisOptions::default()
+            };
+            RedisStore::open(url, config.cell, options).await? as Arc<dyn Store>
         }
     })
 }

@@ -190,6 +190,9 @@ pub enum StoreError {
     /// It cannot be reached or opened.
     #[error("{0}")]
     Unreachable(String),
+    /// It has no room left; nothing was written.
+    #[error("{0}")]
+    Full(String),
     /// It was written by a newer version of this program.
     #[error("the store has format {found}, this program reads up to {known}: run a newer hotline")]
     TooNew {

@@ -20,24 +20,39 @@ const PATIENCE: usize = 1_000;
 pub struct RedisServer {
     child: Child,
     port: u16,
-    fsync: String,
+    args: Vec<String>,
     folder: TempDir,
 }
 
 impl RedisServer {
     /// Starts one. `fsync` is what `appendfsync` is set to.
     pub fn start(fsync: &str) -> RedisServer {
+        RedisServer::with(&["--appendonly", "yes", "--appendfsync", fsync])
+    }
+
+    /// Starts one with these arguments behind those that keep it to the test.
+    pub fn with(args: &[&str]) -> RedisServer {
+        RedisServer::in_folder(|_| args.iter().map(|arg| (*arg).to_owned()).collect())
+    }
+
+    /// Starts one with arguments that depend on its folder. A configuration file comes first.
+    pub fn in_folder(args: impl FnOnce(&Path) -> Vec<String>) -> RedisServer {
         let folder = tempfile::Builder::new().prefix("hotline-redis-").tempdir().unwrap();
+        let args = args(folder.path());
         for _ in 0..PORTS {
-            let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-            let port = listener.local_addr().unwrap().port();
-            drop(listener);
-            let mut child = launch(port, fsync, folder.path());
+            let port = free_port();
+            let mut child = launch(port, &args, folder.path());
             if is_up(port, &mut child) {
-                return RedisServer { child, port, fsync: fsync.to_owned(), folder };
+                return RedisServer { child, port, args, folder };
             }
         }
-        panic!("redis-server starts on no port; its log is empty or says why");
+        let log = std::fs::read_to_string(folder.path().join("redis.log"));
+        panic!("redis-server starts on no port; its log: {log:?}");
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// How a store is told of it.
@@ -58,8 +73,19 @@ impl RedisServer {
 
     /// Starts it again after [`RedisServer::kill`], on the same port with the same data.
     pub fn restart(&mut self) {
-        self.child = launch(self.port, &self.fsync, self.folder.path());
+        self.relaunch();
         assert!(is_up(self.port, &mut self.child), "redis-server does not start again");
+    }
+
+    /// The same, and does not wait for it.
+    pub fn relaunch(&mut self) {
+        self.child = launch(self.port, &self.args, self.folder.path());
+    }
+
+    /// Starts it again with more arguments than it had.
+    pub fn relaunch_with(&mut self, more: &[&str]) {
+        self.args.extend(more.iter().map(|arg| (*arg).to_owned()));
+        self.relaunch();
     }
 
     /// Holds it still, so that it takes connections and answers nothing.
@@ -79,12 +105,50 @@ impl RedisServer {
 
     /// Asks it directly.
     pub fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        self.try_ask(words).unwrap()
+    }
+
+    /// Asks it directly, and it may refuse.
+    pub fn try_ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
         let client = redis::Client::open(self.url()).unwrap();
-        let mut connection = client.get_connection().unwrap();
+        let mut connection = client.get_connection_with_timeout(Duration::from_secs(1))?;
+        connection.set_read_timeout(Some(Duration::from_secs(5)))?;
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
-        command.query(&mut connection).unwrap()
+        command.query(&mut connection)
     }
+
+    /// Moves keys to the server on another port.
+    pub fn migrate(&self, port: &str, keys: &[Vec<u8>]) {
+        let mut connection = redis::Client::open(self.url()).unwrap().get_connection().unwrap();
+        let mut command = redis::cmd("MIGRATE");
+        command.arg("127.0.0.1").arg(port).arg("").arg(0).arg(5_000).arg("KEYS").arg(keys);
+        command.exec(&mut connection).unwrap();
+    }
+
+    /// A line of what it says of itself.
+    pub fn info(&self, section: &str, name: &str) -> String {
+        let info: String = self.try_ask(&["INFO", section]).unwrap_or_default();
+        let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.unwrap_or_default().trim().to_owned()
+    }
+}
+
+/// A port that nobody had a moment ago.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// Looks every 10 ms until it is so; how long is bounded by the number of looks.
+pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    for _ in 0..3 * PATIENCE {
+        if is_so() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("never: {what}");
 }
 
 impl Drop for RedisServer {
@@ -94,19 +158,20 @@ impl Drop for RedisServer {
     }
 }
 
-fn launch(port: u16, fsync: &str, folder: &Path) -> Child {
+fn launch(port: u16, args: &[String], folder: &Path) -> Child {
     let port = port.to_string();
-    let settings = [
+    let file = args.iter().take_while(|arg| !arg.starts_with("--")).count();
+    let ours = [
         ["--port", port.as_str()],
         ["--bind", "127.0.0.1"],
-        ["--appendonly", "yes"],
-        ["--appendfsync", fsync],
         ["--save", ""],
         ["--logfile", "redis.log"],
         ["--dir", folder.to_str().unwrap()],
     ];
     let started = Command::new("redis-server")
-        .args(settings.as_flattened())
+        .args(&args[..file])
+        .args(ours.as_flattened())
+        .args(&args[file..])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

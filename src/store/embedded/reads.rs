@@ -39,6 +39,7 @@ fn of(what: &str, no: OrderNo) -> impl Fn(StoreError) -> StoreError {
     move |e| match e {
         StoreError::Damaged(why) => StoreError::Damaged(format!("{what} of {no}: {why}")),
         e @ (StoreError::Unreachable(_)
+        | StoreError::Full(_)
         | StoreError::TooNew { .. }
         | StoreError::FeedDiverged { .. }) => e,
     }

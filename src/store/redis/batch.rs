@@ -6,7 +6,8 @@
 
 use super::greeting::{Opening, loading};
 use super::keys::{Id, Keys};
-use super::link::Link;
+use super::link::{Link, closed};
+use super::replicas::Replicas;
 use super::step::{Deadline, Step};
 use super::trouble::Fault;
 use super::value::{bytes, items, must_integer, text};
@@ -16,6 +17,7 @@ use ::redis::{Cmd, Value};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// How many steps wait to be gathered; who comes later waits with its caller.
@@ -33,7 +35,7 @@ const IN_FLIGHT: usize = 2;
 const ATTEMPTS: usize = 3;
 
 /// The function that takes a batch.
-const COMMIT: &str = "hotline_v2_commit";
+const COMMIT: &str = "hotline_v3_commit";
 
 /// How a step ends.
 pub type Outcome = Result<(), CommitError>;
@@ -54,6 +56,10 @@ pub struct Batcher {
     pub opening: Arc<Opening>,
     /// The cell's keys.
     pub keys: Keys,
+    /// Who must have a batch before it is answered.
+    pub replicas: Replicas,
+    /// How long a batch whose answer was lost waits for another connection.
+    pub settling: Duration,
 }
 
 impl Batcher {
@@ -83,21 +89,31 @@ impl Batcher {
     }
 
     async fn deliver(self: Arc<Self>, jobs: Vec<Job>, _permit: OwnedSemaphorePermit) {
-        let (steps, answers): (Vec<_>, Vec<_>) =
-            jobs.into_iter().map(|job| (job.step, job.answer)).unzip();
-        let outcomes = if steps.is_empty() { Ok(Vec::new()) } else { self.send(&steps).await };
-        match outcomes {
-            Ok(outcomes) => {
-                for (answer, outcome) in answers.into_iter().zip(outcomes) {
+        let (mut waiting, mut why) = (jobs, closed());
+        for _ in 0..ATTEMPTS {
+            if waiting.is_empty() {
+                return;
+            }
+            let (steps, answers): (Vec<_>, Vec<_>) =
+                waiting.drain(..).map(|job| (job.step, job.answer)).unzip();
+            let outcomes = match self.send(&steps).await {
+                Ok(outcomes) => outcomes.into_iter().map(Some).collect(),
+                Err(Fault::Lost(trouble, lost)) => {
+                    why = trouble;
+                    self.settle(&steps, &why, lost).await
+                }
+                Err(fault) => steps.iter().map(|_| Some(Err(fault.clone().of_commit()))).collect(),
+            };
+            for ((step, answer), outcome) in steps.into_iter().zip(answers).zip(outcomes) {
+                match outcome {
                     // Whoever no longer waits asks again with the same request id.
-                    let _ = answer.send(outcome);
+                    Some(outcome) => _ = answer.send(outcome),
+                    None => waiting.push(Job { step, answer }),
                 }
             }
-            Err(fault) => {
-                for answer in answers {
-                    let _ = answer.send(Err(fault.clone().of_commit()));
-                }
-            }
+        }
+        for job in waiting {
+            let _ = job.answer.send(Err(CommitError::Unavailable(why.clone())));
         }
     }
 
@@ -106,8 +122,9 @@ impl Batcher {
         for _ in 0..ATTEMPTS {
             let bucket = self.opening.bucket.load(Relaxed);
             let epoch = self.opening.epoch.load(Relaxed);
-            let call = command(&self.keys, epoch, bucket, steps);
-            let answer = match self.link.call(&call).await {
+            let floor = self.opening.seen.load(Relaxed);
+            let call = command(&self.keys, [epoch, floor, bucket], steps);
+            let (answer, safe) = match self.replicas.write(&self.link, &call).await {
                 Err(Fault::NoLibrary) => {
                     self.link.call(&loading()).await?;
                     continue;
@@ -117,7 +134,11 @@ impl Batcher {
             let unclear = Fault::Unknown;
             let parts = items(answer).map_err(unclear)?;
             match parts.first().map(text).as_deref() {
-                Some("ok") => return outcomes(&parts, steps.len()).map_err(unclear),
+                Some("ok") => {
+                    let (sequence, outcomes) = outcomes(&parts, steps.len()).map_err(unclear)?;
+                    self.opening.saw(sequence);
+                    return Ok(outcomes.into_iter().map(|o| as_safe_as(o, &safe)).collect());
+                }
                 Some("bucket") => {
                     let current = parts.get(1).map_or(Ok(0), must_integer).map_err(unclear)?;
                     self.opening.bucket.store(current.unsigned_abs(), Relaxed);
@@ -142,11 +163,23 @@ pub fn replaced() -> StoreError {
     )
 }
 
-fn outcomes(parts: &[Value], count: usize) -> Result<Vec<Outcome>, StoreError> {
+/// What is done, now or before, is answered only once it is safe.
+fn as_safe_as(outcome: Outcome, safe: &Result<(), StoreError>) -> Outcome {
+    match (outcome, safe) {
+        (Ok(()) | Err(CommitError::Repeated(_)), Err(trouble)) => {
+            Err(CommitError::Unknown(trouble.clone()))
+        }
+        (outcome, _) => outcome,
+    }
+}
+
+/// How far the feed is, and how each step ended.
+fn outcomes(parts: &[Value], count: usize) -> Result<(u64, Vec<Outcome>), StoreError> {
     let damaged = || StoreError::Damaged("a batch's answer".to_owned());
-    let letters = parts.get(1).and_then(bytes).filter(|l| l.len() == count).ok_or_else(damaged)?;
-    let mut remembered = parts[2..].iter();
-    letters
+    let sequence = must_integer(parts.get(1).ok_or_else(damaged)?)?.unsigned_abs();
+    let letters = parts.get(2).and_then(bytes).filter(|l| l.len() == count).ok_or_else(damaged)?;
+    let mut remembered = parts[3..].iter();
+    let outcomes: Result<_, _> = letters
         .iter()
         .map(|letter| match letter {
             b'o' => Ok(Ok(())),
@@ -161,7 +194,8 @@ fn outcomes(parts: &[Value], count: usize) -> Result<Vec<Outcome>, StoreError> {
             }
             _ => Err(damaged()),
         })
-        .collect()
+        .collect();
+    Ok((sequence, outcomes?))
 }
 
 #[derive(Default)]
@@ -202,7 +236,7 @@ impl Gathering {
 }
 
 /// The call of a batch; what stands where is in `lua/commit.lua`.
-fn command(keys: &Keys, epoch: u64, bucket: u64, steps: &[Step]) -> Cmd {
+fn command(keys: &Keys, [epoch, floor, bucket]: [u64; 3], steps: &[Step]) -> Cmd {
     let weight: usize = steps.iter().map(|step| step.weight() + 256).sum();
     let mut call = Cmd::with_capacity(16 + steps.len() * 16, 256 + weight);
     call.arg("FCALL").arg(COMMIT);
@@ -228,7 +262,7 @@ fn command(keys: &Keys, epoch: u64, bucket: u64, steps: &[Step]) -> Cmd {
             call.arg(keys.tray(place.tray));
         }
     }
-    call.arg(epoch).arg(bucket).arg(steps.len());
+    call.arg(epoch).arg(floor).arg(bucket).arg(steps.len());
     let mut blocks: Vec<_> = steps.iter().filter_map(|step| step.block).collect();
     blocks.sort_unstable();
     blocks.dedup();

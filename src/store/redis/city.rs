@@ -2,8 +2,10 @@
 
 use super::RedisStore;
 use super::batch::replaced;
+use super::greeting::loading;
 use super::reads::{ask, function};
 use super::step::frame;
+use super::trouble::Fault;
 use super::value::{bytes, integer, items, pairs, text};
 use crate::domain::{Counts, Date, Dimension, Event, Marginal, OrderNo, TALLIES, Tally};
 use crate::store::{CommitError, ModeRow, StoreError, Sums, codec, day_of, read_counts};
@@ -42,14 +44,22 @@ impl RedisStore {
     ) -> Result<(), CommitError> {
         let frame = event.map(|event| frame(std::slice::from_ref(event))).unwrap_or_default();
         let keys = [self.keys.meta(), self.keys.feed()];
-        let mut call = function("FCALL", "hotline_v2_set_mode", &keys);
+        let mut call = function("FCALL", "hotline_v3_set_mode", &keys);
         call.arg(self.epoch()).arg(row.revision - 1).arg(row.revision).arg(row.version);
         call.arg(codec::encode_mode(row)).arg(frame);
         // Without an answer it may have happened: whoever asked reads the row again.
-        let answer = ask(&self.write, &call).await.map_err(CommitError::Unknown)?;
+        let write = || self.replicas.write(&self.write, &call);
+        let written = match write().await {
+            Err(Fault::NoLibrary) => {
+                self.write.call(&loading()).await.map_err(Fault::of_commit)?;
+                write().await
+            }
+            other => other,
+        };
+        let (answer, safe) = written.map_err(Fault::of_commit)?;
         let parts = items(answer).map_err(CommitError::Unknown)?;
         match parts.first().map(text).as_deref() {
-            Some("ok") => Ok(()),
+            Some("ok") => safe.map_err(CommitError::Unknown),
             Some("conflict") => Err(CommitError::Conflict),
             _ => {
                 let trouble = replaced();

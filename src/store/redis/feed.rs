@@ -5,7 +5,7 @@ use super::greeting::Opening;
 use super::keys::Keys;
 use super::link::Link;
 use super::step::FRAME_HEAD;
-use super::value::{items, must, text};
+use super::value::{items, must, must_integer, text};
 use crate::domain::Event;
 use crate::store::{Cursor, MAX_FEED, StoreError, codec};
 use ::redis::{Value, cmd};
@@ -18,14 +18,16 @@ use tokio::task::JoinHandle;
 /// How many batches one call reads.
 const PAGE: usize = 16;
 /// How long one blocking read waits; then everything is looked at anyway.
-const SWEEP: Duration = Duration::from_secs(1);
+pub const SWEEP: Duration = Duration::from_secs(1);
 /// The pause after a read that failed.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A batch of the feed: its number and its frames.
+/// An entry of the feed: its number, and what it is.
 struct Batch {
     sequence: u64,
     frames: Vec<u8>,
+    /// No batch at all, but the end of a leap from this number to its own.
+    leapt_from: Option<u64>,
 }
 
 impl Batch {
@@ -35,8 +37,12 @@ impl Batch {
         let [id, fields] = &parts[..] else { return Err(odd()) };
         let sequence = text(id).split('-').next().and_then(|n| n.parse().ok()).ok_or_else(odd)?;
         let Value::Array(fields) = fields else { return Err(odd()) };
-        let frames = must(fields.get(1).ok_or_else(odd)?)?.to_vec();
-        Ok(Batch { sequence, frames })
+        let [name, value, ..] = &fields[..] else { return Err(odd()) };
+        if must(name)? == b"l" {
+            let leapt_from = Some(must_integer(value)?.unsigned_abs());
+            return Ok(Batch { sequence, frames: Vec::new(), leapt_from });
+        }
+        Ok(Batch { sequence, frames: must(value)?.to_vec(), leapt_from: None })
     }
 
     /// Each step's events, as bytes, and how many there are.
@@ -98,6 +104,12 @@ pub async fn read(
         }
         for entry in page {
             let batch = Batch::of(entry)?;
+            // A leap is passed over by those who have read what it follows, not by those who
+            // stand in what was lost.
+            if expected > after.sequence && batch.leapt_from == Some(expected - 1) {
+                expected = batch.sequence + 1;
+                continue;
+            }
             if batch.sequence != expected {
                 return Err(diverged());
             }
@@ -131,18 +143,29 @@ pub async fn read(
     }
 }
 
-/// The place of the last event.
-pub async fn end(link: &Link, keys: &Keys, epoch: u64) -> Result<Cursor, StoreError> {
+/// Where the feed ends.
+pub struct End {
+    /// The place of the last event.
+    pub cursor: Cursor,
+    /// The number of the last entry, which may be a leap that nothing has followed yet.
+    pub last: u64,
+}
+
+/// Where the feed ends.
+pub async fn end(link: &Link, keys: &Keys, epoch: u64) -> Result<End, StoreError> {
     let mut call = cmd("XREVRANGE");
-    call.arg(keys.feed()).arg("+").arg("-").arg("COUNT").arg(1);
-    match items(link.call(&call).await?)?.into_iter().next() {
-        None => Ok(Cursor { epoch, sequence: 0, index: 0 }),
-        Some(entry) => {
-            let batch = Batch::of(entry)?;
+    call.arg(keys.feed()).arg("+").arg("-").arg("COUNT").arg(2);
+    let mut end = End { cursor: Cursor { epoch, sequence: 0, index: 0 }, last: 0 };
+    for entry in items(link.call(&call).await?)? {
+        let batch = Batch::of(entry)?;
+        end.last = end.last.max(batch.sequence);
+        if batch.leapt_from.is_none() {
             let index = batch.count()?.saturating_sub(1);
-            Ok(Cursor { epoch, sequence: batch.sequence, index })
+            end.cursor = Cursor { epoch, sequence: batch.sequence, index };
+            break;
         }
     }
+    Ok(end)
 }
 
 /// The one blocking reader of a process. It rests while nobody waits.
@@ -196,10 +219,14 @@ async fn follow(
         while end_of_feed.receiver_count() == 0 {
             wanted.notified().await;
         }
-        let Ok(now) = end(&link, &keys, opening.epoch.load(Relaxed)).await else {
+        let epoch = opening.epoch.load(Relaxed);
+        let Ok(End { cursor: now, last }) = end(&link, &keys, epoch).await else {
             tokio::time::sleep(PAUSE).await;
             continue;
         };
+        if epoch == opening.epoch.load(Relaxed) {
+            opening.saw(last);
+        }
         end_of_feed.send_if_modified(|known| {
             let news = *known != now;
             *known = now;
@@ -207,9 +234,9 @@ async fn follow(
         });
         let mut call = cmd("XREAD");
         call.arg("COUNT").arg(1).arg("BLOCK").arg(SWEEP.as_millis() as u64);
-        call.arg("STREAMS").arg(keys.feed()).arg(format!("{}-0", now.sequence));
+        call.arg("STREAMS").arg(keys.feed()).arg(format!("{last}-0"));
         // What it brings is not looked at: the end is read next, however far it has come.
-        if link.call_blocking(&call, SWEEP).await.is_err() {
+        if link.call_blocking(&call).await.is_err() {
             tokio::time::sleep(PAUSE).await;
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! | key | type | what it is |
 //! |---|---|---|
-//! | `{3304}m` | hash | `format`, `cell`, `epoch` (random, made once), `sequence` of the feed, `bucket` of request ids, `claim`, `mode` and its `mode_version`, `mode_revision` |
+//! | `{3304}m` | hash | `format`, `cell`, `epoch` (random, made once), `sequence` of the feed, `bucket` of request ids, `claim`, `history` of the data and how often it changed (`losses`), `mode` and its `mode_version`, `mode_revision` |
 //! | `{3304}o` id | string | an order: version (4 bytes, big-endian), then the codec's record |
 //! | `{3304}p` id | string | paper 0 and the contact: length (4 bytes), paper, contact |
 //! | `{3304}p` id index | string | a later paper |
@@ -16,8 +16,8 @@
 //! | `{3304}i` day dimension | hash | unit, level or category → what was counted there, four bytes each |
 //! | `{3304}k` | hash | digest of a phone → the caller's latest orders, 6 bytes each, newest first |
 //! | `{3304}r` n | hash | request ids of the n-th 48 hours → what was answered; expires whole |
-//! | `{3304}f` | stream | one entry per batch, `sequence-0`, one field: frames of events |
-//! | `{3304}n` | hash | day → highest number reserved |
+//! | `{3304}f` | stream | one entry per batch, `sequence-0`, one field: `e` frames of events, or `l` what it follows, where numbers leapt |
+//! | `{3304}n` | hash | day → highest number reserved; day `l` → `losses` at that time |
 //! | `{3304}h` | string | who runs the timers; expires |
 //!
 //! An id is day (2 bytes) and sequence (4), a tray is unit (8) and desk (1), a member is id

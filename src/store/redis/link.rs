@@ -1,25 +1,37 @@
-//! A connection that is looked after. Every call has its own deadline; a supervisor rebuilds
-//! the connection after [`TIMEOUTS`] timeouts in a row (a half-open link answers nothing, for
-//! ever), after an error of the wire, and after READONLY (the master moved). While it is
-//! down, calls are refused at once and nothing is sent.
+//! A connection that is looked after. Every call has its own deadline, and only so many are
+//! on their way at once; a supervisor builds another connection after [`TIMEOUTS`] timeouts
+//! in a row (a half-open link answers nothing, for ever), after an error of the wire, and
+//! when the server is no longer the cell's master. Where the master is, is asked each time.
+//!
+//! - A call that Redis refused *because it belongs elsewhere* is sent again there, within its
+//!   deadline: its caller never hears of it.
+//! - While there is no connection a call waits for one, but no longer than [`GRACE`] after it
+//!   was lost: then calls are refused at once and nothing is sent.
+//! - A call that was sent when the connection was lost is [`Fault::Lost`], at once. Whether
+//!   it can still be done is known of each connection: see [`Link::renewed`].
 
-use super::trouble::{Diagnosis, Fault, diagnose};
+use super::master::Masters;
+use super::supervisor::supervise;
+use super::trouble::{Diagnosis, Fault, Remedy, broken};
+use super::wire::{Ask, Fresh, Identity, Wire, silent};
+use crate::clock::tick;
 use crate::store::StoreError;
-use ::redis::aio::MultiplexedConnection;
-use ::redis::{AsyncConnectionConfig, Client, Cmd, Value};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
-use tokio::sync::Notify;
+use ::redis::{Cmd, Pipeline, Value};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// So many calls in a row without an answer, and the connection counts as dead.
 const TIMEOUTS: u32 = 2;
-/// How often an idle connection is tried out.
-const PING_EVERY: Duration = Duration::from_secs(1);
-/// The first and the longest pause between attempts to connect.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+/// How long after the connection was lost calls wait for another.
+const GRACE: Duration = Duration::from_secs(1);
+/// The pause before a call that was refused unready is sent again.
+const AGAIN: Duration = Duration::from_millis(20);
+/// How many calls are on their way at once.
+const IN_FLIGHT: usize = 1_024;
 
 /// How long to wait for what.
 #[derive(Clone, Copy, Debug)]
@@ -28,35 +40,20 @@ pub struct Patience {
     pub connect: Duration,
     /// For the answer to a call.
     pub call: Duration,
+    /// How long Redis may rightly hold up what comes behind a call: a blocking read, a WAIT.
+    pub held: Duration,
 }
 
 /// What must be true of a fresh connection before it is used.
 #[async_trait::async_trait]
 pub trait Greeting: Send + Sync + 'static {
     /// Looks at the server and prepares it.
-    async fn greet(&self, fresh: &mut Fresh) -> Result<(), StoreError>;
+    async fn greet(&self, fresh: &Fresh<'_>) -> Result<(), StoreError>;
 }
 
-/// A connection not yet in use.
-pub struct Fresh {
-    connection: MultiplexedConnection,
-    address: String,
-    patience: Patience,
-}
-
-impl Fresh {
-    /// Asks on it.
-    pub async fn ask(&mut self, command: &Cmd) -> Result<Value, Fault> {
-        send(&mut self.connection, command, self.patience.call, &self.address)
-            .await
-            .map_err(|diagnosis| diagnosis.fault)
-    }
-
-    /// Where it leads.
-    pub fn address(&self) -> &str {
-        &self.address
-    }
-}
+/// What the links of a store tell each other: a server that is no master of the cell any
+/// more, or is dead.
+pub type Alarm = watch::Sender<String>;
 
 /// One supervised connection.
 pub struct Link {
@@ -64,77 +61,156 @@ pub struct Link {
     supervisor: JoinHandle<()>,
 }
 
-struct Shared {
-    client: Client,
-    address: String,
-    patience: Patience,
-    greeting: Arc<dyn Greeting>,
-    state: RwLock<State>,
-    /// Which connection it is, counted from 1.
-    generation: AtomicU64,
-    timeouts: AtomicU32,
-    broken: Notify,
+/// What the link and its supervisor share.
+pub(super) struct Shared {
+    pub(super) masters: Arc<Masters>,
+    pub(super) patience: Patience,
+    pub(super) greeting: Arc<dyn Greeting>,
+    pub(super) alarm: Arc<Alarm>,
+    pub(super) state: watch::Sender<State>,
+    pub(super) timeouts: AtomicU32,
+    /// Connections that were lost and may not have ended at the server's side.
+    pub(super) unburied: Mutex<Vec<Identity>>,
+    flight: Semaphore,
+    pub(super) broken: Notify,
+    pub(super) look: Notify,
 }
 
+/// Whether there is a connection.
 #[derive(Clone)]
-enum State {
-    Up(MultiplexedConnection, u64),
-    Down(StoreError),
+pub(super) enum State {
+    Up(Arc<Live>),
+    Down { trouble: StoreError, since: Instant, last: u64 },
+    Closed,
+}
+
+/// A connection in use.
+pub struct Live {
+    pub(super) wire: Wire,
+    /// Which connection it is, counted from 1.
+    pub(super) generation: u64,
+    pub(super) identity: Identity,
+    /// Nothing that was sent on an earlier connection can be done any more.
+    pub alone: bool,
+    /// How many replicas the server had when last asked.
+    pub(super) replicas: AtomicU32,
+    /// Nothing will be answered on it any more.
+    pub(super) dead: watch::Sender<bool>,
+}
+
+/// How far a call has come.
+enum Stage {
+    Waiting(Option<StoreError>),
+    Sent(Arc<Live>),
 }
 
 impl Link {
     /// Connects, greets, and looks after the connection from then on.
     pub async fn open(
-        client: Client,
+        masters: Arc<Masters>,
         patience: Patience,
         greeting: Arc<dyn Greeting>,
+        alarm: Arc<Alarm>,
     ) -> Result<Link, StoreError> {
-        // The address alone: a URL may hold a password.
-        let address = client.get_connection_info().addr().to_string();
-        let first = connect(&client, &address, patience, greeting.as_ref()).await?;
+        let trouble = StoreError::Unreachable("not connected yet".to_owned());
         let shared = Arc::new(Shared {
-            client,
-            address,
+            masters,
             patience,
             greeting,
-            state: RwLock::new(State::Up(first, 1)),
-            generation: AtomicU64::new(1),
+            alarm,
+            state: watch::Sender::new(State::Down { trouble, since: tick(), last: 0 }),
             timeouts: AtomicU32::new(0),
+            unburied: Mutex::new(Vec::new()),
+            flight: Semaphore::new(IN_FLIGHT),
             broken: Notify::new(),
+            look: Notify::new(),
         });
+        let first = shared.connect(1).await?;
+        shared.state.send_replace(State::Up(Arc::new(first)));
         let supervisor = tokio::spawn(supervise(shared.clone()));
         Ok(Link { shared, supervisor })
     }
 
     /// Sends a command and waits for its answer, as long as calls are given.
     pub async fn call(&self, command: &Cmd) -> Result<Value, Fault> {
-        self.shared.call(command, self.shared.patience.call).await
+        let answers = self.shared.call(&Ask::One(command), self.shared.patience.call).await?;
+        Ok(answers.into_iter().next().unwrap_or_default())
     }
 
-    /// Sends a command that Redis may keep waiting for `blocks`.
-    pub async fn call_blocking(&self, command: &Cmd, blocks: Duration) -> Result<Value, Fault> {
-        self.shared.call(command, blocks + self.shared.patience.call).await
+    /// Sends a command that Redis may hold up as long as this link's are.
+    pub async fn call_blocking(&self, command: &Cmd) -> Result<Value, Fault> {
+        let Patience { call, held, .. } = self.shared.patience;
+        let answers = self.shared.call(&Ask::One(command), call + held).await?;
+        Ok(answers.into_iter().next().unwrap_or_default())
     }
 
-    /// Why nothing can be sent now, if so.
-    pub fn trouble(&self) -> Option<StoreError> {
-        match self.shared.state() {
-            State::Up(..) => None,
-            State::Down(trouble) => Some(trouble),
+    /// Sends a command and a WAIT; the answers to both.
+    pub async fn call_confirmed(&self, both: &Pipeline) -> Result<Vec<Value>, Fault> {
+        let Patience { call, held, .. } = self.shared.patience;
+        self.shared.call(&Ask::Confirmed(both), call + held).await
+    }
+
+    /// How many replicas the server had when last asked; `None` without a connection.
+    pub fn replicas(&self) -> Option<u32> {
+        self.live().map(|live| live.replicas.load(Relaxed))
+    }
+
+    /// Has the number of replicas looked at again soon.
+    pub fn look_again(&self) {
+        self.shared.look.notify_one();
+    }
+
+    fn live(&self) -> Option<Arc<Live>> {
+        match &*self.shared.state.borrow() {
+            State::Up(live) => Some(live.clone()),
+            State::Down { .. } | State::Closed => None,
         }
     }
 
-    /// Rebuilds the connection: what was greeted is no longer there.
+    /// Why nothing can be sent now, if that has been so for some time.
+    pub fn trouble(&self) -> Option<StoreError> {
+        match &*self.shared.state.borrow() {
+            State::Up(..) => None,
+            State::Down { trouble, since, .. } => {
+                (since.elapsed() >= GRACE).then(|| trouble.clone())
+            }
+            State::Closed => Some(closed()),
+        }
+    }
+
+    /// Builds another connection: what was greeted is no longer there.
     pub fn distrust(&self, trouble: StoreError) {
-        if let State::Up(_, generation) = self.shared.state() {
-            self.shared.take_down(generation, trouble);
+        if let Some(live) = self.live() {
+            self.shared.take_down(live.generation, trouble);
+        }
+    }
+
+    /// Gives the connection of that number up and waits for a later one.
+    pub async fn renewed(
+        &self,
+        lost: u64,
+        trouble: StoreError,
+        at_most: Duration,
+    ) -> Option<Arc<Live>> {
+        self.shared.take_down(lost, trouble);
+        let mut states = self.shared.state.subscribe();
+        let later = states.wait_for(|state| match state {
+            State::Up(live) => live.generation > lost,
+            State::Closed => true,
+            State::Down { .. } => false,
+        });
+        match timeout(at_most, later).await.ok()?.ok().as_deref()? {
+            State::Up(live) => Some(live.clone()),
+            State::Down { .. } | State::Closed => None,
         }
     }
 
     /// Gives the connection up for good.
     pub fn close(&self) {
         self.supervisor.abort();
-        self.shared.set(State::Down(closed()));
+        if let State::Up(live) = self.shared.state.send_replace(State::Closed) {
+            live.dead.send_replace(true);
+        }
     }
 }
 
@@ -150,122 +226,117 @@ pub fn closed() -> StoreError {
 }
 
 impl Shared {
-    fn state(&self) -> State {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set(&self, state: State) {
-        *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
-    }
-
     /// Only the connection that broke is taken down, not one that has replaced it.
-    fn take_down(&self, generation: u64, trouble: StoreError) {
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        if matches!(*state, State::Up(_, current) if current == generation) {
-            tracing::warn!(redis = self.address, %trouble, "connection given up, building another");
-            *state = State::Down(trouble);
+    pub(super) fn take_down(&self, generation: u64, trouble: StoreError) {
+        self.leave(generation, trouble, true);
+    }
+
+    /// Where the server is well and only no master, what is on its way there is answered.
+    fn leave(&self, generation: u64, trouble: StoreError, dead: bool) {
+        self.state.send_if_modified(|state| {
+            let State::Up(live) = &*state else { return false };
+            if live.generation != generation {
+                return false;
+            }
+            live.dead.send_replace(dead);
+            tracing::warn!(redis = live.wire.address(), %trouble, "connection given up, building another");
+            let mut unburied = self.unburied.lock().unwrap_or_else(PoisonError::into_inner);
+            unburied.push(live.identity.clone());
+            drop(unburied);
+            *state = State::Down { trouble, since: tick(), last: generation };
             self.broken.notify_one();
+            true
+        });
+    }
+
+    /// The same, and the other links leave that server, too.
+    pub(super) fn abandon(&self, live: &Live, trouble: StoreError, dead: bool) {
+        self.leave(live.generation, trouble, dead);
+        self.alarm.send_replace(live.wire.address().to_owned());
+    }
+
+    async fn call(&self, ask: &Ask<'_>, patience: Duration) -> Result<Vec<Value>, Fault> {
+        let mut stage = Stage::Waiting(None);
+        if let Ok(done) = timeout(patience, self.pursue(ask, &mut stage)).await {
+            return done;
+        }
+        match stage {
+            Stage::Sent(live) => {
+                let trouble = silent(live.wire.address(), patience);
+                self.unanswered(&live, &trouble);
+                Err(Fault::Lost(trouble, live.generation))
+            }
+            Stage::Waiting(trouble) => Err(Fault::NotDone(trouble.unwrap_or_else(|| {
+                StoreError::Unreachable(format!(
+                    "{IN_FLIGHT} calls to Redis were on their way before this one: it is too slow"
+                ))
+            }))),
         }
     }
 
-    async fn call(&self, command: &Cmd, patience: Duration) -> Result<Value, Fault> {
-        let (mut connection, generation) = match self.state() {
-            State::Up(connection, generation) => (connection, generation),
-            State::Down(trouble) => return Err(Fault::NotDone(trouble)),
+    /// Sends until an answer tells.
+    async fn pursue(&self, ask: &Ask<'_>, stage: &mut Stage) -> Result<Vec<Value>, Fault> {
+        let Ok(_permit) = self.flight.acquire().await else {
+            return Err(Fault::NotDone(closed()));
         };
-        match timeout(patience, send_unbounded(&mut connection, command, &self.address)).await {
-            Ok(Ok(value)) => {
-                self.timeouts.store(0, Relaxed);
-                Ok(value)
-            }
-            Ok(Err(Diagnosis { fault, broken })) => {
-                self.timeouts.store(0, Relaxed);
-                if broken {
-                    self.take_down(generation, fault.clone().into());
+        loop {
+            let live = self.up(stage).await.map_err(Fault::NotDone)?;
+            let mut dead = live.dead.subscribe();
+            let lost = dead.wait_for(|dead| *dead);
+            *stage = Stage::Sent(live.clone());
+            let answer = tokio::select! {
+                biased;
+                answer = live.wire.send(ask) => answer,
+                _ = lost => {
+                    let trouble = broken(live.wire.address());
+                    return Err(Fault::Lost(trouble, live.generation));
                 }
-                Err(fault)
-            }
-            Err(_) => {
-                let trouble = silent(&self.address, patience);
-                if self.timeouts.fetch_add(1, Relaxed) + 1 >= TIMEOUTS {
-                    self.take_down(generation, trouble.clone());
+            };
+            let Diagnosis { fault, remedy } = match answer {
+                Ok(answers) => {
+                    self.timeouts.store(0, Relaxed);
+                    return Ok(answers);
                 }
-                Err(Fault::Unknown(trouble))
+                Err(diagnosis) => diagnosis,
+            };
+            let trouble = || StoreError::from(fault.clone());
+            self.timeouts.store(0, Relaxed);
+            match remedy {
+                Remedy::Tell | Remedy::Aside(_) => return Err(fault),
+                Remedy::Rebuild => {
+                    self.take_down(live.generation, trouble());
+                    return Err(fault);
+                }
+                Remedy::Elsewhere => self.abandon(&live, trouble(), false),
+                Remedy::Later => {}
             }
+            *stage = Stage::Waiting(Some(trouble()));
+            sleep(AGAIN).await;
         }
     }
-}
 
-fn silent(address: &str, patience: Duration) -> StoreError {
-    StoreError::Unreachable(format!("Redis at {address} did not answer within {patience:?}"))
-}
-
-async fn supervise(shared: Arc<Shared>) {
-    loop {
-        if timeout(PING_EVERY, shared.broken.notified()).await.is_err() {
-            // Faults take the connection down by themselves.
-            let _ = shared.call(&::redis::cmd("PING"), shared.patience.call).await;
-        }
-        let mut pause = PAUSE.0;
-        while matches!(shared.state(), State::Down(_)) {
-            let Shared { client, address, patience, greeting, .. } = &*shared;
-            match connect(client, address, *patience, greeting.as_ref()).await {
-                Ok(connection) => {
-                    let generation = shared.generation.fetch_add(1, Relaxed) + 1;
-                    shared.timeouts.store(0, Relaxed);
-                    shared.set(State::Up(connection, generation));
-                    tracing::info!(redis = shared.address, "connected again");
+    /// The connection, waited for if it was lost just now.
+    async fn up(&self, stage: &mut Stage) -> Result<Arc<Live>, StoreError> {
+        let mut states = self.state.subscribe();
+        loop {
+            let left = match &*states.borrow_and_update() {
+                State::Up(live) => return Ok(live.clone()),
+                State::Closed => return Err(closed()),
+                State::Down { trouble, since, .. } => {
+                    *stage = Stage::Waiting(Some(trouble.clone()));
+                    match GRACE.checked_sub(since.elapsed()) {
+                        None => return Err(trouble.clone()),
+                        Some(left) => left,
+                    }
                 }
-                Err(trouble) => {
-                    shared.set(State::Down(trouble));
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(PAUSE.1);
-                }
-            }
+            };
+            let _ = timeout(left, states.changed()).await;
         }
     }
-}
 
-async fn connect(
-    client: &Client,
-    address: &str,
-    patience: Patience,
-    greeting: &dyn Greeting,
-) -> Result<MultiplexedConnection, StoreError> {
-    // Our own deadlines are the ones that count: the crate's are off.
-    let config =
-        AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-    let connecting = client.get_multiplexed_async_connection_with_config(&config);
-    let connection = match timeout(patience.connect, connecting).await {
-        Ok(Ok(connection)) => connection,
-        Ok(Err(error)) if error.is_io_error() || error.is_connection_refusal() => {
-            let text = format!("no Redis answers at {address}: start it, or correct the URL");
-            return Err(StoreError::Unreachable(text));
+    pub(super) fn unanswered(&self, live: &Live, trouble: &StoreError) {
+        if self.timeouts.fetch_add(1, Relaxed) + 1 >= TIMEOUTS {
+            self.abandon(live, trouble.clone(), true);
         }
-        Ok(Err(error)) => return Err(diagnose(&error, address).fault.into()),
-        Err(_) => return Err(silent(address, patience.connect)),
-    };
-    let mut fresh = Fresh { connection, address: address.to_owned(), patience };
-    greeting.greet(&mut fresh).await?;
-    Ok(fresh.connection)
-}
-
-async fn send(
-    connection: &mut MultiplexedConnection,
-    command: &Cmd,
-    patience: Duration,
-    address: &str,
-) -> Result<Value, Diagnosis> {
-    timeout(patience, send_unbounded(connection, command, address)).await.unwrap_or_else(|_| {
-        Err(Diagnosis { fault: Fault::Unknown(silent(address, patience)), broken: true })
-    })
-}
-
-async fn send_unbounded(
-    connection: &mut MultiplexedConnection,
-    command: &Cmd,
-    address: &str,
-) -> Result<Value, Diagnosis> {
-    let answer = connection.send_packed_command(command).await;
-    answer.and_then(Value::extract_error).map_err(|error| diagnose(&error, address))
+    }
 }

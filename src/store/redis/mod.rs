@@ -1,4 +1,4 @@
-//! A cell in Redis 7.0 or later, one node.
+//! A cell in Redis 7.0 or later: a single one, one of several behind Sentinels, or a Cluster.
 //!
 //! Every key is listed in [`keys`]; all of a cell carry its hash tag. What must happen in one
 //! piece is a function of one library (`lua/*.lua`), sent when the server lacks it. Steps
@@ -7,8 +7,8 @@
 //! shared.
 //!
 //! ```text
-//!  commit ─▶ step: all bytes made ready ─▶ queue ─▶ batcher ─▶ FCALL hotline_v2_commit
-//!  claim ──────────────── the writing link ───────────────────▶ FCALL hotline_v2_claim
+//!  commit ─▶ step: all bytes made ready ─▶ queue ─▶ batcher ─▶ FCALL hotline_v3_commit
+//!  claim ──────────────── the writing link ───────────────────▶ FCALL hotline_v3_claim
 //!  load, due, tray, … ─── the reading link ────────────────────▶ GET, ZRANGE, FCALL_RO
 //!  feed_grown ─────────── the feed's link, one reader for all waiters ─▶ XREAD BLOCK
 //! ```
@@ -23,8 +23,10 @@
 //!   missing or not yet there means that the history is another one.
 //! - Request ids lie in hashes of 48 hours each that expire whole after the next 48; the
 //!   current one and the one before are looked into.
-//! - A [`link`] looks after each connection. What was sent and not answered is *unknown* and
-//!   is never sent again by us: the caller asks again with the same request id.
+//! - A [`link`] looks after each connection, to wherever the [`master`] is. What was sent and
+//!   not answered is never sent again by us: it is [settled](settle) by asking for its request
+//!   id, and what cannot be settled is *unknown*: the caller asks again with the same id.
+//! - A master that may lack what was acknowledged is noticed before it is used ([`greeting`]).
 
 pub mod batch;
 mod city;
@@ -32,16 +34,23 @@ pub mod feed;
 pub mod greeting;
 pub mod keys;
 pub mod link;
+pub mod master;
 mod reads;
+pub mod replicas;
+mod settle;
 pub mod step;
+mod supervisor;
 pub mod trouble;
 mod value;
+pub mod wire;
 
 use self::batch::{Batcher, Job, QUEUE};
 use self::feed::FeedReader;
 use self::greeting::Opening;
 use self::keys::Keys;
-use self::link::{Link, Patience, closed};
+use self::link::{Alarm, Link, Patience, closed};
+use self::master::Masters;
+use self::replicas::Replicas;
 use self::step::Step;
 use super::{
     Change, Claimed, CommitError, Cursor, Lease, ModeRow, Paper, Remembered, RequestId,
@@ -51,27 +60,38 @@ use crate::domain::{
     Cell, Counts, Date, Desk, Dimension, Entry, Event, Marginal, Order, OrderNo, Tally, Timestamp,
     Unit,
 };
-use ::redis::Client;
 use async_trait::async_trait;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-/// How long to wait for Redis.
+/// How long to wait for Redis, and how sure to be.
 #[derive(Clone, Copy, Debug)]
 pub struct RedisOptions {
-    /// For a connection, name lookup and handshake included.
+    /// For a connection, and for each answer of its handshake.
     pub connect_timeout: Duration,
-    /// For the answer to a call; a commit without one is of unknown outcome.
+    /// For the answer to a call. A commit without one is settled within as much again, or is
+    /// of unknown outcome.
     pub call_timeout: Duration,
+    /// How many replicas must have a change before it is answered; `None` is 1 behind
+    /// Sentinels and in a Cluster, and 0 for a single Redis.
+    pub replicas_ack: Option<u32>,
+    /// How long that may take; longer is of unknown outcome.
+    pub replicas_timeout: Duration,
+    /// Serve even from a Redis that may throw orders away: an evicting one, or one without an
+    /// append-only file.
+    pub allow_unsafe: bool,
 }
 
 impl Default for RedisOptions {
     fn default() -> RedisOptions {
         RedisOptions {
-            connect_timeout: Duration::from_secs(2),
+            connect_timeout: Duration::from_secs(1),
             call_timeout: Duration::from_secs(5),
+            replicas_ack: None,
+            replicas_timeout: Duration::from_secs(1),
+            allow_unsafe: false,
         }
     }
 }
@@ -83,42 +103,49 @@ pub struct RedisStore {
     write: Arc<Link>,
     read: Arc<Link>,
     feed: FeedReader,
+    replicas: Replicas,
     queue: RwLock<Option<mpsc::Sender<Job>>>,
     batcher: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl RedisStore {
-    /// Opens the cell at `url` (`redis://host:port`), and makes it if it is not there.
+    /// Opens the cell at `url`, and makes it if it is not there: `redis://HOST:PORT`,
+    /// `redis+sentinel://HOST:PORT,HOST:PORT/MASTER` or `redis+cluster://HOST:PORT,HOST:PORT`.
     pub async fn open(
         url: &str,
         cell: Cell,
         options: RedisOptions,
     ) -> Result<Arc<RedisStore>, StoreError> {
-        // What is wrong with a URL is not repeated: it may hold a password.
-        let client = Client::open(url).map_err(|_| {
-            StoreError::Unreachable(
-                "the store's URL is none for Redis: write redis://HOST:PORT, or \
-                 redis://USER:PASSWORD@HOST:PORT/NUMBER"
-                    .to_owned(),
-            )
-        })?;
-        let RedisOptions { connect_timeout: connect, call_timeout: call } = options;
-        let patience = Patience { connect, call };
         let keys = Keys::of(cell);
-        let opening = Opening::new(keys.clone());
-        let write = Arc::new(Link::open(client.clone(), patience, opening.clone()).await?);
-        let read = Arc::new(Link::open(client.clone(), patience, opening.clone()).await?);
-        let listening = Link::open(client, patience, opening.clone()).await?;
-        let feed = FeedReader::start(listening, opening.clone(), keys.clone());
+        let masters = Arc::new(Masters::parse(url, keys.meta())?);
+        let wanted = options.replicas_ack.unwrap_or(u32::from(masters.has_replicas()));
+        let replicas = Replicas { wanted, within: options.replicas_timeout };
+        let opening = Opening::new(keys.clone(), options.allow_unsafe);
+        let alarm = Arc::new(Alarm::new(String::new()));
+        let link = async |held| {
+            let RedisOptions { connect_timeout: connect, call_timeout: call, .. } = options;
+            let patience = Patience { connect, call, held };
+            Link::open(masters.clone(), patience, opening.clone(), alarm.clone()).await
+        };
+        let waits = if wanted == 0 { Duration::ZERO } else { replicas.within };
+        let write = Arc::new(link(waits).await?);
+        let read = Arc::new(link(Duration::ZERO).await?);
+        let feed = FeedReader::start(link(feed::SWEEP).await?, opening.clone(), keys.clone());
         let (sender, queue) = mpsc::channel(QUEUE);
-        let (link, known) = (write.clone(), opening.clone());
-        let batcher = Arc::new(Batcher { link, opening: known, keys: keys.clone() });
+        let batcher = Arc::new(Batcher {
+            link: write.clone(),
+            opening: opening.clone(),
+            keys: keys.clone(),
+            replicas,
+            settling: options.call_timeout,
+        });
         Ok(Arc::new(RedisStore {
             keys,
             opening,
             write,
             read,
             feed,
+            replicas,
             queue: RwLock::new(Some(sender)),
             batcher: Mutex::new(Some(tokio::spawn(batcher.run(queue)))),
         }))
@@ -266,7 +293,7 @@ impl Store for RedisStore {
     }
 
     async fn feed_end(&self) -> Result<Cursor, StoreError> {
-        feed::end(&self.read, &self.keys, self.epoch()).await
+        feed::end(&self.read, &self.keys, self.epoch()).await.map(|end| end.cursor)
     }
 
     async fn feed_grown(&self, after: Cursor, at_most: Duration) -> Result<(), StoreError> {

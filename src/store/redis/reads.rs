@@ -3,8 +3,8 @@
 
 use super::RedisStore;
 use super::batch::replaced;
-use super::greeting::loading;
-use super::keys::{self, BLOCK};
+use super::greeting::{Opening, loading};
+use super::keys::{self, BLOCK, Keys};
 use super::link::Link;
 use super::step::{VERSION, split_intake};
 use super::trouble::Fault;
@@ -28,13 +28,13 @@ const WALK: usize = 1_000;
 const ATTEMPTS: usize = 3;
 
 /// Asks, and if the server lacks our library loads it and asks again.
-pub(super) async fn ask(link: &Link, command: &Cmd) -> Result<Value, StoreError> {
+pub(super) async fn ask(link: &Link, command: &Cmd) -> Result<Value, Fault> {
     match link.call(command).await {
         Err(Fault::NoLibrary) => {
             link.call(&loading()).await?;
-            Ok(link.call(command).await?)
+            link.call(command).await
         }
-        other => Ok(other?),
+        other => other,
     }
 }
 
@@ -42,6 +42,29 @@ pub(super) fn function(call: &str, name: &str, keys: &[Vec<u8>]) -> Cmd {
     let mut command = cmd(call);
     command.arg(name).arg(keys.len()).arg(keys);
     command
+}
+
+/// What was answered to a request id, as it is stored.
+pub(super) async fn remembered(
+    link: &Link,
+    opening: &Opening,
+    keys: &Keys,
+    id: &[u8; 16],
+) -> Result<Option<Vec<u8>>, Fault> {
+    for _ in 0..ATTEMPTS {
+        let bucket = opening.bucket.load(Relaxed);
+        let all = [keys.meta(), keys.requests(bucket), keys.requests(bucket.saturating_sub(1))];
+        let mut call = function("FCALL_RO", "hotline_v3_remembered", &all);
+        call.arg(bucket).arg(&id[..]);
+        let parts = items(ask(link, &call).await?).map_err(Fault::Unknown)?;
+        if parts.first().map(text).as_deref() == Some("ok") {
+            return Ok(parts.get(1).and_then(bytes).map(<[u8]>::to_vec));
+        }
+        let current = parts.get(1).map_or(Ok(0), must_integer).map_err(Fault::Unknown)?;
+        opening.bucket.store(current.unsigned_abs(), Relaxed);
+    }
+    let jumps = "Redis's clock jumps: set it right".to_owned();
+    Err(Fault::Unknown(StoreError::Unreachable(jumps)))
 }
 
 /// An order as its string has it.
@@ -56,7 +79,7 @@ impl RedisStore {
     }
 
     async fn get(&self, key: Vec<u8>) -> Result<Value, StoreError> {
-        ask(&self.read, cmd("GET").arg(key)).await
+        Ok(ask(&self.read, cmd("GET").arg(key)).await?)
     }
 
     /// An order of another cell is not here, though its id within the cell may be.
@@ -79,7 +102,8 @@ impl RedisStore {
         above: u32,
     ) -> Result<u32, StoreError> {
         let day = OrderNo::new(self.keys.cell(), date, 0).day();
-        let mut call = function("FCALL", "hotline_v2_reserve", &[self.keys.numbers()]);
+        let mut call =
+            function("FCALL", "hotline_v3_reserve", &[self.keys.numbers(), self.keys.meta()]);
         call.arg(day).arg(count.max(1)).arg(above);
         let first = integer(&ask(&self.write, &call).await?);
         first.and_then(|first| u32::try_from(first).ok()).ok_or_else(|| {
@@ -91,21 +115,13 @@ impl RedisStore {
         &self,
         id: RequestId,
     ) -> Result<Option<Remembered>, StoreError> {
-        for _ in 0..ATTEMPTS {
-            let bucket = self.opening.bucket.load(Relaxed);
-            let before = bucket.saturating_sub(1);
-            let all = [self.keys.meta(), self.keys.requests(bucket), self.keys.requests(before)];
-            let mut call = function("FCALL_RO", "hotline_v2_remembered", &all);
-            call.arg(bucket).arg(&keys::request(id)[..]);
-            let parts = items(ask(&self.read, &call).await?)?;
-            if parts.first().map(text).as_deref() == Some("ok") {
-                let found = parts.get(1).and_then(bytes);
-                return found.map(codec::decode_remembered).transpose();
-            }
-            let current = must_integer(parts.get(1).unwrap_or(&Value::Nil))?;
-            self.opening.bucket.store(current.unsigned_abs(), Relaxed);
-        }
-        Err(StoreError::Unreachable("Redis's clock jumps: set it right".to_owned()))
+        let id = keys::request(id);
+        let Some(found) = remembered(&self.read, &self.opening, &self.keys, &id).await? else {
+            return Ok(None);
+        };
+        // Whoever is told of it takes it for safe.
+        self.replicas.confirm(&self.write, &self.keys).await?;
+        codec::decode_remembered(&found).map(Some)
     }
 
     pub(super) async fn claim_entries(
@@ -134,7 +150,7 @@ impl RedisStore {
             let mut all = Vec::with_capacity(places.len() + 2);
             all.extend([self.keys.meta(), self.keys.leases()]);
             all.extend(places.iter().map(|place| self.keys.tray(place.tray)));
-            let mut call = function("FCALL", "hotline_v2_release", &all);
+            let mut call = function("FCALL", "hotline_v3_release", &all);
             call.arg(self.epoch());
             for (place, (_, lease)) in places.iter().zip(claims) {
                 call.arg(&place.member[..]).arg(lease.claim);
@@ -159,7 +175,7 @@ impl RedisStore {
         let mut all = Vec::with_capacity(units.len() + 2);
         all.extend([self.keys.meta(), self.keys.leases()]);
         all.extend(units.iter().map(|unit| self.keys.tray(keys::tray(*unit, desk))));
-        let mut call = function("FCALL", "hotline_v2_claim", &all);
+        let mut call = function("FCALL", "hotline_v3_claim", &all);
         call.arg(self.epoch()).arg(max).arg(lease.as_millis().min(u128::from(u32::MAX)) as u64);
         let parts = items(ask(&self.write, &call).await?)?;
         let Some((verdict, parts)) = parts.split_first() else {
@@ -245,7 +261,7 @@ impl RedisStore {
             return Ok(Vec::new());
         }
         let all = [self.keys.tray(keys::tray(unit, desk)), self.keys.leases()];
-        let mut call = function("FCALL_RO", "hotline_v2_tray", &all);
+        let mut call = function("FCALL_RO", "hotline_v3_tray", &all);
         call.arg(max);
         if let Some((deadline, no)) = after {
             call.arg(keys::score(deadline)).arg(&keys::id(no)[..]);
@@ -359,7 +375,7 @@ impl RedisStore {
         holder: u64,
         for_: Duration,
     ) -> Result<bool, StoreError> {
-        let mut call = function("FCALL", "hotline_v2_hold_timers", &[self.keys.timers()]);
+        let mut call = function("FCALL", "hotline_v3_hold_timers", &[self.keys.timers()]);
         call.arg(holder).arg(for_.as_millis().clamp(1, u128::from(u32::MAX)) as u64);
         Ok(must_integer(&ask(&self.write, &call).await?)? == 1)
     }
@@ -382,7 +398,8 @@ impl RedisStore {
         }
         let mut write = cmd("HSET");
         write.arg(self.keys.meta()).arg("checked").arg(1);
-        ask(&self.write, &write).await.map(|_| ())
+        ask(&self.write, &write).await?;
+        Ok(())
     }
 }
 

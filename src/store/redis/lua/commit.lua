@@ -1,4 +1,4 @@
-#!lua name=hotline_v2
+#!lua name=hotline_v3
 -- The library of a cell: everything that must happen in one piece. The first file opens it.
 --
 -- Rules of the house: every key comes in KEYS; whatever can refuse a step is looked at before
@@ -81,7 +81,7 @@ local function remember_callers(key, callers, called)
   redis.call('HSET', unpack(written))
 end
 
--- hotline_v2_commit: a batch of steps, each accepted or refused by itself. No two steps of
+-- hotline_v3_commit: a batch of steps, each accepted or refused by itself. No two steps of
 -- a batch are of one order or carry one request id (the sender sees to that), so none
 -- depends on another.
 --
@@ -89,7 +89,7 @@ end
 --       9 requests (before), 10 to 12 indicators of the batch's day by unit, level and
 --       category, 13 callers; then per step: its order, its papers, the trays it leaves,
 --       comes into, and stays in with another deadline.
--- ARGV  epoch, bucket, number of steps,
+-- ARGV  epoch, the highest sequence seen in it, bucket, number of steps,
 --       number of blocks, blocks,
 --       number of profiles, per profile: number of counters, (counter, difference)*,
 --       per step: 9 bytes (new? · request? · deadline: 0 stays 1 set 2 none · papers · leaves
@@ -98,19 +98,19 @@ end
 --       city's mode it was decided under or nothing, its caller or nothing, [request id, what to remember], [deadline], papers, members that leave,
 --       (member, score) that come, (member, score) that stay, then for a lease: the claim
 --       and each field it could stand in.
--- Returns {'ok', a letter per step, what was remembered for each r} with o written,
+-- Returns {'ok', sequence, a letter per step, what was remembered for each r} with o written,
 --       r repeated, l lease stale, c conflict; or, with nothing written, {'epoch'} for data
---       of another epoch, {'bucket', n} when the current bucket is the n-th.
+--       of another epoch or from before what was seen, {'bucket', n} when the current bucket is the n-th.
 local function commit(keys, argv)
   local call, sub, byte = redis.call, string.sub, string.byte
   local meta = call('HMGET', keys[1], 'epoch', 'sequence', 'bucket', 'mode_version')
-  if meta[1] ~= argv[1] then return { 'epoch' } end
+  if meta[1] ~= argv[1] or tonumber(meta[2]) < tonumber(argv[2]) then return { 'epoch' } end
   local time = call('TIME')
   local bucket = bucket_of(tonumber(time[1]), meta[3])
-  if tonumber(argv[2]) ~= bucket then return { 'bucket', whole(bucket) } end
+  if tonumber(argv[3]) ~= bucket then return { 'bucket', whole(bucket) } end
 
   -- The head.
-  local n, a = tonumber(argv[3]), 4
+  local n, a = tonumber(argv[4]), 5
   local blocks = { keys[7] }
   for _ = 1, tonumber(argv[a]) do
     a = a + 1
@@ -266,7 +266,11 @@ local function commit(keys, argv)
       end
     end
   end
-  if #frames == 0 then return { 'ok', table.concat(code), unpack(repeated) } end
+  if #repeated > 0 then
+    -- What is answered again must be as safe as what is new: a WAIT waits for writes alone.
+    call('HSET', keys[1], 'checked', '1')
+  end
+  if #frames == 0 then return { 'ok', meta[2], table.concat(code), unpack(repeated) } end
 
   -- From here on everything is written.
   call('MSET', unpack(strings))
@@ -318,7 +322,7 @@ local function commit(keys, argv)
   local sequence = whole(tonumber(meta[2]) + 1)
   call('XADD', keys[4], sequence .. '-0', 'e', table.concat(frames))
   call('HSET', keys[1], 'sequence', sequence, 'bucket', whole(bucket))
-  return { 'ok', table.concat(code), unpack(repeated) }
+  return { 'ok', sequence, table.concat(code), unpack(repeated) }
 end
 
-redis.register_function('hotline_v2_commit', commit)
+redis.register_function('hotline_v3_commit', commit)

@@ -1,0 +1,155 @@
+//! A master dies or hangs and another takes its place, under load.
+
+use crate::cluster::Cluster;
+use crate::open;
+use crate::sentinel::Trio;
+use crate::server::RedisServer;
+use crate::traffic::{Ledger, Traffic, kept};
+use hotline::clock::tick;
+use hotline::store::Store;
+use hotline::store::redis::{RedisOptions, RedisStore};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long there may be no service when a master dies or hangs.
+const GOAL: Duration = Duration::from_secs(5);
+
+/// Lets clients work, has it happen, and waits until they are served again.
+async fn strike(store: &Arc<RedisStore>, happens: impl FnOnce()) -> (Ledger, Instant) {
+    let traffic = Traffic::start(store, 32, 1);
+    traffic.more(500).await;
+    let struck = tick();
+    happens();
+    // Some are still answered that were done before.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    traffic.more(500).await;
+    (traffic.stop().await, struck)
+}
+
+fn told(what: &str, ledger: &Ledger, struck: Instant) {
+    let gap = ledger.gap_after(struck);
+    println!(
+        "{what}: no service for {gap:?}; {} acknowledged, {} told unknown, {} unavailable",
+        ledger.acknowledged.len(),
+        ledger.unknown,
+        ledger.unavailable
+    );
+    assert!(gap < GOAL, "{what}: {gap:?}");
+}
+
+/// Waiters, timers and readers go on with the new master.
+async fn the_rest_goes_on(store: &RedisStore) {
+    let end = store.feed_end().await.unwrap();
+    store.commit(crate::order(900_001)).await.unwrap();
+    store.feed_grown(end, Duration::from_secs(5)).await.unwrap();
+    assert!(!store.feed(Some(end), 10).await.unwrap().is_empty());
+    assert!(store.hold_timers(1, Duration::from_secs(1)).await.unwrap());
+    store.check().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_behind_sentinels_is_killed() {
+    let mut trio = Trio::start();
+    let store = open(&trio.url(), RedisOptions::default()).await;
+    let (ledger, struck) = strike(&store, || trio.nodes[0].kill()).await;
+    told("Sentinel, master killed", &ledger, struck);
+    kept(&store, &ledger).await;
+    the_rest_goes_on(&store).await;
+    assert_ne!(trio.master(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_behind_sentinels_hangs_and_wakes_up() {
+    let trio = Trio::start();
+    let store = open(&trio.url(), RedisOptions::default()).await;
+    let (mut ledger, struck) = strike(&store, || trio.nodes[0].freeze()).await;
+    told("Sentinel, master hung", &ledger, struck);
+    // The old one wakes up and believes for a moment that it is the master.
+    let traffic = Traffic::start(&store, 32, 500_000);
+    trio.nodes[0].thaw();
+    trio.settled();
+    traffic.more(500).await;
+    ledger.acknowledged.extend(traffic.stop().await.acknowledged);
+    kept(&store, &ledger).await;
+    the_rest_goes_on(&store).await;
+}
+
+/// Asked for in peace, nothing at all is lost and little time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failover_that_was_asked_for() {
+    let trio = Trio::start();
+    let store = open(&trio.url(), RedisOptions::default()).await;
+    let traffic = Traffic::start(&store, 32, 1);
+    traffic.more(500).await;
+    let struck = tick();
+    let () = trio.sentinels[0].ask(&["SENTINEL", "FAILOVER", "city"]);
+    crate::until("another is the master", || async { trio.master() != 0 }).await;
+    traffic.more(500).await;
+    let ledger = traffic.stop().await;
+    told("Sentinel, failover asked for", &ledger, struck);
+    kept(&store, &ledger).await;
+}
+
+/// With one replica each, a Cluster whose master is gone has one copy of its slots: it goes on
+/// only if none need confirm.
+fn with_one_copy() -> RedisOptions {
+    RedisOptions { replicas_ack: Some(0), ..RedisOptions::default() }
+}
+
+/// What a failover may lose when nobody confirms: what replicas had not been sent yet.
+async fn all_but_the_last(store: &RedisStore, ledger: &Ledger, struck: Instant) {
+    let missing = crate::traffic::missing(store, ledger).await;
+    let window = Duration::from_secs(1);
+    let old = |(seq, at): &&(u32, Instant)| missing.contains(seq) && *at + window < struck;
+    let old: Vec<_> = ledger.acknowledged.iter().filter(old).collect();
+    println!("{} acknowledged orders lost, none older than {window:?}", missing.len());
+    assert!(old.is_empty(), "{old:?}");
+    crate::sound(store).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clusters_master_is_killed() {
+    let mut cluster = Cluster::start();
+    let store = open(&cluster.url(), with_one_copy()).await;
+    let master = cluster.master();
+    let (ledger, struck) = strike(&store, || cluster.nodes[master].kill()).await;
+    told("Cluster, master killed", &ledger, struck);
+    all_but_the_last(&store, &ledger, struck).await;
+    the_rest_goes_on(&store).await;
+    assert_ne!(cluster.master(), master);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clusters_master_hangs_and_wakes_up() {
+    let cluster = Cluster::start();
+    let store = open(&cluster.url(), with_one_copy()).await;
+    let master = cluster.master();
+    let node: &RedisServer = &cluster.nodes[master];
+    let (ledger, struck) = strike(&store, || node.freeze()).await;
+    told("Cluster, master hung", &ledger, struck);
+    node.thaw();
+    crate::until("it follows", || async { node.info("replication", "role") == "slave" }).await;
+    all_but_the_last(&store, &ledger, struck).await;
+    the_rest_goes_on(&store).await;
+}
+
+/// Where one must confirm and nobody is left to, nothing is taken until somebody is back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_copy_takes_nothing_if_one_must_confirm() {
+    let mut cluster = Cluster::start();
+    let store = open(&cluster.url(), RedisOptions::default()).await;
+    let traffic = Traffic::start(&store, 32, 1);
+    traffic.more(300).await;
+    let master = cluster.master();
+    cluster.nodes[master].kill();
+    crate::until("the other one is the master, and refuses", || async {
+        let outcome = store.commit(crate::order(900_000)).await;
+        matches!(outcome, Err(hotline::store::CommitError::Unavailable(why))
+            if why.to_string().contains("replicas_ack"))
+    })
+    .await;
+    cluster.nodes[master].restart();
+    traffic.more(300).await;
+    let ledger = traffic.stop().await;
+    kept(&store, &ledger).await;
+}
