@@ -261,7 +261,11 @@ impl Dispatch {
                 let open: Vec<_> = waiting.copied().take(MAX_BATCH).collect();
                 Ok(Page { looked: open.len() as u64, last: open.last().copied(), open })
             }
-            Err(error @ (StoreError::Unreachable(_) | StoreError::TooNew { .. })) => Err(error),
+            Err(
+                error @ (StoreError::Unreachable(_)
+                | StoreError::Full(_)
+                | StoreError::TooNew { .. }),
+            ) => Err(error),
             Err(error @ StoreError::FeedDiverged { .. }) => Err(error),
         }
     }
