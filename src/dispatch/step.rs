@@ -94,9 +94,9 @@ impl Dispatch {
             let decision = match decided {
                 Ok(decision) => decision,
                 // What is refused now may have been done before, by this very request.
-                Err(rejection) => match self.recall(with.request).await? {
+                Err(refused) => match self.recall(with.request).await? {
                     Some(done) => return Ok((done, self.order(no).await?)),
-                    None => return Err(rejection.into()),
+                    None => return Err(refused.into()),
                 },
             };
             // Whoever was only told of the order, or held it before, has no lease on this.
