@@ -5,6 +5,7 @@
 mod calendar;
 mod clocks;
 mod hard;
+mod indicators;
 mod make;
 mod picture;
 mod properties;
