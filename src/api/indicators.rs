@@ -51,6 +51,7 @@ impl Api {
             followed_up_first: counts.of(Measure::FollowedUpFirst),
             satisfied: counts.of(Measure::Satisfied),
             satisfied_first: counts.of(Measure::SatisfiedFirst),
+            followed_up_final: counts.of(Measure::FollowedUpFinal),
         }
     }
 }

@@ -5,7 +5,7 @@
 //! | INVALID_ARGUMENT | a field is not what it must be; `BadRequest` names it | asks otherwise |
 //! | NOT_FOUND | there is no such order, or the phone's digits are not its own | asks otherwise |
 //! | PERMISSION_DENIED | another unit holds the order, or only the centre or a unit above may; `BadRequest` names `hotline-unit` | leaves it |
-//! | FAILED_PRECONDITION | the order stands where this cannot be done; the feed's history is gone (not OUT_OF_RANGE, which readers take for "the end, for now": this cursor never works again) | looks again, decides anew |
+//! | FAILED_PRECONDITION | the order stands where this cannot be done: the metadata say the `stage`, the `action` and what is `allowed` now; the feed's history is gone (not OUT_OF_RANGE, which readers take for "the end, for now": this cursor never works again) | looks again, decides anew |
 //! | ALREADY_EXISTS | the request id was used for another request | makes a new id |
 //! | ABORTED | the lease is stale | pulls again |
 //! | UNAVAILABLE | the store or the server cannot now, or the outcome is unknown | sends the same again, with the same request id |
@@ -17,7 +17,7 @@
 //! phone or name: what was sent is never repeated, only what is allowed.
 
 use crate::dispatch::{Refusal, StoreError};
-use crate::domain::{Rejection, allowed};
+use crate::domain::{ActionName, Refused, Rejection, Stage, Standing};
 use crate::pb;
 use std::time::Duration;
 use tonic::{Code, Status};
@@ -52,6 +52,27 @@ impl Fault {
         self
     }
 
+    /// Which move of which stage it was, and what may be done now.
+    fn standing(self, Standing { stage, action }: Standing, allowed: &[ActionName]) -> Fault {
+        let list = |each: fn(&ActionName) -> &'static str, nothing: &str, comma: &str| {
+            let all: Vec<_> = allowed.iter().map(each).collect();
+            if all.is_empty() { nothing.to_owned() } else { all.join(comma) }
+        };
+        let message =
+            format!("{}; allowed now: {}", self.message, list(|a| a.name(), "nothing", ", "));
+        let zh = format!(
+            "{}工单{}，不能{}；目前可以：{}。",
+            self.zh,
+            stage.map_or("尚未登记", Stage::zh),
+            action.zh(),
+            list(|a| a.zh(), "无", "、")
+        );
+        Fault { message, zh, ..self }
+            .with("stage", stage.map_or("none", Stage::name))
+            .with("action", action)
+            .with("allowed", list(|a| a.name(), "", ","))
+    }
+
     /// The field that a rejection is about.
     fn at(&mut self, field: &str, allowed: &str) {
         self.field = Some(Box::new((field.to_owned(), allowed.to_owned())));
@@ -73,7 +94,8 @@ impl Fault {
     pub fn within(self, outer: &str) -> Fault {
         let Some((field, allowed)) = self.field.as_deref().cloned() else { return self };
         let field = format!("{outer}.{field}");
-        if self.metadata.iter().any(|(key, _)| *key == "allowed") {
+        let is_own = |(key, value): &(&str, String)| *key == "allowed" && *value == allowed;
+        if self.metadata.iter().any(is_own) {
             return Fault::field(self.reason, &field, allowed);
         }
         // A rejection that has a field speaks in words of its own.
@@ -130,7 +152,7 @@ impl From<Refusal> for Fault {
         let message = refusal.to_string();
         let fault = |code, reason, zh: &str| Fault::new(code, reason, message.clone(), zh);
         match refusal {
-            Refusal::Rejected(rejection) => rejected(rejection),
+            Refusal::Rejected(refused) => rejected(&refused),
             Refusal::Invalid { field, allowed } => {
                 let reason = match field {
                     "category" => "UNKNOWN_CATEGORY",
@@ -199,8 +221,19 @@ fn diverged(message: String, epoch: u64) -> Fault {
     Fault::new(Code::FailedPrecondition, "FEED_DIVERGED", message, zh).with("epoch", epoch)
 }
 
-fn rejected(rejection: Rejection) -> Fault {
-    let code = match &rejection {
+/// Every forbidden move says where it was met, whatever the reason.
+fn rejected(refused: &Refused) -> Fault {
+    let fault = why(&refused.why);
+    match refused.at {
+        Some(at) if fault.code == Code::FailedPrecondition => {
+            fault.standing(at, &refused.allowed())
+        }
+        Some(_) | None => fault,
+    }
+}
+
+fn why(rejection: &Rejection) -> Fault {
+    let code = match rejection {
         Rejection::NoSuchOrder => Code::NotFound,
         Rejection::NotHolder { .. } | Rejection::NotCentre { .. } | Rejection::NotAbove { .. } => {
             Code::PermissionDenied
@@ -232,18 +265,11 @@ fn rejected(rejection: Rejection) -> Fault {
         | Rejection::AlreadyReopened { .. } => Code::FailedPrecondition,
     };
     let fault = |zh| Fault::new(code, rejection.reason(), rejection.to_string(), zh);
-    match &rejection {
+    match rejection {
         Rejection::NoSuchOrder => fault("没有该工单，或手机尾号不符。".to_owned()),
         Rejection::NumberTaken => fault("工单编号已被占用，请重试。".to_owned()),
-        Rejection::WrongStage { stage, action, allowed: _ } => {
-            let names: Vec<_> = allowed(*stage).iter().map(|a| a.name()).collect();
-            let zh: Vec<_> = allowed(*stage).iter().map(|a| a.zh()).collect();
-            let now = if zh.is_empty() { "无".to_owned() } else { zh.join("、") };
-            fault(format!("工单{}，不能{}；目前可以：{now}。", stage.zh(), action.zh()))
-                .with("stage", stage)
-                .with("action", action)
-                .with("allowed_actions", names.join(","))
-        }
+        // Stage and move are all there is to say.
+        Rejection::WrongStage { .. } => fault(String::new()),
         Rejection::NotHolder { holder, actor } => {
             let mut fault = fault(format!("工单由单位 {holder} 持有，单位 {actor} 无权代办。"));
             fault.at(UNIT, &format!("unit {holder}, or a hall above it"));
@@ -298,7 +324,7 @@ fn rejected(rejection: Rejection) -> Fault {
         }
         Rejection::UsedUp { action, limit } => {
             fault(format!("按规定{}至多 {limit} 次，已用完。", action.zh()))
-                .with("action", action)
+                .with("used_up", action)
                 .with("limit", limit)
         }
         Rejection::TooLate { due } => {

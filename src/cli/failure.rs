@@ -143,8 +143,10 @@ fn hint(code: Code, reason: &str) -> &'static str {
         "OUTCOME_UNKNOWN" => "send the same again with the same --request-id: it tells",
         "BAD_ACTOR" => "--staff, --unit and --role say who you are",
         "BAD_PAGE_TOKEN" => "start again without --page-token",
+        "MODE_MOVED" | "MODE_UNCHANGED" => "`hotline mode show` tells which one is in force",
         "FEED_DIVERGED" => "start again without --cursor: the history it belongs to is gone",
         _ => match code {
+            Code::FailedPrecondition => "what may be done now is named above",
             Code::InvalidArgument => "correct what is named above and try again",
             Code::Unavailable => "try again; `hotline health` shows whether the server is ready",
             Code::Unimplemented => "the server is older than this program: upgrade it",
@@ -157,7 +159,6 @@ fn hint(code: Code, reason: &str) -> &'static str {
             | Code::AlreadyExists
             | Code::PermissionDenied
             | Code::ResourceExhausted
-            | Code::FailedPrecondition
             | Code::Aborted
             | Code::OutOfRange
             | Code::Internal

@@ -11,7 +11,8 @@ use comfy_table::CellAlignment;
 use serde_json::{Map, Value, json};
 
 /// Counts what was received, signed, returned, closed, done again and thought of it, per unit,
-/// level or category. 按时办结率 is over the promises that came due, not over what was received.
+/// level or category. 按时办结率 is over the promises that came due, not over what was received;
+/// 首次满意率 is over the first word of each citizen, 最终满意率 over the last.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  hotline report --from 2026-11-01 --to 2026-11-30\n  hotline report --from 2026-11-23 --to 2026-11-23 --by unit -o csv > units.csv"
@@ -51,7 +52,7 @@ fn dimension(text: &str) -> Result<Dimension, String> {
 type Column = (&'static str, &'static str, fn(&Indicators) -> u32);
 
 /// Every count, with its names for programs and for people.
-const COLUMNS: [Column; 14] = [
+const COLUMNS: [Column; 15] = [
     ("received", "受理", |row| row.received),
     ("arrived", "到达", |row| row.arrived),
     ("arrived_on_time", "按时签收", |row| row.arrived_on_time),
@@ -64,17 +65,19 @@ const COLUMNS: [Column; 14] = [
     ("repeated", "重复", |row| row.repeated),
     ("followed_up", "回访", |row| row.followed_up),
     ("followed_up_first", "首次回访", |row| row.followed_up_first),
-    ("satisfied", "满意", |row| row.satisfied),
     ("satisfied_first", "首次满意", |row| row.satisfied_first),
+    ("followed_up_final", "最终回访", |row| row.followed_up_final),
+    ("satisfied", "最终满意", |row| row.satisfied),
 ];
 
 /// A share: its names, what is counted, and of what.
 type Rate = (&'static str, &'static str, fn(&Indicators) -> u32, fn(&Indicators) -> u32);
 
-const RATES: [Rate; 3] = [
+const RATES: [Rate; 4] = [
     ("signed_on_time_rate", "按时签收率", |row| row.arrived_on_time, |row| row.arrival_due),
     ("closed_on_time_rate", "按时办结率", |row| row.closed_on_time, |row| row.closure_due),
-    ("satisfied_rate", "满意率", |row| row.satisfied, |row| row.followed_up),
+    ("first_satisfied_rate", "首次满意率", |row| row.satisfied_first, |row| row.followed_up_first),
+    ("final_satisfied_rate", "最终满意率", |row| row.satisfied, |row| row.followed_up_final),
 ];
 
 /// `None` where there is nothing to divide by.

@@ -4,8 +4,9 @@ use super::step::With;
 use super::{Dispatch, Done, Refusal, Request};
 use crate::classify::Classification;
 use crate::domain::{
-    Action, Actor, Category, Channel, Command, Confidence, Contact, Division, Emergency, Kind,
-    Level, OrderNo, Plan, Reading, Register, Rejection, Timestamp, Unit, Urgency, decide,
+    Action, ActionName, Actor, Category, Channel, Command, Confidence, Contact, Division,
+    Emergency, Kind, Level, OrderNo, Plan, Reading, Refused, Register, Rejection, Stage, Timestamp,
+    Unit, Urgency, decide,
 };
 use crate::locate::Location;
 use crate::route::{NoRoute, Route, route};
@@ -147,8 +148,8 @@ impl Dispatch {
             let decision = match decide(None, &Command { actor: actor.clone(), action }, now) {
                 Ok(decision) => decision,
                 // What is too old to be filed now may have been filed then, by this request.
-                Err(rejection) => {
-                    return self.recall(with.request).await?.ok_or_else(|| rejection.into());
+                Err(refused) => {
+                    return self.recall(with.request).await?.ok_or_else(|| refused.into());
                 }
             };
             match self.commit(None, decision, &with).await {
@@ -156,7 +157,8 @@ impl Dispatch {
                 Err(CommitError::Conflict) => match reopening {
                     // Somebody took it up a moment ago; perhaps this very request.
                     Some(Reopening { no: by, of: _ }) => {
-                        let taken = Rejection::AlreadyReopened { by };
+                        let why = Rejection::AlreadyReopened { by };
+                        let taken = Refused::in_stage(Stage::Archived, ActionName::Reopened, why);
                         return self.recall(with.request).await?.ok_or_else(|| taken.into());
                     }
                     // The number was taken, or the city was switched a moment ago.

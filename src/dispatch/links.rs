@@ -6,8 +6,8 @@
 use super::intake::{Reopening, Submission};
 use super::{Dispatch, Done, Refusal, Request};
 use crate::domain::{
-    Action, ActionName, Actor, Category, MAX_CHILDREN, Order, OrderNo, Rejection, Stage, allowed,
-    normal_phone,
+    Action, ActionName, Actor, Category, MAX_CHILDREN, Order, OrderNo, Refused, Rejection,
+    allowed, normal_phone,
 };
 use crate::store::Paper;
 use std::sync::Arc;
@@ -71,7 +71,8 @@ impl Dispatch {
         } else {
             return Ok(());
         };
-        Err(Rejection::CannotMerge { why }.into())
+        let why = Rejection::CannotMerge { why };
+        Err(Refused::of(Some(&child), ActionName::Merge, why).into())
     }
 
     /// Lets the caller of a merged order hear the result.
@@ -137,7 +138,10 @@ impl Dispatch {
         matter.recused.extend(kept);
         let no = match old.links.reopened_as {
             Some(no) if self.store.load(no).await?.is_none() => no,
-            Some(by) => return Err(Rejection::AlreadyReopened { by }.into()),
+            Some(by) => {
+                let why = Rejection::AlreadyReopened { by };
+                return Err(Refused::of(Some(&old), ActionName::Reopened, why).into());
+            }
             None => {
                 let date = self.now().date();
                 let by = self.numbers.next(&*self.store, self.cell(), date).await?;
@@ -189,11 +193,11 @@ impl Dispatch {
     }
 }
 
-fn must_allow(order: &Order, action: ActionName) -> Result<(), Rejection> {
-    let (stage, allowed): (Stage, _) = (order.stage, allowed(order.stage));
-    if allowed.contains(&action) {
+fn must_allow(order: &Order, action: ActionName) -> Result<(), Refused> {
+    let stage = order.stage;
+    if allowed(stage).contains(&action) {
         Ok(())
     } else {
-        Err(Rejection::WrongStage { stage, action, allowed })
+        Err(Refused::of(Some(order), action, Rejection::WrongStage { stage, action }))
     }
 }

@@ -22,7 +22,7 @@ mod waiters;
 use crate::catalogue::Catalogue;
 use crate::classify::Classifier;
 use crate::clock::Clock;
-use crate::domain::{Cell, Rejection, Timestamp};
+use crate::domain::{Cell, Refused, Rejection, Timestamp};
 use crate::locate::Locator;
 use crate::store::Store;
 use crate::store::seal::Sealer;
@@ -67,7 +67,7 @@ impl Default for Settings {
 pub enum Refusal {
     /// The rules say no.
     #[error("{0}")]
-    Rejected(#[from] Rejection),
+    Rejected(#[from] Refused),
     /// An argument names something that is not.
     #[error("{field}: {allowed}")]
     Invalid {
@@ -117,6 +117,13 @@ pub enum Refusal {
     /// The server is going down; nothing happened.
     #[error("the server is stopping")]
     Stopping,
+}
+
+/// For what is refused before there is an order to speak of.
+impl From<Rejection> for Refusal {
+    fn from(why: Rejection) -> Refusal {
+        Refusal::Rejected(why.into())
+    }
 }
 
 impl From<StoreError> for Refusal {

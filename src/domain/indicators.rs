@@ -9,12 +9,14 @@ use super::ids::{Level, Unit};
 use super::matter::Category;
 use super::named::named;
 use super::order::Order;
-use super::stage::{ClockKind, Ending};
+use super::stage::{ClockKind, Duty, Ending, Stage};
+use std::collections::BTreeSet;
 
 named! {
     /// What is counted.
     Measure {
-        /// Orders written down.
+        /// Orders that came to a unit, or to a level, to be worked or passed on: each once,
+        /// however often it comes back. By category: orders written down.
         Received = 1 "received" "受理",
         /// Orders that came to the front line.
         Arrived = 2 "arrived" "到达",
@@ -34,14 +36,16 @@ named! {
         Reworked = 9 "reworked" "重办",
         /// Matters that came again: merged into another, or taken up after archiving.
         Repeated = 10 "repeated" "重复",
-        /// Citizens who were reached about a result.
+        /// What citizens said of a result, each time they were reached about one.
         FollowedUp = 11 "followed_up" "回访",
         /// Of those, about the first result.
         FollowedUpFirst = 12 "followed_up_first" "首次回访",
-        /// Citizens who were satisfied.
-        Satisfied = 13 "satisfied" "满意",
+        /// Citizens who were satisfied in the end.
+        Satisfied = 13 "satisfied" "最终满意",
         /// Of those, with the first result.
         SatisfiedFirst = 14 "satisfied_first" "首次满意",
+        /// Citizens with whose word the matter ended: one that is done again is not judged yet.
+        FollowedUpFinal = 15 "followed_up_final" "最终回访",
     }
 }
 
@@ -130,8 +134,10 @@ impl Counts {
 }
 
 /// What an order's earlier events say about the next one's worth.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Facts {
+    /// Whom it came to, to be worked or passed on; sorted.
+    received: Vec<Unit>,
     arrived: bool,
     arrival_broken: bool,
     closure_broken: bool,
@@ -141,9 +147,16 @@ pub struct Facts {
 impl Facts {
     /// As an order shows them.
     pub fn of(order: &Order) -> Facts {
+        let works = |duty| match duty {
+            Duty::Triage | Duty::Lead => true,
+            Duty::Returned | Duty::Review | Duty::Approve => false,
+        };
+        let holders = order.legs.iter().filter(|leg| works(leg.duty)).map(|leg| leg.unit);
+        let received: BTreeSet<Unit> = holders.collect();
         let mut legs = order.legs.iter().rev();
         let reported = legs.find(|leg| leg.ended.is_some_and(|(_, how)| how == Ending::Reported));
         Facts {
+            received: received.into_iter().collect(),
             arrived: order.arrival.stopped_at.is_some(),
             arrival_broken: order.arrival.breached_at.is_some(),
             closure_broken: order.closure.breached_at.is_some(),
@@ -151,16 +164,32 @@ impl Facts {
         }
     }
 
+    /// An order counts for a unit it never came to before, and for a level none of whose units
+    /// had it.
+    fn receive(&mut self, unit: Unit, add: &mut impl FnMut(Marginal, Measure)) {
+        let Err(place) = self.received.binary_search(&unit) else { return };
+        add(Marginal::Unit(unit), Measure::Received);
+        if self.received.iter().all(|other| other.level() != unit.level()) {
+            add(Marginal::Level(unit.level()), Measure::Received);
+        }
+        self.received.insert(place, unit);
+    }
+
     /// Counts an event, then takes it in.
     pub fn count(&mut self, event: &Event, mut add: impl FnMut(Marginal, Measure)) {
         let category = event.category;
+        if let Some(unit) = comes_to(event) {
+            self.receive(unit, &mut add);
+        }
+        if matches!(event.what, What::Registered { .. }) {
+            add(Marginal::Category(category), Measure::Received);
+        }
         let mut add = |unit: Unit, measure| {
             add(Marginal::Unit(unit), measure);
             add(Marginal::Level(unit.level()), measure);
             add(Marginal::Category(category), measure);
         };
         match &event.what {
-            What::Registered { .. } => add(event.unit, Measure::Received),
             What::Signed { unit, arrived_after: Some(_) } if !self.arrived => {
                 self.arrived = true;
                 add(*unit, Measure::Arrived);
@@ -215,12 +244,17 @@ impl Facts {
                 if first {
                     add(unit, Measure::FollowedUpFirst);
                 }
+                // Else it is done again, and the citizen asked again.
+                if event.stage == Stage::Archived {
+                    add(unit, Measure::FollowedUpFinal);
+                }
             }
             What::Declined { .. }
             | What::HandedOver { .. }
             | What::Terminated
             | What::Withdrawn => self.arrived = true,
-            What::Signed { .. }
+            What::Registered { .. }
+            | What::Signed { .. }
             | What::Accepted { .. }
             | What::Delivered { .. }
             | What::Relayed { .. }
@@ -253,6 +287,35 @@ impl Facts {
             | What::ModeSwitched { .. }
             | What::Restamped { .. } => {}
         }
+    }
+}
+
+/// Whom the order is with, to be worked or passed on, when this has happened. Who decides about
+/// it is not sent it; one step of the clock may pass on what it has only just brought.
+fn comes_to(event: &Event) -> Option<Unit> {
+    if matches!(event.what, What::Registered { .. }) {
+        return Some(event.unit);
+    }
+    let to = if let What::Relayed { to, .. } = event.what { to } else { event.unit };
+    match event.stage {
+        Stage::Triage
+        | Stage::Supplement
+        | Stage::Dispatching
+        | Stage::Assigned
+        | Stage::Handling
+        | Stage::Escalated
+        | Stage::Suspended => Some(to),
+        Stage::ReturnReview
+        | Stage::ExtensionReview
+        | Stage::SuspensionReview
+        | Stage::Review
+        | Stage::FollowUp
+        | Stage::Archived
+        | Stage::Declined
+        | Stage::HandedOver
+        | Stage::Merged
+        | Stage::Terminated
+        | Stage::Withdrawn => None,
     }
 }
 

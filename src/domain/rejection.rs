@@ -21,8 +21,6 @@ pub enum Rejection {
         stage: Stage,
         /// What was wanted.
         action: ActionName,
-        /// What can be done there.
-        allowed: &'static [ActionName],
     },
     /// Somebody else holds the order.
     NotHolder {
@@ -203,20 +201,50 @@ impl Rejection {
     }
 }
 
+impl Rejection {
+    /// Whether the move itself cannot be, whatever is said with it; else other words may do.
+    pub fn is_of_the_move(&self) -> bool {
+        match self {
+            Rejection::WrongStage { .. }
+            | Rejection::AlreadySigned { .. }
+            | Rejection::NobodyAbove { .. }
+            | Rejection::TooManyMoves { .. }
+            | Rejection::NotAnInquiry { .. }
+            | Rejection::NotCritical { .. }
+            | Rejection::Designated { .. }
+            | Rejection::UsedUp { .. }
+            | Rejection::TooLate { .. }
+            | Rejection::HasChildren { .. }
+            | Rejection::NotSupervised
+            | Rejection::NotYetDue { .. }
+            | Rejection::AlreadyReopened { .. } => true,
+            Rejection::NoSuchOrder
+            | Rejection::NumberTaken
+            | Rejection::NotHolder { .. }
+            | Rejection::NotCentre { .. }
+            | Rejection::NotAbove { .. }
+            | Rejection::NobodyBelow { .. }
+            | Rejection::NotBelow { .. }
+            | Rejection::Recused { .. }
+            | Rejection::CannotRecuse { .. }
+            | Rejection::OutOfBounds { .. }
+            | Rejection::CannotMerge { .. }
+            | Rejection::CoHandlersPending { .. }
+            | Rejection::CannotCoHandle { .. }
+            | Rejection::EvidenceMissing
+            | Rejection::HeardInFuture { .. }
+            | Rejection::HeardTooLongAgo { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Rejection::NoSuchOrder => write!(f, "there is no such order"),
             Rejection::NumberTaken => write!(f, "there is an order of that number already"),
-            Rejection::WrongStage { stage, action, allowed } => {
-                write!(f, "{action} is not allowed while the order is in {stage}; allowed now: ")?;
-                if allowed.is_empty() {
-                    return write!(f, "nothing");
-                }
-                for (i, name) in allowed.iter().enumerate() {
-                    write!(f, "{}{name}", if i == 0 { "" } else { ", " })?;
-                }
-                Ok(())
+            Rejection::WrongStage { stage, action } => {
+                write!(f, "{action} is not allowed while the order is in {stage}")
             }
             Rejection::NotHolder { holder, actor } => {
                 write!(f, "unit {holder} holds the order; unit {actor} may not act for it")

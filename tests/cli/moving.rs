@@ -179,11 +179,22 @@ fn reported(desk: &Desk) {
     assert_eq!((sum("returned"), sum("reworked"), sum("repeated")), (1, 1, 2));
     // Answered, closed twice after a rework, and two by one disposition.
     assert_eq!((sum("closed"), sum("closed_on_time"), sum("closure_due")), (5, 5, 5));
+    // One citizen was not satisfied first, and was in the end: two words, each of its own rate.
+    let words = ["followed_up", "followed_up_first", "satisfied_first", "followed_up_final"];
+    assert_eq!((words.map(sum), sum("satisfied")), ([2, 1, 0, 1], 1));
+    let rows = rows["rows"].as_array().unwrap();
+    let judged = rows.iter().find(|row| row["followed_up_final"] == 1).unwrap();
+    let rates = (&judged["first_satisfied_rate"], &judged["final_satisfied_rate"]);
+    assert_eq!(rates, (&0.0.into(), &1.0.into()));
     let csv = desk.serve.run(&[&days[..], &["-o", "csv"]].concat()).ends(0).out;
     assert!(csv.starts_with("key,name,received,"), "{csv}");
+    let header = csv.lines().next().unwrap();
+    assert!(header.ends_with(",first_satisfied_rate,final_satisfied_rate"), "{header}");
     assert!(csv.lines().any(|line| line.starts_with("city,市,")), "{csv}");
     let screen = desk.serve.run(&days).ends(0).out;
-    assert!(screen.contains("按时办结率"), "{screen}");
+    for rate in ["按时签收率", "按时办结率", "首次满意率", "最终满意率"] {
+        assert!(screen.contains(rate), "{rate}: {screen}");
+    }
     let ran = desk.serve.run(&["report", "--from", "2026-02-30", "--to", &today]).ends(2);
     assert!(ran.err.contains("a date that exists"), "{}", ran.err);
 }

@@ -45,7 +45,7 @@ fn a_store_that_is_not_there_or_not_ours() {
         (redb(home), 1, "is a folder; name a file in it"),
         (redb(&text), 1, "is not a hotline store"),
         (format!("redis://127.0.0.1:{port}"), 1, "start it, or correct the URL"),
-        ("postgres://x".to_owned(), 2, "expected redb:PATH or redis://HOST:PORT"),
+        ("postgres://x".to_owned(), 2, "expected redb:PATH, redis://HOST:PORT, redis+sentinel://"),
         ("redis://:geheim@:bad".to_owned(), 1, "redis://HOST:PORT"),
     ] {
         let ran = refused(home, &["--store", &store], code, &[word]);

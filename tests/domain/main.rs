@@ -5,6 +5,7 @@
 mod calendar;
 mod clocks;
 mod hard;
+mod indicators;
 mod ledger;
 mod limits;
 mod make;

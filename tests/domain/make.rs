@@ -119,7 +119,7 @@ pub fn try_step(
     action: Action,
     now: Timestamp,
 ) -> Result<Decision, Rejection> {
-    decide(Some(order), &Command { actor: actor(of), action }, now)
+    decide(Some(order), &Command { actor: actor(of), action }, now).map_err(|refused| refused.why)
 }
 
 pub fn new_order(chain: Option<&[&str]>, now: Timestamp) -> Order {

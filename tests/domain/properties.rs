@@ -282,7 +282,7 @@ proptest! {
             for event in &events {
                 facts.count(event, |_, _| {});
             }
-            prop_assert_eq!(facts, Facts::of(&after), "events tell all that is counted by");
+            prop_assert_eq!(&facts, &Facts::of(&after), "events tell all that is counted by");
             for (tally, n) in tallies(Some(&order), &after, &events) {
                 prop_assert!(TALLIES.contains(&tally));
                 *counted.entry(tally).or_default() += n;

@@ -214,13 +214,53 @@ fn what_is_said_to_be_allowed_is_and_nothing_else() {
 }
 
 #[test]
+fn what_is_refused_says_of_which_move_where_and_what_else_there_is() {
+    for (action, _) in rows() {
+        for stage in Stage::ALL.iter().copied() {
+            let order = order_in(stage);
+            let command = Command { actor: actor("3304"), action: action.clone() };
+            let Err(refused) = decide(Some(&order), &command, order.updated_at) else { continue };
+            let action = action.name();
+            assert_eq!(refused.at, Some(Standing { stage: Some(stage), action }));
+            // All of these moves are hopeless there, and everything else stays possible.
+            let others = allowed(stage).iter().copied().filter(|name| *name != action);
+            assert!(refused.allowed().into_iter().eq(others), "{action} in {stage}");
+        }
+    }
+    // Whoever might have said it otherwise may do so; whoever decides may decide otherwise.
+    let handling = order_in(Handling);
+    let late = order_in(ExtensionReview);
+    let accept = Action::DecideExtension { verdict: Verdict::Accept };
+    let (helper, by) = (unit("330411"), Span::hours(1));
+    let helped = step(&handling, CHAIN[3], Action::AddCoHandler { unit: helper }, at(6)).after;
+    for (order, of, action, now, reason) in [
+        (&helped, CHAIN[3], REPORT, at(7), "CO_HANDLERS_PENDING"),
+        (&helped, CHAIN[3], Action::AddCoHandler { unit: helper }, at(7), "CANNOT_CO_HANDLE"),
+        (&late, CHAIN[2], accept, at(181), "DEADLINE_PASSED"),
+    ] {
+        let command = Command { actor: actor(of), action };
+        let refused = decide(Some(order), &command, now).unwrap_err();
+        assert_eq!(refused.why.reason(), reason);
+        assert_eq!(refused.allowed(), allowed(order.stage), "{reason}");
+    }
+    let command = Command { actor: actor(CHAIN[3]), action: Action::RequestExtension { by } };
+    let refused = decide(Some(&handling), &command, at(181)).unwrap_err();
+    assert_eq!(refused.why.reason(), "DEADLINE_PASSED");
+    assert!(!refused.allowed().contains(&ActionName::RequestExtension));
+    // Who may not know of the order learns nothing of where it stands.
+    let recused = step(&handling, "3304", Action::Recuse { unit: helper }, at(6)).after;
+    let command = Command { actor: actor("330411"), action: Action::Urge };
+    assert_eq!(decide(Some(&recused), &command, at(7)).unwrap_err().at, None);
+}
+
+#[test]
 fn nothing_but_register_makes_an_order() {
     for (action, _) in rows() {
         let command = Command { actor: actor("3304"), action };
         let got = decide(None, &command, HEARD);
         match command.action {
             Action::Register(_) => assert!(got.is_ok()),
-            _ => assert_eq!(got.unwrap_err(), Rejection::NoSuchOrder),
+            _ => assert_eq!(got.unwrap_err().why, Rejection::NoSuchOrder),
         }
     }
 }

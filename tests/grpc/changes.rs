@@ -117,9 +117,25 @@ async fn a_stage_that_does_not_allow_it_says_what_is_allowed() {
     assert_eq!(told(&status).1, "WRONG_STAGE");
     use tonic_types::StatusExt;
     let info = status.get_error_details().error_info().unwrap().clone();
-    let allowed = &info.metadata["allowed_actions"];
+    let allowed = &info.metadata["allowed"];
     assert!(allowed.starts_with("sign,relay,return,") && !allowed.contains("report"), "{allowed}");
-    assert_eq!(info.metadata["stage"], "assigned");
+    assert_eq!((&*info.metadata["stage"], &*info.metadata["action"]), ("assigned", "report"));
+    // What is refused for another reason says the same of itself, also within a bulk call.
+    let relay = pb::RelayItem {
+        request_id: id(),
+        order_no: filed.order_no.clone(),
+        to_unit: CENTRE.to_owned(),
+        ..Default::default()
+    };
+    let request = pb::RelayOrdersRequest { items: vec![relay] };
+    let results = s.work().relay_orders(by(CENTRE, "handler", request)).await.unwrap();
+    let status = crate::moves::only(results.into_inner().results).unwrap_err();
+    assert_eq!(told(&status), (Code::FailedPrecondition, "NOT_BELOW".into(), "to_unit".into()));
+    let zh = status.get_error_details().localized_message().unwrap().message.clone();
+    let stage = hotline::domain::Stage::Assigned;
+    let now: Vec<_> = hotline::domain::allowed(stage).iter().map(|action| action.zh()).collect();
+    let end = format!("之下。工单待签收，不能下派；目前可以：{}。", now.join("、"));
+    assert!(zh.ends_with(&end), "{zh}");
     s.running.stop().await;
 }
 

@@ -134,7 +134,7 @@ pub fn change(
     before: Option<Arc<Order>>,
     command: &Command,
     now: Timestamp,
-) -> Result<Option<Change>, Rejection> {
+) -> Result<Option<Change>, Refused> {
     let Decision { after, events } = decide(before.as_deref(), command, now)?;
     if events.is_empty() {
         return Ok(None);

@@ -210,8 +210,18 @@ pub fn told(status: &Status) -> (Code, String, String) {
     assert_eq!(infos.count(), 1, "exactly one ErrorInfo");
     let fields = details.bad_request().map(|b| b.field_violations.clone()).unwrap_or_default();
     let field = fields.first().map(|v| v.field.clone()).unwrap_or_default();
+    if status.code() == Code::FailedPrecondition && !OF_NO_ORDER.contains(&&*info.reason) {
+        for key in ["stage", "action", "allowed"] {
+            assert!(info.metadata.contains_key(key), "no {key} in {info:?}");
+        }
+        assert!(status.message().contains("; allowed now: "), "{status:?}");
+        assert!(localized.message.contains("；目前可以："), "{}", localized.message);
+    }
     (status.code(), info.reason.clone(), field)
 }
+
+/// What is refused, but for no order's sake.
+const OF_NO_ORDER: [&str; 3] = ["MODE_MOVED", "MODE_UNCHANGED", "FEED_DIVERGED"];
 
 /// What kind of event it is: the name of its variant in snake_case.
 pub fn event_name(what: &pb::feed_event::What) -> String {

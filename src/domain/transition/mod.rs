@@ -18,6 +18,7 @@ use super::command::{Action, ActionName, Command};
 use super::event::{Event, What};
 use super::ids::Unit;
 use super::order::{LEGS_RESERVED, Leg, MAX_LEGS, Order};
+use super::refused::Refused;
 use super::rejection::Rejection;
 use super::stage::{ClockKind, Duty, Ending, Stage};
 use super::time::{Span, Timestamp};
@@ -39,7 +40,18 @@ pub struct Decision {
 /// An order's time never runs backwards: a `now` before its last change counts as that.
 /// Whatever warning or breach fell due strictly before `now` is booked first, so that a
 /// late timer never makes a late step look timely.
+///
+/// What is refused says of which move and where, in this one place.
 pub fn decide(
+    before: Option<&Order>,
+    command: &Command,
+    now: Timestamp,
+) -> Result<Decision, Refused> {
+    let refused = |why| Refused::of(before, command.action.name(), why);
+    decided(before, command, now).map_err(refused)
+}
+
+fn decided(
     before: Option<&Order>,
     command: &Command,
     now: Timestamp,
@@ -155,7 +167,6 @@ impl<'a> Step<'a> {
     /// The one table of the life cycle decides: [`allowed`].
     fn must_be_allowed(&self, action: ActionName) -> Result<(), Rejection> {
         let stage = self.order.stage;
-        let allowed = allowed(stage);
         // What the program does by itself, and looking, are no moves.
         let unlisted = matches!(
             action,
@@ -170,10 +181,10 @@ impl<'a> Step<'a> {
         // Who helps stands elsewhere than the lead does.
         let helps =
             matches!(action, ActionName::Sign | ActionName::Report) && self.co_handler().is_some();
-        if unlisted || helps || allowed.contains(&action) {
+        if unlisted || helps || allowed(stage).contains(&action) {
             Ok(())
         } else {
-            Err(Rejection::WrongStage { stage, action, allowed })
+            Err(Rejection::WrongStage { stage, action })
         }
     }
 
