@@ -14,7 +14,9 @@ const MOST_ARRIVAL: Span = Span::hours(24);
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
+    #[serde(default)]
     policy: Vec<Spanned<WrittenPolicy>>,
+    #[serde(default)]
     rule: Vec<Spanned<WrittenRule>>,
 }
 
@@ -25,8 +27,8 @@ struct WrittenPolicy {
     name: String,
     arrival: Spanned<String>,
     closure: Spanned<String>,
-    shares: WrittenShares,
-    warn_at: [u8; 3],
+    shares: Spanned<WrittenShares>,
+    warn_at: Spanned<[u8; 3]>,
     follow_up: Spanned<String>,
     extensions: u8,
     extension: Spanned<String>,
@@ -163,11 +165,12 @@ impl Reader<'_> {
     fn policy(&mut self, version: u32, written: Spanned<WrittenPolicy>) -> Option<PolicyRow> {
         let at = written.span();
         let written = written.into_inner();
+        let of = written.shares.as_ref();
         let shares = [
-            self.span("city", &written.shares.city),
-            self.span("county", &written.shares.county),
-            self.span("town", &written.shares.town),
-            self.span("village", &written.shares.village),
+            self.span("city", &of.city),
+            self.span("county", &of.county),
+            self.span("town", &of.town),
+            self.span("village", &of.village),
         ];
         let [city, county, town, village] = shares;
         let closure = self.limit(&written.closure);
@@ -187,7 +190,7 @@ impl Reader<'_> {
                 Limit::WorkingDays(n) | Limit::Days(n) => Span::hours(24 * i64::from(n)),
             },
             shares: [city?, county?, town?, village?],
-            warn_at: written.warn_at,
+            warn_at: *written.warn_at.as_ref(),
             follow_up,
             extensions: written.extensions,
             extension: self.span("extension", &written.extension)?,
@@ -197,15 +200,25 @@ impl Reader<'_> {
             evidence: written.evidence,
             plain_weekends: false,
         };
-        if let Err(what) = terms.check() {
-            self.problem(at.clone(), what);
+        if let Err((term, what)) = terms.check() {
+            let place = match term {
+                "arrival" => written.arrival.span(),
+                "closure" => written.closure.span(),
+                "shares" => written.shares.span(),
+                "warn_at" => written.warn_at.span(),
+                "follow_up" => written.follow_up.span(),
+                "extension" => written.extension.span(),
+                "pause" => written.pause.span(),
+                _ => at.clone(),
+            };
+            self.problem(place, what);
         }
         if matches!(closure, Limit::WorkingDays(_)) && arrival > MOST_ARRIVAL {
             let what = format!(
                 "arrival = {arrival} may be longer than closure: with working days at most \
                  {MOST_ARRIVAL} is allowed"
             );
-            self.problem(at.clone(), what);
+            self.problem(written.arrival.span(), what);
         }
         if written.id == 0 {
             self.problem(at, "id = 0: ids are counted from 1".to_owned());
@@ -264,6 +277,8 @@ pub(crate) fn read(text: &str, version: u32, problems: &mut Problems) -> Option<
     }
     let mut cells: Vec<Option<usize>> =
         vec![None; Mode::ALL.len() * Kind::ALL.len() * Urgency::ALL.len()];
+    // A rule that is missing would stand after it.
+    let last = written.rule.last().map_or(text.len()..text.len(), Spanned::span);
     for rule in written.rule {
         let at = rule.span();
         let rule = rule.into_inner();
@@ -290,11 +305,18 @@ pub(crate) fn read(text: &str, version: u32, problems: &mut Problems) -> Option<
             reader.problem(at, what.to_owned());
         }
     }
-    let missing = each(Mode::ALL, Kind::ALL, Urgency::ALL)
-        .find(|(mode, kind, urgency)| cells[cell(*mode, *kind, *urgency)].is_none());
-    if let Some((mode, kind, urgency)) = missing.filter(|_| sound) {
-        let what = format!("no rule fits {mode}, {kind}, {urgency}: every matter needs a limit");
-        reader.problems.add(FILE, 0, what);
+    let mut missing = each(Mode::ALL, Kind::ALL, Urgency::ALL)
+        .filter(|(mode, kind, urgency)| cells[cell(*mode, *kind, *urgency)].is_none());
+    if let Some((mode, kind, urgency)) = missing.next().filter(|_| sound) {
+        let more = match missing.count() {
+            0 => String::new(),
+            n => format!(", nor {n} others"),
+        };
+        let what = format!(
+            "no rule fits mode = {mode}, kind = {kind}, urgency = {urgency}{more}: \
+             every matter needs a limit"
+        );
+        reader.problem(last, what);
     }
     let cells: Option<Vec<usize>> = cells.into_iter().collect();
     Some(Policies { rows, cells: cells? })

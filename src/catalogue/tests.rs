@@ -1,3 +1,5 @@
+mod limits;
+
 use super::*;
 use crate::domain::Span;
 
@@ -26,7 +28,7 @@ id = 2
 name = "days"
 arrival = "4h"
 closure = "5 working days"
-shares = { city = "30m", county = "1h", town = "1h", village = "1h" }
+shares = { city = "30m", county = "1h", town = "1h", village = "90m" }
 warn_at = [50, 75, 100]
 follow_up = "none"
 extensions = 1
@@ -52,7 +54,13 @@ const DIVISIONS: &str = "code,name
 330402100,凤桥镇
 330402100201,三星村委会
 ";
-const CALENDAR: &str = "date,day,name\n2026-10-01,holiday,国庆节\n2026-10-10,working,国庆节\n";
+const CALENDAR: &str = "date,day,name
+2026-10-01,holiday,国庆节
+2026-10-10,working,国庆节
+2026-01-01,holiday,元旦
+2026-05-01,holiday,劳动节
+2026,published,国办发明电〔2025〕7号
+";
 const ALIASES: &str = "alias,code\n禾城,3304\n杭州市,-\n";
 const UNITS: &str = "unit,name,channel
 city,{}热线,system
@@ -132,10 +140,27 @@ fn every_broken_line_is_named_with_what_is_allowed() {
         ("policies.toml", "returns = 5", "return = 5", "policies.toml:11: unknown field `return`"),
         ("policies.toml", "\"3h\"", "\"3 hrs ago\"", "policies.toml:5: closure"),
         ("policies.toml", "\"15m\"", "\"\"", "write 90s, 5m, 1h or 1h 30m"),
-        ("policies.toml", "\"30m\" }", "\"31m\" }", "policies.toml:1: the shares add up to 1h 1m"),
-        ("policies.toml", "\"3h\"", "\"59m\"", "arrival = 1h is longer than closure = 59m"),
-        ("policies.toml", "\"5m\"", "\"0s\"", "must be longer than nothing"),
-        ("policies.toml", "[50, 75", "[80, 75", "three different percents, ascending"),
+        ("policies.toml", "\"30m\" }", "\"31m\" }", "policies.toml:6: the shares add up to 1h 1m"),
+        (
+            "policies.toml",
+            "\"90m\" }",
+            "\"89m\" }",
+            "policies.toml:20: the shares add up to 3h 59m; they must add up to arrival = 4h",
+        ),
+        (
+            "policies.toml",
+            "\"3h\"",
+            "\"59m\"",
+            "policies.toml:4: arrival = 1h is longer than closure = 59m",
+        ),
+        (
+            "policies.toml",
+            "\"5m\"",
+            "\"0s\"",
+            "policies.toml:6: the share of the city is 0s; it must",
+        ),
+        ("policies.toml", "\"24h\"", "\"0s\"", "policies.toml:8: follow_up is 0s"),
+        ("policies.toml", "[50, 75", "[80, 75", "policies.toml:7: warn_at = [80, 75, 100]; three"),
         ("policies.toml", "5 working", "0 working", "policies.toml:19: closure"),
         ("policies.toml", "5 working", "400 working", "1 to 366 days or working days"),
         ("policies.toml", "arrival = \"4h\"", "arrival = \"25h\"", "with working days at most"),
@@ -163,7 +188,8 @@ fn every_broken_line_is_named_with_what_is_allowed() {
             "policies.toml",
             "policy = \"days\"",
             "policy = \"days\"\nurgency = \"urgent\"",
-            "no rule fits ordinary, request, normal: every matter needs a limit",
+            "policies.toml:36: no rule fits mode = ordinary, kind = request, \
+             urgency = normal, nor 11 others: every matter needs a limit",
         ),
         // calendar.csv
         (
@@ -179,7 +205,42 @@ fn every_broken_line_is_named_with_what_is_allowed() {
             "calendar.csv:3: 2026-10-01: the date is there twice",
         ),
         ("calendar.csv", "2026-10-10", "2026-10-09", "only a Saturday or a Sunday can be worked"),
-        ("calendar.csv", "holiday", "off", "bad day \"off\": holiday and working are allowed"),
+        (
+            "calendar.csv",
+            "holiday",
+            "off",
+            "calendar.csv:2: bad day \"off\": holiday, working and published are allowed",
+        ),
+        (
+            "calendar.csv",
+            "2026,",
+            "26,",
+            "calendar.csv:6: published stands after a year, not \"26\"",
+        ),
+        (
+            "calendar.csv",
+            "国办发明电〔2025〕7号",
+            "",
+            "calendar.csv:6: 2026 does not name the notice",
+        ),
+        (
+            "calendar.csv",
+            "2026,published",
+            "2026,published,国办\n2026,published",
+            "calendar.csv:7: 2026 is published twice",
+        ),
+        (
+            "calendar.csv",
+            "2026,",
+            "2027,",
+            "calendar.csv:6: 2027 is not all there: 2027-01-01 must",
+        ),
+        (
+            "calendar.csv",
+            "2026-10-01,holiday,国庆节\n",
+            "",
+            "calendar.csv:5: 2026 is not all there: 2026-10-01 must be a holiday",
+        ),
         (
             "calendar.csv",
             ",国庆节\n2026-10-10",

@@ -34,6 +34,8 @@ pub struct PeriodEnd {
     pub plain_weekends: bool,
 }
 
+/// 元旦, 劳动节 and 国庆节: off every year, whatever else is decided about it.
+const FIXED_HOLIDAYS: [(u32, u32); 3] = [(1, 1), (5, 1), (10, 1)];
 const DAY: i64 = 86_400_000;
 /// Beijing is this far ahead of UTC, all year.
 const BEIJING: i64 = 8 * 3_600_000;
@@ -44,9 +46,8 @@ fn is_weekend(day: i64) -> bool {
 }
 
 impl Calendar {
-    /// Says what a date is; its year counts as published from then on. The error says why
-    /// that cannot be.
-    pub fn publish(&mut self, date: Date, kind: DayKind) -> Result<(), &'static str> {
+    /// Says what a date is. The error says why that cannot be.
+    pub fn except(&mut self, date: Date, kind: DayKind) -> Result<(), &'static str> {
         let day = date.to_days();
         if self.exceptions.contains_key(&day) {
             return Err("the date is there twice");
@@ -55,7 +56,18 @@ impl Calendar {
             return Err("only a Saturday or a Sunday can be worked in a holiday's place");
         }
         self.exceptions.insert(day, kind);
-        self.published.insert(date.year);
+        Ok(())
+    }
+
+    /// Says that all of a year is there: single dates do not make it known. The error says what
+    /// is missing from it, at the least.
+    pub fn publish(&mut self, year: i32) -> Result<(), Date> {
+        let fixed = FIXED_HOLIDAYS.map(|(month, day)| Date { year, month, day });
+        let is_off = |date: &Date| self.exceptions.get(&date.to_days()) == Some(&DayKind::Holiday);
+        if let Some(missing) = fixed.into_iter().find(|date| !is_off(date)) {
+            return Err(missing);
+        }
+        self.published.insert(year);
         Ok(())
     }
 

@@ -84,8 +84,12 @@ impl Policy {
         self.shares[level.index()]
     }
 
-    /// Whether the limits can be kept at all; the error says what is allowed.
-    pub fn check(&self) -> Result<(), String> {
+    /// Whether the limits can be kept at all; the error names the term and says what is allowed.
+    ///
+    /// Shares are those of the full chain, city to village, and add up to arrival: no part of
+    /// the promise is anybody's twice or nobody's. Where a city lacks a level, that level's
+    /// share is the front line's, which has until arrival itself falls due.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
         let follow_up = self.follow_up.unwrap_or(Span::hours(1));
         let spans = [
             ("arrival", self.arrival),
@@ -96,36 +100,38 @@ impl Policy {
         ];
         for (name, span) in spans {
             if span <= Span::ZERO {
-                return Err(format!("{name} is {span}; it must be longer than nothing"));
+                return Err((name, format!("{name} is {span}; it must be longer than nothing")));
             }
         }
         for level in Level::ALL {
-            if self.share(level) <= Span::ZERO {
-                let share = self.share(level);
-                return Err(format!(
-                    "the share of the {} is {share}; it must be longer than nothing",
-                    level.name()
-                ));
+            let (share, level) = (self.share(level), level.name());
+            if share <= Span::ZERO {
+                let what = format!("the share of the {level} is {share}");
+                return Err(("shares", format!("{what}; it must be longer than nothing")));
             }
         }
         let [first, second, third] = self.warn_at;
         if first == 0 || first >= second || second >= third || third > 100 {
-            return Err(format!(
-                "warn_at = {:?}; three different percents, ascending, from 1 to 100",
-                self.warn_at
+            let what = format!("warn_at = {:?}", self.warn_at);
+            return Err((
+                "warn_at",
+                format!("{what}; three different percents, ascending, from 1 to 100"),
             ));
         }
-        let sum = Span(self.shares.iter().fold(0, |sum, share| share.0.saturating_add(sum)));
-        if sum > self.arrival {
-            return Err(format!(
-                "the shares add up to {sum}, more than arrival = {}",
-                self.arrival
-            ));
+        let (sum, arrival) = (
+            Span(self.shares.iter().fold(0, |sum, share| share.0.saturating_add(sum))),
+            self.arrival,
+        );
+        if sum != arrival {
+            let what =
+                format!("the shares add up to {sum}; they must add up to arrival = {arrival}");
+            return Err(("shares", what));
         }
-        if self.arrival > self.closure {
-            return Err(format!(
-                "arrival = {} is longer than closure = {}",
-                self.arrival, self.closure
+        if arrival > self.closure {
+            let closure = self.closure;
+            return Err((
+                "arrival",
+                format!("arrival = {arrival} is longer than closure = {closure}"),
             ));
         }
         Ok(())
