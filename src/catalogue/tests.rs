@@ -189,7 +189,7 @@ fn every_broken_line_is_named_with_what_is_allowed() {
             "policy = \"days\"",
             "policy = \"days\"\nurgency = \"urgent\"",
             "policies.toml:36: no rule fits mode = ordinary, kind = request, \
-             urgency = normal, nor 11 others: every matter needs a limit",
+             urgency = normal, nor 9 others: every matter needs a limit",
         ),
         // calendar.csv
         (

@@ -7,7 +7,7 @@ fn without_rules_the_end_of_the_file_is_named() {
     let (policies, _) = POLICIES.split_once("[[rule]]").unwrap();
     let error = with("policies.toml", policies).err().unwrap().to_string();
     let said = "policies.toml:29: no rule fits mode = ordinary, kind = inquiry, urgency = normal, \
-                nor 41 others";
+                nor 35 others";
     assert!(error.starts_with(said), "{error}");
 }
 
