@@ -43,8 +43,8 @@ impl AdminService for Api {
         &self,
         request: Request<pb::PreviewModeRequest>,
     ) -> Result<Response<pb::PreviewModeResponse>, Status> {
-        let (_, body) = split(request)?;
-        Ok(Response::new(self.mode_changes(body).await?))
+        let (actor, body) = split(request)?;
+        Ok(Response::new(self.mode_changes(&actor, body).await?))
     }
 
     async fn switch_mode(

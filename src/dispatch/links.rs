@@ -6,7 +6,7 @@
 use super::intake::{Reopening, Submission};
 use super::{Dispatch, Done, Refusal, Request};
 use crate::domain::{
-    Action, ActionName, Actor, Category, MAX_CHILDREN, Order, OrderNo, Refused, Rejection,
+    Action, ActionName, Actor, Category, MAX_CHILDREN, Order, OrderNo, Refused, Rejection, Unit,
     allowed, normal_phone,
 };
 use crate::store::Paper;
@@ -35,7 +35,9 @@ impl Dispatch {
         let done = match self.recall(Some(request)).await? {
             Some(done) => done,
             None => {
-                self.check_merge(child, into, actor).await?;
+                for unit in self.check_merge(child, into, actor).await? {
+                    self.act(into, actor, None, None, Action::Recuse { unit }, None).await?;
+                }
                 self.act(into, actor, None, None, Action::Adopt { child }, None).await?;
                 let action = Action::Merge { into };
                 self.act(child, actor, Some(request), None, action, None).await?
@@ -48,13 +50,14 @@ impl Dispatch {
         Ok(done)
     }
 
-    /// All that can be known before either is changed.
+    /// All that can be known before either is changed. Returns the units that may see the
+    /// second no more, for the first complains about them.
     async fn check_merge(
         &self,
         child: OrderNo,
         into: OrderNo,
         actor: &Actor,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Vec<Unit>, Refusal> {
         let (child, into) = (self.seen(child, actor).await?, self.seen(into, actor).await?);
         let centre = self.cell().centre();
         if actor.unit != centre {
@@ -68,8 +71,11 @@ impl Dispatch {
             "others are merged into the first one"
         } else if into.links.children.len() >= MAX_CHILDREN {
             "64 orders are merged into it already"
+        } else if child.recused.iter().any(|unit| works_on(&into, *unit)) {
+            "a unit that the first one complains about works on the other"
         } else {
-            return Ok(());
+            let recused = child.recused.iter().copied();
+            return Ok(recused.filter(|unit| !into.recused.contains(unit)).collect());
         };
         let why = Rejection::CannotMerge { why };
         Err(Refused::of(Some(&child), ActionName::Merge, why).into())
@@ -191,6 +197,13 @@ impl Dispatch {
         let order = self.order(no).await?;
         if order.hidden_from(actor.unit) { Err(Rejection::NoSuchOrder.into()) } else { Ok(order) }
     }
+}
+
+/// Whether a unit has the order, had it, helps with it, or is on its way.
+fn works_on(order: &Order, unit: Unit) -> bool {
+    order.legs.iter().any(|leg| leg.unit == unit)
+        || order.co_handlers.iter().any(|co| co.unit == unit)
+        || order.plan.as_ref().is_some_and(|plan| plan.units().contains(&unit))
 }
 
 fn must_allow(order: &Order, action: ActionName) -> Result<(), Refused> {

@@ -4,7 +4,7 @@ use super::step::With;
 use super::{Dispatch, Finding, Refusal, Request};
 use crate::domain::{
     Action, Actor, Command, Contact, Counts, Date, Desk, Dimension, Entry, Event, Marginal, Order,
-    OrderNo, Rejection, Tally, Timestamp, Unit,
+    OrderNo, Rejection, Tally, Timestamp, Unit, decide,
 };
 use crate::store::{Cursor, MAX_BATCH, Paper, StoreError, audit};
 use std::collections::HashSet;
@@ -37,7 +37,11 @@ impl Dispatch {
     ) -> Result<Contact, Refusal> {
         let command = Command { actor: actor.clone(), action: Action::ViewContact };
         let with = With { request: Some(request), ..With::default() };
-        self.step(no, &command, with).await?;
+        let (done, order) = self.step(no, &command, with).await?;
+        if done.repeated {
+            // The look was written down; whether it may be taken is asked anew.
+            decide(Some(&order), &command, self.now())?;
+        }
         let sealed = self.store.contact(no).await?.ok_or(Rejection::NoSuchOrder)?;
         self.sealer.open(no, &sealed).map_err(|why| {
             Refusal::Unavailable(StoreError::Damaged(format!("the contact of {no}: {why}")))

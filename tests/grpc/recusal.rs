@@ -89,6 +89,12 @@ async fn shown_to(s: &Server, unit: &str, all: &[String]) -> BTreeSet<String> {
     while let Ok(Ok(Some(answer))) = tokio::time::timeout(wait, feed.message()).await {
         shown.extend(answer.events.into_iter().map(|event| event.order_no));
     }
+    for mode in [pb::Mode::Ordinary, pb::Mode::Wartime] {
+        let request =
+            pb::PreviewModeRequest { mode: mode.into(), page_size: 200, ..Default::default() };
+        let page = s.admin().preview_mode(by(unit, "handler", request)).await.unwrap();
+        shown.extend(page.into_inner().changes.into_iter().map(|change| change.order_no));
+    }
     shown
 }
 
@@ -156,6 +162,34 @@ async fn no_read_shows_it_to_whom_it_complains_about() {
         let answer = s.work().relay_orders(by(CENTRE, "handler", request)).await.unwrap();
         let refused = crate::moves::only(answer.into_inner().results).unwrap_err();
         assert_eq!(told(&refused).1, "UNIT_RECUSED");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_merger_shows_nothing_to_whom_one_of_them_complains_about() {
+    everywhere(async |s| {
+        let parent = s.filed().await;
+        let village = s.order(&parent.order_no).await.chain[3].clone();
+        let child = file_against(s, std::slice::from_ref(&village)).await;
+        let merge = |into: &str| pb::MergeOrdersRequest {
+            request_id: id(),
+            order_no: child.clone(),
+            into: into.to_owned(),
+        };
+        // The village is on the way of the one, and is not told of the other.
+        let request = by(CENTRE, "dispatcher", merge(&parent.order_no));
+        let refused = s.command().merge_orders(request).await.unwrap_err();
+        assert_eq!(told(&refused).1, "CANNOT_MERGE");
+        assert!(s.order(&parent.order_no).await.merged_orders.is_empty());
+        // Nobody works on this one yet: from now on the village never will.
+        let vague = Life::new(s);
+        vague.path("file_vague").await;
+        let merged = s.command().merge_orders(by(CENTRE, "dispatcher", merge(&vague.no()))).await;
+        merged.unwrap();
+        let all = [child.clone(), vague.no()];
+        let shown = shown_to(s, &village, &all).await;
+        assert!(all.iter().all(|no| !shown.contains(no)), "{shown:?}");
     })
     .await;
 }

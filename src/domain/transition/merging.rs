@@ -40,6 +40,8 @@ impl Step<'_> {
         }
         self.settle();
         self.order.links.children.push(child);
+        // Whoever has heard a result before, this caller has not.
+        self.order.links.told = false;
         self.happened(What::Adopted { child });
         Ok(())
     }
