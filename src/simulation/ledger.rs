@@ -143,6 +143,11 @@ impl Ledger {
                     format!("request {id:x} was answered as if its body were another"),
                 ));
             }
+            // Who may not look any more is shown nothing, whatever they were shown before.
+            Told::Refused if matches!(*wish.call, Call::LookAtContact(_)) && effect.is_some() => {
+                wish.blurred = true;
+                self.settled += u64::from(std::mem::take(&mut wish.unsettled));
+            }
             Told::Refused => {
                 must(wish.receipt.is_none(), Promise::SameAnswer, || {
                     format!("request {id:x} was acknowledged, and then: {answer:?}")
