@@ -6,7 +6,7 @@ use super::page::{self, Place};
 use super::status::Fault;
 use super::{Api, from_proto as read, to_proto as write};
 use crate::dispatch::{ModeRow, Restamped, Restamping, Switch};
-use crate::domain::{ClockKind, Mode, Timestamp};
+use crate::domain::{Actor, ClockKind, Mode, Timestamp};
 use crate::pb;
 use std::mem::take;
 use tonic::{Request, Status};
@@ -27,12 +27,13 @@ impl Api {
 
     pub(super) async fn mode_changes(
         &self,
+        actor: &Actor,
         request: pb::PreviewModeRequest,
     ) -> Result<pb::PreviewModeResponse, Fault> {
         let mode: Mode = read::said("mode", request.mode)?;
         let after = Place::of(&request.page_token, FILTER)?.map(|place| place.no);
         let size = page::size(request.page_size);
-        let (changes, next) = self.dispatch.preview_mode(mode, after, size).await?;
+        let (changes, next) = self.dispatch.preview_mode(actor, mode, after, size).await?;
         let next = next.map(|no| Place { deadline: Timestamp(0), no }.token(FILTER));
         Ok(pb::PreviewModeResponse {
             changes: changes.iter().map(change).collect(),

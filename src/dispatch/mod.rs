@@ -37,7 +37,7 @@ pub use crate::store::{
     RequestId, Restamping, StoreError,
 };
 pub use intake::{Acceptance, Preview, Routing, Submission};
-pub use links::Correction;
+pub use links::{Called, Correction};
 pub use mode::{InForce, Restamped, Switch};
 pub use pull::Pull;
 pub use step::{Done, Request};

@@ -147,16 +147,17 @@ impl Dispatch {
         Ok(row)
     }
 
-    /// The open orders after `after`, by number, whose deadlines a mode would change, and
-    /// where to go on; `None` when that was all.
+    /// The open orders after `after`, by number, that the actor may see and whose deadlines a
+    /// mode would change, and where to go on; `None` when that was all.
     pub async fn preview_mode(
         &self,
+        actor: &Actor,
         mode: Mode,
         after: Option<OrderNo>,
         max: usize,
     ) -> Result<(Vec<Restamped>, Option<OrderNo>), Refusal> {
         let mut changed = Vec::new();
-        let mut last = after;
+        let (mut last, mut known) = (after, None);
         for _ in 0..MAX_SCANS {
             let page = self.store.scan(last, MAX_BATCH).await?;
             if page.is_empty() {
@@ -164,13 +165,17 @@ impl Dispatch {
             }
             for before in page {
                 last = Some(before.no);
+                if before.hidden_from(actor.unit) {
+                    continue;
+                }
+                known = last;
                 changed.extend(self.restamped(before, mode));
                 if changed.len() >= max {
-                    return Ok((changed, last));
+                    return Ok((changed, known));
                 }
             }
         }
-        Ok((changed, last))
+        Ok((changed, known.or(last)))
     }
 
     /// An order as a mode would have it; `None` when its deadlines stay.

@@ -3,7 +3,7 @@
 use super::{Dispatch, Refusal};
 use crate::domain::{
     Action, Actor, ClockKind, Command, Decision, Event, Level, Order, OrderNo, Rejection,
-    ReturnDecision, Span, What, decide,
+    ReturnDecision, Span, What, beside, decide,
 };
 use crate::store::{
     BodyDigest, Change, CommitError, Lease, Paper, Receipt, Remembered, RequestId, SealedContact,
@@ -42,6 +42,40 @@ pub(super) struct With {
     pub contact: Option<SealedContact>,
     /// The version of the city's mode whose limits it stamps.
     pub mode: Option<u32>,
+    /// The version of the order that it was thought of; of another it wants nothing.
+    pub as_of: Option<u32>,
+}
+
+/// What was decided, and upon what.
+pub(super) struct Decided {
+    pub before: Option<Arc<Order>>,
+    pub decision: Decision,
+}
+
+impl Decided {
+    /// The paper that the decision numbered, if there is one.
+    fn papers(&self, paper: Option<&Arc<Paper>>) -> Vec<(u16, Arc<Paper>)> {
+        let first = self.before.as_ref().map_or(0, |before| before.papers);
+        match paper {
+            Some(paper) if self.decision.after.papers > first => vec![(first, Arc::clone(paper))],
+            Some(_) | None => Vec::new(),
+        }
+    }
+
+    /// The bare change.
+    fn into_change(self) -> Change {
+        let Decision { after, events } = self.decision;
+        Change {
+            before: self.before,
+            after: Arc::new(after),
+            events,
+            papers: Vec::new(),
+            contact: None,
+            request: None,
+            lease: None,
+            mode: None,
+        }
+    }
 }
 
 impl Dispatch {
@@ -90,29 +124,38 @@ impl Dispatch {
         }
         for _ in 0..MAX_TRIES {
             let before = self.store.load(no).await?;
-            let decided = decide(before.as_deref(), command, self.now());
-            let decision = match decided {
-                Ok(decision) => decision,
+            if let (Some(as_of), Some(before)) = (with.as_of, &before)
+                && before.version != as_of
+            {
+                return Ok((Done { receipt: receipt(before), repeated: false }, before.clone()));
+            }
+            let part = before.as_deref().and_then(|before| of_a_part(before, command, with.lease));
+            let command = part.as_ref().unwrap_or(command);
+            let (decided, also) = match self.decided(before, command).await {
+                Ok(decided) => decided,
                 // What is refused now may have been done before, by this very request.
-                Err(rejection) => match self.recall(with.request).await? {
-                    Some(done) => return Ok((done, self.order(no).await?)),
-                    None => return Err(rejection.into()),
-                },
+                Err(Refusal::Rejected(rejection)) => {
+                    return match self.recall(with.request, &command.actor).await? {
+                        Some(done) => Ok((done, self.order(no).await?)),
+                        None => Err(rejection.into()),
+                    };
+                }
+                Err(refusal) => return Err(refusal),
             };
             // Whoever was only told of the order, or held it before, has no lease on this.
-            if let (Some(lease), Some(before)) = (&with.lease, &before)
-                && !lease.is_of(before)
+            if let (Some(lease), Some(before)) = (&with.lease, &decided.before)
+                && !gives_right_to(lease, before, &command.action)
             {
-                return match self.recall(with.request).await? {
+                return match self.recall(with.request, &command.actor).await? {
                     Some(done) => Ok((done, self.order(no).await?)),
                     None => Err(Refusal::LeaseStale),
                 };
             }
-            match self.commit(before, decision, &with).await {
+            match self.commit(decided, also, &with).await {
                 Ok(committed) => return Ok(committed),
                 Err(CommitError::Conflict) => metrics::commit_conflicted(),
                 Err(error) => {
-                    return match self.refused(error, with.request)? {
+                    return match self.refused(error, with.request, &command.actor).await? {
                         Some(done) => Ok((done, self.order(no).await?)),
                         None => Err(Refusal::Busy),
                     };
@@ -122,54 +165,80 @@ impl Dispatch {
         Err(Refusal::Busy)
     }
 
-    /// Commits one decision. A decision without events has nothing to write.
-    pub(super) async fn commit(
+    /// What a command comes to, for its own order and for the one that changes beside it: both
+    /// at one moment.
+    async fn decided(
         &self,
         before: Option<Arc<Order>>,
-        decision: Decision,
+        command: &Command,
+    ) -> Result<(Decided, Option<Decided>), Refusal> {
+        let now = self.now();
+        let Some((no, action)) = before.as_ref().and_then(|b| beside(b, &command.action)) else {
+            let decision = decide(before.as_deref(), command, now)?;
+            return Ok((Decided { before, decision }, None));
+        };
+        let other = self.order(no).await;
+        let latest = [before.as_ref(), other.as_ref().ok()].into_iter().flatten();
+        let now = latest.fold(now, |now, order| now.max(order.updated_at));
+        // Whoever may not do it learns nothing of the other.
+        let decision = decide(before.as_deref(), command, now)?;
+        let other = other?;
+        let beside = Command { actor: command.actor.clone(), action };
+        let also = decide(Some(&other), &beside, now)?;
+        let also = Decided { before: Some(other), decision: also };
+        Ok((Decided { before, decision }, Some(also)))
+    }
+
+    /// Commits what was decided, with what was decided beside it. A decision without events has
+    /// nothing to write.
+    pub(super) async fn commit(
+        &self,
+        decided: Decided,
+        also: Option<Decided>,
         with: &With,
     ) -> Result<(Done, Arc<Order>), CommitError> {
-        let Decision { after, events } = decision;
-        let receipt = receipt(&after);
-        let after = Arc::new(after);
-        if events.is_empty() {
+        let receipt = receipt(&decided.decision.after);
+        if decided.decision.events.is_empty() {
+            let after = Arc::new(decided.decision.after);
             return Ok((Done { receipt, repeated: false }, after));
         }
-        let first_paper = before.as_ref().map_or(0, |b| b.papers);
-        let papers = match &with.paper {
-            Some(paper) if after.papers > first_paper => vec![(first_paper, Arc::clone(paper))],
-            Some(_) | None => Vec::new(),
-        };
         let request = with
             .request
             .map(|Request { id, digest }| (id, Remembered { digest, receipt: receipt.clone() }));
-        let kept = promises_kept(&events);
         let change = Change {
-            before,
-            after: Arc::clone(&after),
-            events,
-            papers,
+            papers: decided.papers(with.paper.as_ref()),
             contact: with.contact.clone(),
             request,
             lease: with.lease,
             mode: with.mode,
+            ..decided.into_change()
         };
+        let after = Arc::clone(&change.after);
+        let mut seen = vec![(Arc::clone(&after), promises_kept(&change.events))];
+        let also = also.filter(|also| !also.decision.events.is_empty()).map(Decided::into_change);
+        seen.extend(also.iter().map(|c| (Arc::clone(&c.after), promises_kept(&c.events))));
         let began = crate::clock::tick();
-        self.store.commit(change).await?;
+        match also {
+            None => self.store.commit(change).await?,
+            Some(also) => self.store.commit_together(vec![change, also]).await?,
+        }
         metrics::commit_took(began.elapsed());
-        self.observe(&after, kept);
+        for (after, kept) in seen {
+            self.observe(&after, kept);
+        }
         Ok((Done { receipt, repeated: false }, after))
     }
 
     /// What an error of a commit means to the caller; a repeated request is no error.
-    pub(super) fn refused(
+    pub(super) async fn refused(
         &self,
         error: CommitError,
         request: Option<Request>,
+        actor: &Actor,
     ) -> Result<Option<Done>, Refusal> {
         match error {
             CommitError::Repeated(remembered) => match request {
-                Some(request) => same_answer(*remembered, request).map(Some),
+                Some(request) => self.same_answer(*remembered, request, actor).await.map(Some),
                 None => Ok(None),
             },
             CommitError::Conflict => Err(Refusal::Busy),
@@ -183,12 +252,31 @@ impl Dispatch {
     }
 
     /// What this request was answered before, if it was.
-    pub(super) async fn recall(&self, request: Option<Request>) -> Result<Option<Done>, Refusal> {
+    pub(super) async fn recall(
+        &self,
+        request: Option<Request>,
+        actor: &Actor,
+    ) -> Result<Option<Done>, Refusal> {
         let Some(request) = request else { return Ok(None) };
         match self.store.remembered(request.id).await? {
-            Some(remembered) => same_answer(remembered, request).map(Some),
+            Some(remembered) => self.same_answer(remembered, request, actor).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// The same answer again to the same request; none to whom the order has come to complain
+    /// about since.
+    async fn same_answer(
+        &self,
+        remembered: Remembered,
+        request: Request,
+        actor: &Actor,
+    ) -> Result<Done, Refusal> {
+        if remembered.digest != request.digest {
+            return Err(Refusal::RequestReused { id: request.id });
+        }
+        self.seen(remembered.receipt.order, actor).await?;
+        Ok(Done { receipt: remembered.receipt, repeated: true })
     }
 
     /// Tells the timers and the histograms of this process what it just committed.
@@ -222,11 +310,25 @@ fn promises_kept(events: &[Event]) -> [Option<Span>; 2] {
     kept
 }
 
-fn same_answer(remembered: Remembered, request: Request) -> Result<Done, Refusal> {
-    if remembered.digest == request.digest {
-        Ok(Done { receipt: remembered.receipt, repeated: true })
+/// Under the lease of a co-handler's part, that part is signed or reported, not the order.
+fn of_a_part(order: &Order, command: &Command, lease: Option<Lease>) -> Option<Command> {
+    let unit = lease?.helper(order)?;
+    let action = if matches!(command.action, Action::Sign) {
+        Action::CoSign { unit }
+    } else if matches!(command.action, Action::Report { .. }) {
+        Action::CoReport { unit }
     } else {
-        Err(Refusal::RequestReused { id: request.id })
+        return None;
+    };
+    Some(Command { actor: command.actor.clone(), action })
+}
+
+/// Whether a lease is of what an action is about: the running holding, or a co-handler's part.
+fn gives_right_to(lease: &Lease, order: &Order, action: &Action) -> bool {
+    if let Action::CoSign { unit } | Action::CoReport { unit } = action {
+        lease.helper(order) == Some(*unit)
+    } else {
+        lease.is_of(order)
     }
 }
 

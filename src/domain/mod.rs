@@ -34,6 +34,7 @@ pub mod sla;
 pub mod stage;
 pub mod time;
 pub mod transition;
+pub mod view;
 
 pub use actor::*;
 pub use calendar::*;
@@ -51,4 +52,5 @@ pub use rejection::*;
 pub use sla::*;
 pub use stage::*;
 pub use time::*;
-pub use transition::{Decision, allowed, decide};
+pub use transition::{Decision, allowed, beside, decide};
+pub use view::*;

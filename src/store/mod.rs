@@ -33,8 +33,10 @@ pub const REQUEST_MEMORY: Duration = Duration::from_secs(48 * 3_600);
 pub const MAX_BATCH: usize = 256;
 /// The most events one read of the feed returns.
 pub const MAX_FEED: usize = 1_000;
-/// How many orders of one caller are remembered together.
-pub const MAX_OF_CALLER: usize = 8;
+/// How many orders of one caller that are not over are found together.
+pub const MAX_OF_CALLER: usize = 64;
+/// The most orders that change together.
+pub const MAX_TOGETHER: usize = 16;
 
 /// The identity a client gives one change: the same id again gives the same answer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -120,15 +122,16 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Whether it is of the holding that runs now; holdings only ever grow in number.
+    /// Whether the lease is of the holding that runs now; holdings only ever grow in number.
     pub fn is_of(&self, order: &Order) -> bool {
-        let assignment = usize::from(self.assignment);
-        let helps = || {
-            let at = assignment.checked_sub(usize::from(CO_HOLDING));
-            let co = at.and_then(|at| order.co_handlers.get(at));
-            co.is_some_and(|co| co.reported_at.is_none())
-        };
-        self.order == order.no && (assignment + 1 == order.legs.len() || helps())
+        self.order == order.no && usize::from(self.assignment) + 1 == order.legs.len()
+    }
+
+    /// The co-handler whose part of the order, still to be done, the lease is of.
+    pub fn helper(&self, order: &Order) -> Option<Unit> {
+        let at = self.assignment.checked_sub(CO_HOLDING).filter(|_| self.order == order.no)?;
+        let co = order.co_handlers.get(usize::from(at))?;
+        co.reported_at.is_none().then_some(co.unit)
     }
 }
 
@@ -259,11 +262,27 @@ pub trait Store: Send + Sync + 'static {
     /// The order as last committed.
     async fn load(&self, no: OrderNo) -> Result<Option<Arc<Order>>, StoreError>;
 
+    /// Several orders as last committed, each in its place; looked up at once where that is
+    /// cheaper.
+    async fn load_each(&self, all: &[OrderNo]) -> Result<Vec<Option<Arc<Order>>>, StoreError> {
+        let mut loaded = Vec::with_capacity(all.len());
+        for no in all {
+            loaded.push(self.load(*no).await?);
+        }
+        Ok(loaded)
+    }
+
     /// What was answered to a request id, if it is remembered.
     async fn remembered(&self, id: RequestId) -> Result<Option<Remembered>, StoreError>;
 
     /// Writes one step. Cancelling the future does not undo a write that was handed over.
     async fn commit(&self, change: Change) -> Result<(), CommitError>;
+
+    /// Writes steps of orders that belong together, all or nothing, as [`Store::commit`] does
+    /// one, and so that no reader sees some of them alone. At most [`MAX_TOGETHER`], each of
+    /// another order, their events of one day; the first alone may carry a request id or a
+    /// lease.
+    async fn commit_together(&self, changes: Vec<Change>) -> Result<(), CommitError>;
 
     /// Claims up to `max` (at most [`MAX_BATCH`]) orders of the units' trays, earliest
     /// deadline first, that nobody holds under a running lease. The lease runs `lease` of
@@ -315,8 +334,8 @@ pub trait Store: Send + Sync + 'static {
     /// Every counter, those at zero included.
     async fn tallies(&self) -> Result<Vec<(Tally, i64)>, StoreError>;
 
-    /// The latest orders of a caller, newest first, at most [`MAX_OF_CALLER`]: by the keyed
-    /// digest of the phone, as [`SealedContact`] has it. They may be over.
+    /// The orders of a caller that are not over, newest first, at most [`MAX_OF_CALLER`]: by the
+    /// keyed digest of the phone, as [`SealedContact`] has it.
     async fn of_caller(&self, phone: [u8; 16]) -> Result<Vec<OrderNo>, StoreError>;
 
     /// The city's mode row; `None` until it is switched for the first time.
@@ -368,6 +387,24 @@ pub trait Store: Send + Sync + 'static {
 
     /// Finishes what was handed over and closes. Later calls answer [`StoreError::Unreachable`].
     async fn close(&self);
+}
+
+/// Whether steps may be written together; the first of them is answered for all.
+fn check_together(changes: &[Change]) -> Result<(), CommitError> {
+    let day = |change: &Change| change.events.first().map(|event| event.at.date());
+    let apart = |at: usize| changes[..at].iter().all(|c| c.after.no != changes[at].after.no);
+    let sound = (1..=MAX_TOGETHER).contains(&changes.len())
+        && changes[1..].iter().all(|c| c.request.is_none() && c.lease.is_none())
+        && changes.iter().all(|c| day(c) == day(&changes[0]))
+        && (1..changes.len()).all(apart);
+    if sound {
+        return Ok(());
+    }
+    let why = format!(
+        "what is written together is 1 to {MAX_TOGETHER} orders on one day, each once, the first \
+         alone with a request id or a lease"
+    );
+    Err(CommitError::Unavailable(StoreError::Unreachable(why)))
 }
 
 /// The day that the stores count something on, as a number.

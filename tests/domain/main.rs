@@ -9,3 +9,4 @@ mod make;
 mod picture;
 mod properties;
 mod table;
+mod together;

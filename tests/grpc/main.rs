@@ -21,3 +21,5 @@ mod redis;
 mod server;
 mod serving;
 mod streams;
+#[path = "../support/mod.rs"]
+mod support;

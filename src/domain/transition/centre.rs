@@ -79,11 +79,13 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// The clocks are not touched.
-    pub(super) fn urge(&mut self) {
+    /// The clocks are not touched. Nobody urges itself, or a neighbour.
+    pub(super) fn urge(&mut self) -> Result<(), Rejection> {
+        self.must_be_above()?;
         self.settle();
         self.order.marks.urged = self.order.marks.urged.saturating_add(1);
         self.happened(What::Urged);
+        Ok(())
     }
 
     /// The clocks are not touched.
@@ -108,12 +110,19 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Not while other callers wait for its result.
+    /// From wherever it is not over; not while other callers wait for its result. Nobody holds
+    /// what is closed or merged, and its clocks have stopped.
     pub(super) fn withdraw(&mut self) -> Result<(), Rejection> {
         self.must_be_centre()?;
         self.must_have_no_children()?;
         self.settle();
-        self.end(Stage::Withdrawn);
+        if self.order.is_open() {
+            self.end(Stage::Withdrawn);
+        }
+        if self.order.stage == Stage::Merged {
+            self.order.links.merged_into = None;
+        }
+        self.order.stage = Stage::Withdrawn;
         self.happened(What::Withdrawn);
         Ok(())
     }
@@ -129,12 +138,7 @@ impl Step<'_> {
         if unit == centre || self.order.recused.len() >= MAX_RECUSED {
             return Err(Rejection::CannotRecuse { unit });
         }
-        // Whom it would go back to holds it no less.
-        let waits = match self.order.leg().duty {
-            Duty::Approve | Duty::Review => self.handler() == unit,
-            Duty::Triage | Duty::Lead | Duty::Returned => false,
-        };
-        let holds = self.order.leg().unit == unit || waits;
+        let holds = self.holds(unit);
         if holds {
             self.must_have_room()?;
         }
@@ -160,6 +164,15 @@ impl Step<'_> {
         }
         self.happened(What::Recused { unit });
         Ok(())
+    }
+
+    /// Whom it would go back to holds it no less than who has it.
+    pub(super) fn holds(&self, unit: Unit) -> bool {
+        let waits = match self.order.leg().duty {
+            Duty::Approve | Duty::Review => self.handler() == unit,
+            Duty::Triage | Duty::Lead | Duty::Returned => false,
+        };
+        self.order.leg().unit == unit || waits
     }
 
     /// What was read wrongly is put right, and the limits that go with it are stamped anew.
@@ -206,9 +219,11 @@ impl Step<'_> {
     }
 
     fn must_have_no_children(&self) -> Result<(), Rejection> {
-        match self.order.links.children.len() {
-            0 => Ok(()),
-            count => Err(Rejection::HasChildren { count }),
+        let count = self.order.links.children.len();
+        if count == 0 || self.order.links.told {
+            Ok(())
+        } else {
+            Err(Rejection::HasChildren { count })
         }
     }
 }

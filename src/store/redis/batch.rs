@@ -33,15 +33,15 @@ const IN_FLIGHT: usize = 2;
 const ATTEMPTS: usize = 3;
 
 /// The function that takes a batch.
-const COMMIT: &str = "hotline_v2_commit";
+const COMMIT: &str = "hotline_v3_commit";
 
 /// How a step ends.
 pub type Outcome = Result<(), CommitError>;
 
-/// A step and who waits for it.
+/// Steps that are written together or not at all, and who waits for them.
 pub struct Job {
-    /// The step.
-    pub step: Step,
+    /// One step, or a few: of them the first alone may have a request or a lease.
+    pub steps: Vec<Step>,
     /// Where the outcome goes.
     pub answer: oneshot::Sender<Outcome>,
 }
@@ -83,18 +83,26 @@ impl Batcher {
     }
 
     async fn deliver(self: Arc<Self>, jobs: Vec<Job>, _permit: OwnedSemaphorePermit) {
-        let (steps, answers): (Vec<_>, Vec<_>) =
-            jobs.into_iter().map(|job| (job.step, job.answer)).unzip();
+        let mut steps = Vec::with_capacity(jobs.len());
+        let mut answers = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            answers.push((job.answer, job.steps.len()));
+            let tied = (0..).map(|at| at > 0);
+            steps.extend(job.steps.into_iter().zip(tied).map(|(s, tied)| Step { tied, ..s }));
+        }
         let outcomes = if steps.is_empty() { Ok(Vec::new()) } else { self.send(&steps).await };
         match outcomes {
             Ok(outcomes) => {
-                for (answer, outcome) in answers.into_iter().zip(outcomes) {
-                    // Whoever no longer waits asks again with the same request id.
-                    let _ = answer.send(outcome);
+                let mut outcomes = outcomes.into_iter();
+                for (answer, count) in answers {
+                    // What is wrong with the first outweighs what is with the others. Whoever
+                    // no longer waits asks again with the same request id.
+                    let together = outcomes.by_ref().take(count).fold(Ok(()), Result::and);
+                    let _ = answer.send(together);
                 }
             }
             Err(fault) => {
-                for answer in answers {
+                for (answer, _) in answers {
                     let _ = answer.send(Err(fault.clone().of_commit()));
                 }
             }
@@ -167,6 +175,7 @@ fn outcomes(parts: &[Value], count: usize) -> Result<Vec<Outcome>, StoreError> {
 #[derive(Default)]
 struct Gathering {
     jobs: Vec<Job>,
+    steps: usize,
     orders: HashSet<Id>,
     requests: HashSet<[u8; 16]>,
     weight: usize,
@@ -175,27 +184,30 @@ struct Gathering {
 
 impl Gathering {
     fn is_full(&self) -> bool {
-        self.jobs.len() >= MAX_STEPS || self.weight >= MAX_WEIGHT || self.papers >= MAX_PAPERS
+        self.steps >= MAX_STEPS || self.weight >= MAX_WEIGHT || self.papers >= MAX_PAPERS
     }
 
     /// Takes a job in, or gives it back for the next batch.
     fn take(&mut self, job: Job) -> Option<Job> {
-        let step = &job.step;
+        let step = &job.steps[0];
         let request = step.request.as_ref().map(|(id, _)| *id);
-        let known =
-            self.orders.contains(&step.id) || request.is_some_and(|r| self.requests.contains(&r));
+        let known = job.steps.iter().any(|step| self.orders.contains(&step.id))
+            || request.is_some_and(|r| self.requests.contains(&r));
         // A batch counts on one day.
-        if known || self.jobs.first().is_some_and(|first| first.step.day != step.day) {
+        if known || self.jobs.first().is_some_and(|first| first.steps[0].day != step.day) {
             return Some(job);
         }
         if request.is_some() && fault::drops_this_commit() {
             let _ = job.answer.send(Ok(()));
             return None;
         }
-        self.orders.insert(step.id);
         self.requests.extend(request);
-        self.weight += step.weight();
-        self.papers += step.papers.len();
+        for step in &job.steps {
+            self.orders.insert(step.id);
+            self.weight += step.weight();
+            self.papers += step.papers.len();
+        }
+        self.steps += job.steps.len();
         self.jobs.push(job);
         None
     }
@@ -262,12 +274,12 @@ fn profile<'a>(profiles: &mut Vec<&'a [(Tally, i64)]>, step: &'a Step) -> u8 {
         profiles.push(&step.tallies);
         profiles.len() - 1
     });
-    // At most MAX_STEPS of them.
+    // At most MAX_STEPS of them, and what the last is tied to.
     at as u8
 }
 
 fn arguments(call: &mut Cmd, step: &Step, profile: u8) {
-    let Step { deadline, papers, leaves, comes, stays, lease, request, before, .. } = step;
+    let Step { deadline, papers, leaves, comes, stays, lease, request, before, tied, .. } = step;
     let deadline_kind = match deadline {
         Deadline::Stays => 0,
         Deadline::Set(_) => 1,
@@ -289,6 +301,7 @@ fn arguments(call: &mut Cmd, step: &Step, profile: u8) {
         stays.len() as u8,
         fields.len() as u8,
         profile,
+        u8::from(*tied),
     ];
     call.arg(&head[..]);
     if let Some(version) = before {

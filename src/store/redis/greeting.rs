@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 /// The library's name; its functions' names begin with it. A library that answers otherwise
 /// or writes otherwise gets another name, so that two versions can serve one cell.
-pub const LIBRARY: &str = "hotline_v2";
+pub const LIBRARY: &str = "hotline_v3";
 /// The library itself.
 pub const SOURCE: &str = concat!(
     include_str!("lua/commit.lua"),

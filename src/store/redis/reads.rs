@@ -79,7 +79,7 @@ impl RedisStore {
         above: u32,
     ) -> Result<u32, StoreError> {
         let day = OrderNo::new(self.keys.cell(), date, 0).day();
-        let mut call = function("FCALL", "hotline_v2_reserve", &[self.keys.numbers()]);
+        let mut call = function("FCALL", "hotline_v3_reserve", &[self.keys.numbers()]);
         call.arg(day).arg(count.max(1)).arg(above);
         let first = integer(&ask(&self.write, &call).await?);
         first.and_then(|first| u32::try_from(first).ok()).ok_or_else(|| {
@@ -95,7 +95,7 @@ impl RedisStore {
             let bucket = self.opening.bucket.load(Relaxed);
             let before = bucket.saturating_sub(1);
             let all = [self.keys.meta(), self.keys.requests(bucket), self.keys.requests(before)];
-            let mut call = function("FCALL_RO", "hotline_v2_remembered", &all);
+            let mut call = function("FCALL_RO", "hotline_v3_remembered", &all);
             call.arg(bucket).arg(&keys::request(id)[..]);
             let parts = items(ask(&self.read, &call).await?)?;
             if parts.first().map(text).as_deref() == Some("ok") {
@@ -134,7 +134,7 @@ impl RedisStore {
             let mut all = Vec::with_capacity(places.len() + 2);
             all.extend([self.keys.meta(), self.keys.leases()]);
             all.extend(places.iter().map(|place| self.keys.tray(place.tray)));
-            let mut call = function("FCALL", "hotline_v2_release", &all);
+            let mut call = function("FCALL", "hotline_v3_release", &all);
             call.arg(self.epoch());
             for (place, (_, lease)) in places.iter().zip(claims) {
                 call.arg(&place.member[..]).arg(lease.claim);
@@ -159,7 +159,7 @@ impl RedisStore {
         let mut all = Vec::with_capacity(units.len() + 2);
         all.extend([self.keys.meta(), self.keys.leases()]);
         all.extend(units.iter().map(|unit| self.keys.tray(keys::tray(*unit, desk))));
-        let mut call = function("FCALL", "hotline_v2_claim", &all);
+        let mut call = function("FCALL", "hotline_v3_claim", &all);
         call.arg(self.epoch()).arg(max).arg(lease.as_millis().min(u128::from(u32::MAX)) as u64);
         let parts = items(ask(&self.write, &call).await?)?;
         let Some((verdict, parts)) = parts.split_first() else {
@@ -195,7 +195,10 @@ impl RedisStore {
             .collect())
     }
 
-    async fn read_orders(&self, all: &[OrderNo]) -> Result<Vec<Option<Arc<Order>>>, StoreError> {
+    pub(super) async fn read_orders(
+        &self,
+        all: &[OrderNo],
+    ) -> Result<Vec<Option<Arc<Order>>>, StoreError> {
         if all.is_empty() {
             return Ok(Vec::new());
         }
@@ -245,7 +248,7 @@ impl RedisStore {
             return Ok(Vec::new());
         }
         let all = [self.keys.tray(keys::tray(unit, desk)), self.keys.leases()];
-        let mut call = function("FCALL_RO", "hotline_v2_tray", &all);
+        let mut call = function("FCALL_RO", "hotline_v3_tray", &all);
         call.arg(max);
         if let Some((deadline, no)) = after {
             call.arg(keys::score(deadline)).arg(&keys::id(no)[..]);
@@ -359,7 +362,7 @@ impl RedisStore {
         holder: u64,
         for_: Duration,
     ) -> Result<bool, StoreError> {
-        let mut call = function("FCALL", "hotline_v2_hold_timers", &[self.keys.timers()]);
+        let mut call = function("FCALL", "hotline_v3_hold_timers", &[self.keys.timers()]);
         call.arg(holder).arg(for_.as_millis().clamp(1, u128::from(u32::MAX)) as u64);
         Ok(must_integer(&ask(&self.write, &call).await?)? == 1)
     }
