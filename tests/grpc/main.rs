@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod bad_moves;
+mod belonging;
 mod changes;
 mod clocks;
 mod everywhere;
