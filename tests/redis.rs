@@ -211,6 +211,11 @@ async fn nothing_acknowledged_is_lost_when_redis_is_killed() {
         let fine = matches!(outcome, Ok(()) | Err(CommitError::Repeated(_)));
         assert!(fine, "order {seq}: {outcome:?}");
     }
+    for seq in 1..next {
+        assert!(store.load(number(seq)).await.unwrap().is_some(), "order {seq} is not there");
+    }
+    let findings = hotline::store::audit::audit(&*store).await.unwrap();
+    assert!(findings.is_empty(), "{findings:?}");
     let received = store.tallies().await.unwrap().into_iter().find(|(t, _)| *t == "received");
     assert_eq!(received.unwrap().1, i64::from(next) - 1);
 }
