@@ -122,11 +122,19 @@ async fn client(
     }
 }
 
-/// Which of these orders the store does not have.
+/// Which of these orders the store does not have, once a master is settled upon.
 pub async fn missing(store: &RedisStore, ledger: &Ledger) -> Vec<u32> {
     let mut missing = Vec::new();
     for (seq, _) in &ledger.acknowledged {
-        if store.load(number(*seq)).await.unwrap().is_none() {
+        let mut found = store.load(number(*seq)).await;
+        for _ in 0..ASKS {
+            if found.is_ok() {
+                break;
+            }
+            tokio::time::sleep(AGAIN).await;
+            found = store.load(number(*seq)).await;
+        }
+        if found.unwrap().is_none() {
             missing.push(*seq);
         }
     }

@@ -108,13 +108,17 @@ impl Masters {
         Ok((self.client(&address)?, address))
     }
 
-    /// Returns once the master is another one than at this address.
+    /// Whether the master is known to be another one than at this address.
+    pub async fn is_elsewhere(&self, address: &str, patience: Duration) -> bool {
+        self.kind != Kind::Fixed
+            && self.find(patience).await.is_ok_and(|(_, found)| found != address)
+    }
+
+    /// Returns once it is.
     pub async fn elsewhere(&self, address: &str, patience: Duration) {
         loop {
             sleep(LOOKING).await;
-            if self.kind != Kind::Fixed
-                && self.find(patience).await.is_ok_and(|(_, found)| found != address)
-            {
+            if self.is_elsewhere(address, patience).await {
                 return;
             }
         }

@@ -3,6 +3,7 @@
 use super::link::{Live, Shared, State};
 use super::trouble::{Diagnosis, Remedy, broken, replica};
 use super::wire::{Ask, Fresh, Role, Wire, silent};
+use crate::clock::tick;
 use crate::store::StoreError;
 use ::redis::{Value, cmd};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -15,6 +16,9 @@ use tokio::time::{sleep, timeout};
 const PROBE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(1));
 /// How often it is tried out while something is missing.
 const PROBE_SOON: Duration = Duration::from_millis(50);
+/// How often it is asked where the master is while one answers: a master that was replaced in
+/// peace goes on for seconds, and what it takes then is lost.
+const ASK_EVERY: Duration = Duration::from_secs(1);
 /// The first and the longest pause between attempts to connect.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(100));
 /// Of how many lost connections it is remembered that they may still bring something.
@@ -47,6 +51,15 @@ impl Shared {
                     Remedy::Tell | Remedy::Later | Remedy::Aside(_) => {}
                 }
             }
+        }
+    }
+
+    /// Leaves a server that another has replaced, whatever it says itself.
+    async fn look_for_another(&self, live: &Live) {
+        let address = live.wire.address();
+        if self.masters.is_elsewhere(address, self.patience.connect).await {
+            let trouble = format!("another Redis has taken the place of the one at {address}");
+            self.abandon(live, StoreError::Unreachable(trouble), false);
         }
     }
 
@@ -93,6 +106,7 @@ impl Shared {
 /// Runs until the link is closed.
 pub(super) async fn supervise(shared: Arc<Shared>) {
     let mut alarm = shared.alarm.subscribe();
+    let mut asked = tick();
     loop {
         let state = shared.state.borrow().clone();
         match state {
@@ -106,6 +120,10 @@ pub(super) async fn supervise(shared: Arc<Shared>) {
                         let soon = if hurry { PROBE_SOON } else { PROBE.0 };
                         let _ = timeout(soon, shared.look.notified()).await;
                         shared.probe(&live).await;
+                        if asked.elapsed() >= ASK_EVERY {
+                            asked = tick();
+                            shared.look_for_another(&live).await;
+                        }
                     } => {}
                     _ = alarm.changed() => {
                         if *alarm.borrow_and_update() == live.wire.address() {
