@@ -22,27 +22,18 @@ impl Dispatch {
         actor: &Actor,
         request: Request,
     ) -> Result<Done, Refusal> {
-        self.once(Some(request), self.merge_now(child, into, actor, request)).await
-    }
-
-    async fn merge_now(
-        &self,
-        child: OrderNo,
-        into: OrderNo,
-        actor: &Actor,
-        request: Request,
-    ) -> Result<Done, Refusal> {
-        let done = match self.recall(Some(request)).await? {
-            Some(done) => done,
-            None => {
-                for unit in self.check_merge(child, into, actor).await? {
-                    self.act(into, actor, None, None, Action::Recuse { unit }, None).await?;
-                }
-                self.act(into, actor, None, None, Action::Adopt { child }, None).await?;
-                let action = Action::Merge { into };
-                self.act(child, actor, Some(request), None, action, None).await?
+        let merged = async {
+            if let Some(done) = self.recall(Some(request)).await? {
+                return Ok(done);
             }
+            // First, so that nobody is told of the child whom it complains about.
+            for unit in self.check_merge(child, into, actor).await? {
+                self.act(into, actor, None, None, Action::Recuse { unit }, None).await?;
+            }
+            self.act(into, actor, None, None, Action::Adopt { child }, None).await?;
+            self.act(child, actor, Some(request), None, Action::Merge { into }, None).await
         };
+        let done = self.once(Some(request), merged).await?;
         // It may have ended, and told its callers, between the two steps.
         if self.order(into).await?.links.told {
             self.tell(child, into).await?;
@@ -118,10 +109,10 @@ impl Dispatch {
         request: Request,
         matter: Submission,
     ) -> Result<Done, Refusal> {
-        self.once(Some(request), self.reopen_now(of, actor, request, matter)).await
+        self.once(Some(request), self.taken_up(of, actor, request, matter)).await
     }
 
-    async fn reopen_now(
+    async fn taken_up(
         &self,
         of: OrderNo,
         actor: &Actor,

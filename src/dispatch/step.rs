@@ -57,26 +57,6 @@ impl Dispatch {
         action: Action,
         paper: Option<Paper>,
     ) -> Result<Done, Refusal> {
-        self.once(request, self.act_now(no, actor, request, lease, action, paper)).await
-    }
-
-    async fn act_now(
-        &self,
-        no: OrderNo,
-        actor: &Actor,
-        request: Option<Request>,
-        lease: Option<Lease>,
-        action: Action,
-        paper: Option<Paper>,
-    ) -> Result<Done, Refusal> {
-        if let Action::Relay { to: Some(to) }
-        | Action::DecideReturn { decision: ReturnDecision::Transfer { to } } = &action
-        {
-            self.check_units("to_unit", &[*to])?;
-        }
-        if let Action::AddCoHandler { unit } | Action::Recuse { unit } = &action {
-            self.check_units("unit", &[*unit])?;
-        }
         let command = Command { actor: actor.clone(), action };
         let with = With { request, lease, paper: paper.map(Arc::new), ..With::default() };
         self.step(no, &command, with).await.map(|(done, _)| done)
@@ -138,13 +118,22 @@ impl Dispatch {
         if no.cell() == self.cell() { Ok(()) } else { Err(Rejection::NoSuchOrder.into()) }
     }
 
-    /// What a command comes to, and whether whom a person sends the order to may have it.
+    /// What a command comes to, and whether the units that a person names are there and may
+    /// have the order.
     fn judge(
         &self,
         before: Option<&Order>,
         command: &Command,
         now: Timestamp,
     ) -> Result<Decision, Refusal> {
+        if let Action::Relay { to: Some(to) }
+        | Action::DecideReturn { decision: ReturnDecision::Transfer { to } } = &command.action
+        {
+            self.check_units("to_unit", &[*to])?;
+        }
+        if let Action::AddCoHandler { unit } | Action::Recuse { unit } = &command.action {
+            self.check_units("unit", &[*unit])?;
+        }
         let decision = decide(before, command, now)?;
         if let Action::Relay { to: Some(_) } | Action::DecideReturn { .. } = &command.action {
             let after = &decision.after;
