@@ -103,7 +103,7 @@ impl Auditor {
         let mut touched = Touched::default();
         for happened in happened {
             self.take_in(&happened, ledger, &mut touched)?;
-            if matches!(happened, Happened::Step { .. } | Happened::Mode { .. }) {
+            if matches!(happened, Happened::Steps { .. } | Happened::Mode { .. }) {
                 self.history.push(happened);
             }
         }
@@ -142,7 +142,9 @@ impl Auditor {
         touched: &mut Touched,
     ) -> Result<(), Wrong> {
         match happened {
-            Happened::Step { change, at } => self.step(change, *at, ledger, touched),
+            Happened::Steps { changes, at } => {
+                changes.iter().try_for_each(|change| self.step(change, *at, ledger, touched))
+            }
             Happened::Mode { row, event } => {
                 let next = self.revision + 1;
                 must(row.revision == next, Promise::NothingTwice, || {

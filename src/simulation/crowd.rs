@@ -143,11 +143,13 @@ impl Crowd {
                 let correction = Correction { category, division: None, kind: None, urgency };
                 return Some(Call::Correct(no, correction));
             }
-            ActionName::Merge => return Some(Call::Merge(no, other?)),
             ActionName::Reopened => {
                 return Some(Call::Reopen(no, self.matter(dice.below(1 << 40), now, dice)));
             }
             ActionName::Adopt
+            | ActionName::Disown
+            | ActionName::CoSign
+            | ActionName::CoReport
             | ActionName::Register
             | ActionName::Deliver
             | ActionName::ViewContact
@@ -174,6 +176,7 @@ impl Crowd {
             ActionName::Supply => Action::Supply,
             ActionName::Answer => Action::Answer,
             ActionName::Decline => Action::Decline { reason: DeclineReason::NothingNew },
+            ActionName::Merge => Action::Merge { into: other? },
             ActionName::HandOver => Action::HandOver { to: Emergency::Police },
             ActionName::AddCoHandler => {
                 Action::AddCoHandler { unit: Unit::hall(self.place(dice)?).superior()? }
@@ -196,7 +199,7 @@ impl Crowd {
                 return Some(Call::FollowUp(no, *dice.pick(Outcome::ALL)?));
             }
             ActionName::Recuse => Action::Recuse { unit: self.accused(dice) },
-            ActionName::Dispose => Action::Dispose,
+            ActionName::Dispose => Action::Dispose { evidence: dice.happens(900) },
         };
         Some(Call::Act { no, action, lease: None })
     }

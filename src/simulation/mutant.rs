@@ -18,6 +18,8 @@ pub enum Mutant {
     KeepOldDeadline,
     /// The store writes the order and not the trays.
     HalfCommit,
+    /// The store writes the first alone of what belongs together.
+    HalfTogether,
     /// The store does not remember the request id.
     ForgetRequest,
     /// The store does not look at the lease.
@@ -72,6 +74,7 @@ impl Mutant {
         Mutant::ForgetDeadline,
         Mutant::KeepOldDeadline,
         Mutant::HalfCommit,
+        Mutant::HalfTogether,
         Mutant::ForgetRequest,
         Mutant::IgnoreLease,
         Mutant::ClaimTwice,
