@@ -100,6 +100,11 @@ impl Crowd {
             let actor = of_unit(order.leg().unit, Role::Handler);
             return Some((actor, Call::LookAtContact(order.no)));
         }
+        if dice.happens(100)
+            && let Some(helper) = order.pending_co_handlers().next()
+        {
+            return Some(self.help(order.no, helper.unit, dice));
+        }
         let name = *dice.pick(allowed(order.stage))?;
         // What ends an order is rare, or none would grow old.
         if ends(name) && !dice.happens(120) {
@@ -202,6 +207,15 @@ impl Crowd {
             ActionName::Dispose => Action::Dispose { evidence: dice.happens(900) },
         };
         Some(Call::Act { no, action, lease: None })
+    }
+
+    /// A co-handler does its part, or a hall above in its name.
+    fn help(&self, no: OrderNo, unit: Unit, dice: &mut Dice) -> (Actor, Call) {
+        let above = if dice.happens(500) { unit.superior() } else { None };
+        let actor = of_unit(above.unwrap_or(unit), Role::Handler);
+        let action =
+            if dice.happens(400) { Action::CoSign { unit } } else { Action::CoReport { unit } };
+        (actor, Call::Act { no, action, lease: None })
     }
 
     /// What a unit does with an order it has under a lease: mostly its work.

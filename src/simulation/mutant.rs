@@ -60,6 +60,8 @@ pub enum Mutant {
     DropRequestId,
     /// The shell does not pass the lease on.
     DropLease,
+    /// The shell hands over the first alone of what belongs together.
+    DropBeside,
     /// The shell does not ask whether a refused request was done before.
     NeverRecall,
     /// The timers run in a process whose clock is off.
@@ -95,6 +97,7 @@ impl Mutant {
         Mutant::ConflictIsOk,
         Mutant::DropRequestId,
         Mutant::DropLease,
+        Mutant::DropBeside,
         Mutant::NeverRecall,
         Mutant::TickThoughSkewed,
     ];
