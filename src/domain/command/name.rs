@@ -85,11 +85,11 @@ named! {
         /// [`Action::Dispose`]
         Dispose = 39 "dispose" "批量办结",
         /// [`Action::Disown`]
-        Disown = 40 "disown" "移出并单",
+        Disown = 42 "disown" "移出并单",
         /// [`Action::CoSign`]
-        CoSign = 41 "co_sign" "协办签收",
+        CoSign = 43 "co_sign" "协办签收",
         /// [`Action::CoReport`]
-        CoReport = 42 "co_report" "协办反馈",
+        CoReport = 44 "co_report" "协办反馈",
     }
 }
 

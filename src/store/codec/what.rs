@@ -50,7 +50,7 @@ const RECUSED: u8 = 41;
 const CORRECTED: u8 = 42;
 const RESTAMPED: u8 = 43;
 const MODE_SWITCHED: u8 = 44;
-const DISOWNED: u8 = 45;
+const DISOWNED: u8 = 48;
 
 /// The citizen was called about no closing, but about a broken promise.
 const NO_ROUND: u8 = 0xff;
