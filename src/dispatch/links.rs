@@ -197,7 +197,8 @@ fn works_on(order: &Order, unit: Unit) -> bool {
         || order.plan.as_ref().is_some_and(|plan| plan.units().contains(&unit))
 }
 
-fn must_allow(order: &Order, action: ActionName) -> Result<(), Refused> {
+/// Before anything else is asked: whether the order's stage knows the move at all.
+pub(super) fn must_allow(order: &Order, action: ActionName) -> Result<(), Refused> {
     let stage = order.stage;
     if allowed(stage).contains(&action) {
         Ok(())
