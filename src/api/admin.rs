@@ -35,8 +35,12 @@ impl AdminService for Api {
         request: Request<pb::GetModeRequest>,
     ) -> Result<Response<pb::GetModeResponse>, Status> {
         let (_, pb::GetModeRequest {}) = split(request)?;
-        let status = Some(self.mode_status().await?);
-        Ok(Response::new(pb::GetModeResponse { status }))
+        let catalogue = self.dispatch.catalogue();
+        Ok(Response::new(pb::GetModeResponse {
+            status: Some(self.mode_status().await?),
+            catalogue_version: catalogue.version(),
+            catalogue_sha256: catalogue.digest().to_owned(),
+        }))
     }
 
     async fn preview_mode(

@@ -39,6 +39,7 @@ use crate::domain::{
     Calendar, Category, Cell, Division, Kind, Level, Mode, Policy, Timestamp, Unit, Urgency,
 };
 use problem::Problems;
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
@@ -52,6 +53,7 @@ pub struct Catalogue {
     cell: Cell,
     fallback: Unit,
     version: u32,
+    digest: String,
     mode: Mode,
     policies: policies::Policies,
     calendar: Calendar,
@@ -116,8 +118,12 @@ impl Catalogue {
         read: impl Fn(&str) -> io::Result<String>,
     ) -> Result<Catalogue, CatalogueError> {
         let mut problems = Problems::default();
+        let mut digest = Sha256::new();
         let mut text = |file: &'static str| match read(file) {
-            Ok(text) => text,
+            Ok(text) => {
+                digest.update(format!("{file} {}\n{text}", text.len()));
+                text
+            }
             Err(error) => {
                 problems.add(file, 0, format!("not readable: {error}"));
                 String::new()
@@ -157,6 +163,7 @@ impl Catalogue {
             cell: settings.cell,
             fallback: settings.fallback,
             version: settings.version,
+            digest: digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
             mode: settings.mode,
             policies,
             calendar,
@@ -174,6 +181,11 @@ impl Catalogue {
     /// The version that orders are stamped with.
     pub fn version(&self) -> u32 {
         self.version
+    }
+
+    /// The SHA-256 of its files, in hex: two catalogues of one version may yet be two.
+    pub fn digest(&self) -> &str {
+        &self.digest
     }
 
     /// What the hotline calls itself.

@@ -3,12 +3,13 @@
 //! always of the order as it stands.
 
 use super::intake::without;
+use super::links::must_allow;
 use super::mode::InForce;
 use super::step::With;
 use super::{Dispatch, Done, Refusal, Request};
 use crate::domain::{
-    Accept, Action, Actor, Category, Confidence, Correct, Division, Kind, Order, OrderNo, Outcome,
-    Plan, Reading, Rejection, Timestamp, Unit, Urgency, Way,
+    Accept, Action, ActionName, Actor, Category, Confidence, Correct, Division, Kind, Order,
+    OrderNo, Outcome, Plan, Reading, Rejection, Timestamp, Unit, Urgency, Way,
 };
 use crate::route::{Route, route};
 
@@ -93,6 +94,7 @@ impl Dispatch {
     ) -> Result<Done, Refusal> {
         let want = |order: &Order, _: InForce, _: Timestamp| {
             self.must_be_centre(actor)?;
+            must_allow(order, ActionName::Assign)?;
             let way = self.way(chain.as_deref(), &order.reading, &order.recused)?;
             Ok(Action::Assign { way, direct })
         };

@@ -154,7 +154,8 @@ impl Dispatch {
     }
 }
 
-fn must_allow(order: &Order, action: ActionName) -> Result<(), Refused> {
+/// Before anything else is asked: whether the order's stage knows the move at all.
+pub(super) fn must_allow(order: &Order, action: ActionName) -> Result<(), Refused> {
     let stage = order.stage;
     if allowed(stage).contains(&action) {
         Ok(())

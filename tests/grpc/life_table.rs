@@ -1,125 +1,19 @@
-//! Every row of the life cycle's table, over gRPC, on every store: how an order comes to
-//! where it stands, the move, and where that leads or why it does not.
+//! The life of an order over gRPC, on every store: every row of its table, what the clock does
+//! by itself, and what many orders have to do with each other.
+
+mod clocks;
+mod guards;
+mod rows;
+mod table;
 
 use crate::everywhere::everywhere;
-use crate::moves::{Came, HELPER, Life};
+use crate::moves::{HELPER, Life};
 use crate::server::*;
 use hotline::domain::Span;
 use hotline::pb;
 use pb::Stage::*;
 use std::time::Duration;
 use tonic::Code;
-
-/// The way there, the move, where it leads.
-const LEADS: &[(&str, &str, pb::Stage)] = &[
-    ("", "file_vague", Triage),
-    ("file_vague", "ask", Supplement),
-    ("file_vague ask", "supply", Triage),
-    ("file_inquiry", "answer", Archived),
-    ("file_vague", "decline", Declined),
-    ("file_critical", "hand_over", HandedOver),
-    ("", "file_119", HandedOver),
-    ("file_vague", "merge", Merged),
-    ("file_vague ask", "merge", Merged),
-    ("file_vague", "accept", Assigned),
-    ("file_vague", "accept_direct", Assigned),
-    ("file_vague", "accept_open", Dispatching),
-    ("file_vague accept_open", "assign", Assigned),
-    ("file", "relay", Assigned),
-    ("file relay relay relay", "sign", Handling),
-    ("file_vague accept_direct", "sign", Handling),
-    ("file relay", "return", ReturnReview),
-    ("file relay return", "transfer", Assigned),
-    ("file relay return", "designate", Assigned),
-    ("file go_down", "add_co_handler", Handling),
-    ("file go_down add_co_handler co_sign co_report", "report", Review),
-    ("file go_down add_co_handler", "report_alone", Review),
-    ("file go_down", "escalate", Escalated),
-    ("file go_down escalate", "report", Review),
-    ("file go_down escalate", "relay", Assigned),
-    ("file go_down", "ask_extension", ExtensionReview),
-    ("file go_down ask_extension", "extend", Handling),
-    ("file go_down ask_extension", "do_not_extend", Handling),
-    ("file go_down", "ask_suspension", SuspensionReview),
-    ("file go_down ask_suspension", "suspend", Suspended),
-    ("file go_down ask_suspension", "do_not_suspend", Handling),
-    ("file go_down ask_suspension suspend", "resume", Handling),
-    ("file go_down", "urge", Handling),
-    ("file go_down", "supervise", Handling),
-    ("file go_down supervise", "lift", Handling),
-    ("file go_down", "correct", Handling),
-    ("file go_down", "recuse", Handling),
-    ("file go_down", "terminate", Terminated),
-    ("file go_down", "report", Review),
-    ("file go_down report", "reject", Handling),
-    ("file go_down report", "close", FollowUp),
-    ("file go_down", "close_batch", FollowUp),
-    ("file go_down report close", "unreached", FollowUp),
-    ("file go_down report close", "satisfied", Archived),
-    ("file go_down report close", "dissatisfied", Handling),
-    ("file go_down report close dissatisfied report close", "satisfied", Archived),
-    // The new order goes its own way; the archived one names it.
-    ("file go_down report close satisfied", "reopen", Assigned),
-    ("file", "withdraw", Withdrawn),
-    ("file_vague ask", "withdraw", Withdrawn),
-    ("file go_down report", "withdraw", Withdrawn),
-];
-
-/// The way there, the move, why it is refused.
-const REFUSED: &[(&str, &str, Code, &str)] = {
-    use Code::{FailedPrecondition as Cannot, InvalidArgument as Wrong};
-    &[
-        ("file_vague", "sign", Cannot, "WRONG_STAGE"),
-        ("file_vague", "answer", Cannot, "NOT_AN_INQUIRY"),
-        ("file_vague", "hand_over", Cannot, "NOT_CRITICAL"),
-        ("file", "return", Cannot, "NOBODY_ABOVE"),
-        ("file relay return designate", "return", Cannot, "UNIT_DESIGNATED"),
-        ("file go_down add_co_handler", "report", Cannot, "CO_HANDLERS_PENDING"),
-        ("file go_down add_co_handler", "add_co_handler", Cannot, "CANNOT_CO_HANDLE"),
-        ("file go_down", "lift", Cannot, "NOT_SUPERVISED"),
-        ("file go_down", "satisfied", Cannot, "NOT_YET_DUE"),
-        ("file go_down ask_extension extend", "ask_extension", Cannot, "USED_UP"),
-        ("file go_down report close satisfied reopen", "reopen", Cannot, "ALREADY_REOPENED"),
-        ("file go_down report close satisfied", "reopen_with_nothing_new", Wrong, "NOTHING_NEW"),
-        ("file go_down report close satisfied", "withdraw", Cannot, "WRONG_STAGE"),
-        ("file_vague decline", "accept", Cannot, "WRONG_STAGE"),
-    ]
-};
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_row_of_the_table() {
-    everywhere(async |s| {
-        for (way, step, expected) in LEADS {
-            let life = Life::new(s);
-            life.path(way).await;
-            let before = life.no();
-            let came = life.step(step).await;
-            assert_eq!(came, Ok(*expected), "`{way}`, then {step}");
-            match *step {
-                "reopen" => reopened(s, &before).await,
-                _ => assert_eq!(life.stage().await, *expected, "`{way}`, then {step}"),
-            }
-        }
-        for (way, step, code, reason) in REFUSED {
-            let life = Life::new(s);
-            life.path(way).await;
-            let before = s.order(&life.no()).await;
-            let came: Came = life.step(step).await;
-            assert_eq!(came, Err((*code, (*reason).to_owned())), "`{way}`, then {step}");
-            let after = s.order(&life.no()).await;
-            assert_eq!(before.version, after.version, "`{way}`, then {step}: nothing half-done");
-        }
-    })
-    .await;
-}
-
-/// The archived order names the one that takes it up, and the other way round.
-async fn reopened(s: &Server, archived: &str) {
-    let old = s.order(archived).await;
-    assert_eq!(old.stage(), Archived);
-    let new = s.order(&old.reopened_as).await;
-    assert_eq!((new.reopens.as_str(), new.stage()), (archived, Assigned));
-}
 
 /// Waits until the server's own timers have brought an order there.
 async fn comes_to(s: &Server, no: &str, stage: pb::Stage) {

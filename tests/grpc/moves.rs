@@ -1,7 +1,9 @@
 //! Every move of the life cycle by name, over gRPC, with a body that is right where it is
-//! allowed. Who moves is the centre, which may act for every unit, but for co-handlers.
+//! allowed. Where nobody is named it is the centre that moves, which may act for every unit,
+//! but for co-handlers.
 
 use crate::server::*;
+use hotline::domain::Span;
 use hotline::pb;
 use std::sync::Mutex;
 use tonic::{Code, Status};
@@ -40,9 +42,13 @@ impl Life<'_> {
         self.s.order(&self.no()).await.stage()
     }
 
-    /// Moves one after the other, each of which must be allowed.
+    /// Moves one after the other, each of which must be allowed; and a minute's waiting.
     pub async fn path(&self, names: &str) {
         for name in names.split_whitespace() {
+            if name == "wait" {
+                self.s.later(Span::minutes(1));
+                continue;
+            }
             if let Err(refused) = self.step(name).await {
                 panic!("{name} on the way `{names}`: {refused:?}");
             }
@@ -51,21 +57,12 @@ impl Life<'_> {
 
     /// One move.
     pub async fn step(&self, name: &str) -> Came {
-        let outcome = match name {
-            "file" | "file_vague" | "file_critical" | "file_inquiry" | "file_119" => {
-                let receipt = self.file(name).await;
-                if let Ok(Some(receipt)) = &receipt {
-                    self.no.lock().unwrap().clone_from(&receipt.order_no);
-                }
-                receipt
-            }
-            "go_down" => return Box::pin(self.go_down()).await,
-            _ if INTAKE.contains(&name) => self.at_intake(name).await,
-            _ if WORK.contains(&name) => self.at_work(name).await,
-            _ => self.at_command(name).await,
-        };
-        match outcome {
-            Ok(receipt) => Ok(receipt.unwrap().stage()),
+        if name == "go_down" {
+            return Box::pin(self.go_down()).await;
+        }
+        let who = if name.starts_with("co_") { HELPER } else { CENTRE };
+        match self.ask(who, name).await {
+            Ok(receipt) => Ok(receipt.stage()),
             Err(status) => {
                 let (code, reason, _) = told(&status);
                 Err((code, reason))
@@ -73,29 +70,30 @@ impl Life<'_> {
         }
     }
 
-    async fn file(&self, name: &str) -> Result<Option<pb::Receipt>, Status> {
-        let mut submission = matter();
-        if name != "file" {
-            submission.title.clear();
-            submission.category.clear();
-            submission.division.clear();
-            submission.text = "您好，我想说一件事情。".to_owned();
-        }
-        match name {
-            "file_critical" => submission.urgency = pb::Urgency::Critical.into(),
-            "file_inquiry" => submission.kind = pb::Kind::Inquiry.into(),
-            "file_119" => {
-                submission.urgency = pb::Urgency::Critical.into();
-                submission.hand_over_to = pb::Emergency::Fire.into();
+    /// One move, as a unit wants it.
+    pub async fn ask(&self, who: &str, name: &str) -> Result<pb::Receipt, Status> {
+        let receipt = match name {
+            _ if name.starts_with("file") => {
+                let receipt = self.file(who, name).await?;
+                if let Some(receipt) = &receipt {
+                    self.no.lock().unwrap().clone_from(&receipt.order_no);
+                }
+                receipt
             }
-            _ => {}
-        }
+            _ if INTAKE.contains(&name) => self.at_intake(who, name).await?,
+            _ if WORK.contains(&name) => self.at_work(who, name).await?,
+            _ => self.at_command(who, name).await?,
+        };
+        Ok(receipt.unwrap())
+    }
+
+    async fn file(&self, who: &str, name: &str) -> Result<Option<pb::Receipt>, Status> {
         let request = pb::SubmitOrderRequest {
             request_id: id(),
-            submission: Some(submission),
-            skip_repeats: false,
+            submission: Some(filed_as(name)),
+            ..Default::default()
         };
-        call!(self.s.intake(), CENTRE, submit_order, request)
+        call!(self.s.intake(), who, submit_order, request)
     }
 
     /// Down all levels and signed at the front line.
@@ -106,7 +104,7 @@ impl Life<'_> {
         self.step("sign").await
     }
 
-    async fn at_intake(&self, name: &str) -> Result<Option<pb::Receipt>, Status> {
+    async fn at_intake(&self, who: &str, name: &str) -> Result<Option<pb::Receipt>, Status> {
         let (request_id, order_no, text) = (id(), self.no(), "门牌号是5幢801。".to_owned());
         let mut client = self.s.intake();
         let says = |outcome: pb::Outcome| pb::RecordFollowUpRequest {
@@ -117,24 +115,24 @@ impl Life<'_> {
         match name {
             "supply" => {
                 let request = pb::SupplementOrderRequest { request_id, order_no, text };
-                call!(client, CENTRE, supplement_order, request)
+                call!(client, who, supplement_order, request)
             }
             "urge" => {
                 let request = pb::UrgeOrderRequest { request_id, order_no };
-                call!(client, CENTRE, urge_order, request)
+                call!(client, who, urge_order, request)
             }
             "withdraw" => {
                 let request = pb::WithdrawOrderRequest { request_id, order_no };
-                call!(client, CENTRE, withdraw_order, request)
+                call!(client, who, withdraw_order, request)
             }
             "satisfied" => {
-                call!(client, CENTRE, record_follow_up, says(pb::Outcome::Satisfied))
+                call!(client, who, record_follow_up, says(pb::Outcome::Satisfied))
             }
             "dissatisfied" => {
-                call!(client, CENTRE, record_follow_up, says(pb::Outcome::Dissatisfied))
+                call!(client, who, record_follow_up, says(pb::Outcome::Dissatisfied))
             }
             "unreached" => {
-                call!(client, CENTRE, record_follow_up, says(pb::Outcome::Unreached))
+                call!(client, who, record_follow_up, says(pb::Outcome::Unreached))
             }
             "reopen" | "reopen_with_nothing_new" => {
                 let mut matter = matter();
@@ -143,13 +141,13 @@ impl Life<'_> {
                 }
                 let submission = Some(matter);
                 let request = pb::ReopenOrderRequest { request_id, order_no, submission };
-                call!(client, CENTRE, reopen_order, request)
+                call!(client, who, reopen_order, request)
             }
             _ => panic!("no move is called {name}"),
         }
     }
 
-    async fn at_work(&self, name: &str) -> Result<Option<pb::Receipt>, Status> {
+    async fn at_work(&self, who: &str, name: &str) -> Result<Option<pb::Receipt>, Status> {
         let (request_id, order_no, text) = (id(), self.no(), "现场已查看。".to_owned());
         let mut client = self.s.work();
         let report = |text: String| pb::ReportOrderRequest {
@@ -160,7 +158,6 @@ impl Life<'_> {
         };
         match name {
             "sign" | "co_sign" => {
-                let who = if name == "sign" { CENTRE } else { HELPER };
                 let item = pb::SignItem { request_id, order_no, ..Default::default() };
                 let request = pb::SignOrdersRequest { items: vec![item] };
                 only(client.sign_orders(by(who, "handler", request)).await?.into_inner().results)
@@ -168,9 +165,7 @@ impl Life<'_> {
             "relay" => {
                 let item = pb::RelayItem { request_id, order_no, ..Default::default() };
                 let request = pb::RelayOrdersRequest { items: vec![item] };
-                only(
-                    client.relay_orders(by(CENTRE, "handler", request)).await?.into_inner().results,
-                )
+                only(client.relay_orders(by(who, "handler", request)).await?.into_inner().results)
             }
             "return" => {
                 let reason = pb::ReturnReason::NotOurDuty.into();
@@ -181,43 +176,48 @@ impl Life<'_> {
                     text,
                     ..Default::default()
                 };
-                call!(client, CENTRE, return_order, request)
+                call!(client, who, return_order, request)
             }
-            "report" => call!(client, CENTRE, report_order, report(text)),
+            "report" | "co_report" => call!(client, who, report_order, report(text)),
+            "report_with_evidence" => {
+                let (uri, sha256) = ("https://files.example/a.jpg".to_owned(), "0f".repeat(32));
+                let evidence = vec![pb::Evidence { uri, sha256 }];
+                let request = pb::ReportOrderRequest { evidence, ..report(text) };
+                call!(client, who, report_order, request)
+            }
             "report_alone" => {
                 let request = pb::ReportOrderRequest { without_co_handlers: true, ..report(text) };
-                call!(client, CENTRE, report_order, request)
+                call!(client, who, report_order, request)
             }
-            "co_report" => call!(client, HELPER, report_order, report(text)),
             "add_co_handler" => {
                 let unit = HELPER.to_owned();
                 let request = pb::AddCoHandlerRequest { request_id, order_no, unit };
-                call!(client, CENTRE, add_co_handler, request)
+                call!(client, who, add_co_handler, request)
             }
             "escalate" => {
                 let request = pb::EscalateOrderRequest { request_id, order_no, text };
-                call!(client, CENTRE, escalate_order, request)
+                call!(client, who, escalate_order, request)
             }
             "ask_extension" => {
                 let by_ = Some(prost_types::Duration { seconds: 3_600, nanos: 0 });
                 let request = pb::RequestExtensionRequest { request_id, order_no, by: by_, text };
-                call!(client, CENTRE, request_extension, request)
+                call!(client, who, request_extension, request)
             }
             "ask_suspension" => {
                 let now = self.s.now();
                 let until = Some(prost_types::Timestamp { seconds: now + 3_600, nanos: 0 });
                 let request = pb::RequestSuspensionRequest { request_id, order_no, until, text };
-                call!(client, CENTRE, request_suspension, request)
+                call!(client, who, request_suspension, request)
             }
             "resume" => {
                 let request = pb::ResumeOrderRequest { request_id, order_no };
-                call!(client, CENTRE, resume_order, request)
+                call!(client, who, resume_order, request)
             }
             _ => panic!("no move is called {name}"),
         }
     }
 
-    async fn at_command(&self, name: &str) -> Result<Option<pb::Receipt>, Status> {
+    async fn at_command(&self, who: &str, name: &str) -> Result<Option<pb::Receipt>, Status> {
         let (request_id, order_no, text) = (id(), self.no(), "情况属实。".to_owned());
         let mut client = self.s.command();
         let accept = pb::AcceptOrderRequest {
@@ -225,61 +225,70 @@ impl Life<'_> {
             order_no: order_no.clone(),
             category: category(),
             division: VILLAGE.to_owned(),
+            urgency: pb::Urgency::Urgent.into(),
             ..Default::default()
         };
         let verdict = |yes| i32::from(if yes { pb::Verdict::Accept } else { pb::Verdict::Reject });
         match name {
-            "accept" => call!(client, CENTRE, accept_order, accept),
+            "accept" => call!(client, who, accept_order, accept),
             "accept_open" => {
                 let request = pb::AcceptOrderRequest { leave_open: true, ..accept };
-                call!(client, CENTRE, accept_order, request)
+                call!(client, who, accept_order, request)
             }
             "accept_direct" => {
                 let request = pb::AcceptOrderRequest { direct: true, ..accept };
-                call!(client, CENTRE, accept_order, request)
+                call!(client, who, accept_order, request)
             }
             "assign" => {
                 let request = pb::AssignOrderRequest { request_id, order_no, ..Default::default() };
-                call!(client, CENTRE, assign_order, request)
+                call!(client, who, assign_order, request)
             }
             "ask" => {
                 let request = pb::AskInformationRequest { request_id, order_no, text };
-                call!(client, CENTRE, ask_information, request)
+                call!(client, who, ask_information, request)
             }
             "answer" => {
                 let request = pb::AnswerOrderRequest { request_id, order_no, text };
-                call!(client, CENTRE, answer_order, request)
+                call!(client, who, answer_order, request)
             }
             "decline" => {
                 let reason = pb::DeclineReason::LegalChannel.into();
                 let request = pb::DeclineOrderRequest { request_id, order_no, reason, text };
-                call!(client, CENTRE, decline_order, request)
+                call!(client, who, decline_order, request)
             }
             "hand_over" => {
                 let to = pb::Emergency::Ambulance.into();
                 let request = pb::HandOverOrderRequest { request_id, order_no, to };
-                call!(client, CENTRE, hand_over_order, request)
+                call!(client, who, hand_over_order, request)
             }
-            "merge" => {
-                let into = self.s.filed().await.order_no;
+            "merge" | "adopt" => {
+                let other = self.s.filed().await.order_no;
+                let (order_no, into) =
+                    if name == "merge" { (order_no, other) } else { (other, order_no) };
                 let request = pb::MergeOrdersRequest { request_id, order_no, into };
-                call!(client, CENTRE, merge_orders, request)
+                call!(client, who, merge_orders, request)
             }
-            "transfer" | "designate" => {
+            "transfer" | "transfer_on" | "designate" => {
                 let designate = name == "designate";
-                let to_unit = if designate { String::new() } else { OTHER.to_owned() };
+                let to_unit = match who {
+                    _ if designate => String::new(),
+                    _ if name == "transfer_on" => HELPER.to_owned(),
+                    // A county's department, or, for the city, another county.
+                    county if county.len() == COUNTY.len() => format!("{county}-010"),
+                    _ => OTHER.to_owned(),
+                };
                 let request = pb::DecideReturnRequest { request_id, order_no, to_unit, designate };
-                call!(client, CENTRE, decide_return, request)
+                call!(client, who, decide_return, request)
             }
             "extend" | "do_not_extend" => {
                 let verdict = verdict(name == "extend");
                 let request = pb::DecideExtensionRequest { request_id, order_no, verdict, text };
-                call!(client, CENTRE, decide_extension, request)
+                call!(client, who, decide_extension, request)
             }
             "suspend" | "do_not_suspend" => {
                 let verdict = verdict(name == "suspend");
                 let request = pb::DecideSuspensionRequest { request_id, order_no, verdict, text };
-                call!(client, CENTRE, decide_suspension, request)
+                call!(client, who, decide_suspension, request)
             }
             "close" | "reject" => {
                 let verdict = verdict(name == "close");
@@ -287,41 +296,63 @@ impl Life<'_> {
                 let lease = String::new();
                 let request =
                     pb::DecideReportRequest { request_id, order_no, lease, verdict, text };
-                call!(client, CENTRE, decide_report, request)
+                call!(client, who, decide_report, request)
             }
             "supervise" => {
                 let card = pb::Card::Red.into();
                 let request = pb::SuperviseOrderRequest { request_id, order_no, card };
-                call!(client, CENTRE, supervise_order, request)
+                call!(client, who, supervise_order, request)
             }
             "lift" => {
                 let request = pb::LiftSupervisionRequest { request_id, order_no };
-                call!(client, CENTRE, lift_supervision, request)
+                call!(client, who, lift_supervision, request)
             }
             "terminate" => {
                 let request = pb::TerminateOrderRequest { request_id, order_no, text };
-                call!(client, CENTRE, terminate_order, request)
+                call!(client, who, terminate_order, request)
             }
             "recuse" => {
                 let unit = OTHER.to_owned();
                 let request = pb::RecuseUnitRequest { request_id, order_no, unit };
-                call!(client, CENTRE, recuse_unit, request)
+                call!(client, who, recuse_unit, request)
             }
             "correct" => {
-                let urgency = pb::Urgency::Urgent.into();
+                let urgency = pb::Urgency::Critical.into();
                 let request =
                     pb::CorrectOrderRequest { request_id, order_no, urgency, ..Default::default() };
-                call!(client, CENTRE, correct_order, request)
+                call!(client, who, correct_order, request)
             }
             "close_batch" => {
                 let order_nos = vec![order_no];
                 let evidence = Vec::new();
                 let request = pb::CloseBatchRequest { request_id, order_nos, text, evidence };
-                only(client.close_batch(by(CENTRE, "handler", request)).await?.into_inner().results)
+                only(client.close_batch(by(who, "handler", request)).await?.into_inner().results)
             }
             _ => panic!("no move is called {name}"),
         }
     }
+}
+
+/// A matter as it is filed by the name of the move.
+pub fn filed_as(name: &str) -> pb::Submission {
+    let mut submission = matter();
+    if !["file", "file_tip"].contains(&name) {
+        submission.title.clear();
+        submission.category.clear();
+        submission.division.clear();
+        submission.text = "您好，我想说一件事情。".to_owned();
+    }
+    match name {
+        "file_critical" => submission.urgency = pb::Urgency::Critical.into(),
+        "file_inquiry" => submission.kind = pb::Kind::Inquiry.into(),
+        "file_tip" => submission.kind = pb::Kind::Tip.into(),
+        "file_119" => {
+            submission.urgency = pb::Urgency::Critical.into();
+            submission.hand_over_to = pb::Emergency::Fire.into();
+        }
+        _ => {}
+    }
+    submission
 }
 
 const INTAKE: [&str; 8] = [
@@ -334,13 +365,14 @@ const INTAKE: [&str; 8] = [
     "reopen",
     "reopen_with_nothing_new",
 ];
-const WORK: [&str; 12] = [
+const WORK: [&str; 13] = [
     "sign",
     "co_sign",
     "relay",
     "return",
     "report",
     "report_alone",
+    "report_with_evidence",
     "co_report",
     "add_co_handler",
     "escalate",

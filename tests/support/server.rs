@@ -103,6 +103,12 @@ impl Server {
         self.clock.now().0 / 1_000
     }
 
+    /// Order time as it is written on the wire.
+    pub fn moment(&self) -> prost_types::Timestamp {
+        let Timestamp(now) = self.clock.now();
+        prost_types::Timestamp { seconds: now / 1_000, nanos: (now % 1_000 * 1_000_000) as i32 }
+    }
+
     /// Files a matter whose chain is known and returns what it came to.
     pub async fn filed(&self) -> pb::Receipt {
         let request = pb::SubmitOrderRequest {
@@ -173,7 +179,7 @@ pub fn matter() -> pb::Submission {
 pub const VILLAGE: &str = "330411104201";
 
 /// The catalogue is read once.
-fn catalogue() -> &'static Arc<Catalogue> {
+pub fn catalogue() -> &'static Arc<Catalogue> {
     static CATALOGUE: OnceLock<Arc<Catalogue>> = OnceLock::new();
     CATALOGUE.get_or_init(|| Arc::new(Catalogue::builtin().unwrap()))
 }
