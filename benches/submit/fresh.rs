@@ -30,7 +30,7 @@ pub fn request(text: &str) -> Vec<u8> {
     };
     let request_id = Uuid::nil().hyphenated().to_string();
     let message =
-        SubmitOrderRequest { request_id, submission: Some(submission), find_repeats: false }
+        SubmitOrderRequest { request_id, submission: Some(submission), skip_repeats: false }
             .encode_to_vec();
     let mut frame = vec![0];
     frame.extend((message.len() as u32).to_be_bytes());

@@ -16,10 +16,10 @@ impl AdminService for Api {
         &self,
         request: Request<pb::DoctorRequest>,
     ) -> Result<Response<pb::DoctorResponse>, Status> {
-        let (_, pb::DoctorRequest {}) = split(request)?;
+        let (actor, pb::DoctorRequest {}) = split(request)?;
         let received = self.dispatch.board().await.map_err(Fault::from)?;
         let received = received.iter().find(|(tally, _)| *tally == "received");
-        let findings = self.dispatch.doctor().await.map_err(Fault::from)?;
+        let findings = self.dispatch.doctor(&actor).await.map_err(Fault::from)?;
         let plain_weekends = self.dispatch.plain_weekends().await.map_err(Fault::from)?;
         let listed = findings.iter().take(MAX_FINDINGS);
         Ok(Response::new(pb::DoctorResponse {

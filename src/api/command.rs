@@ -29,17 +29,18 @@ impl CommandService for Api {
         let tray = self.dispatch.tray(&actor, centre, Desk::Triage, after, size).await;
         let (tray, last) = tray.map_err(Fault::from)?;
         let last = last.map(|(deadline, no)| Place { deadline, no });
-        let now = self.dispatch.now();
         let mut items = Vec::with_capacity(tray.len());
         for (_, order) in tray {
             let paper = self.dispatch.paper(order.no, 0).await.map_err(Fault::from)?;
             let Paper { title, body, evidence: _ } = paper.unwrap_or_default();
+            let category_name = self.category_name(order.reading.category);
+            let division_name = self.division_name(order.reading.division);
             items.push(pb::TriageItem {
-                order: Some(write::order(&order, now, actor.unit)),
+                order: Some(self.shown(order, &actor).await?),
                 title,
                 excerpt: body.chars().take(EXCERPT).collect(),
-                category_name: self.category_name(order.reading.category),
-                division_name: self.division_name(order.reading.division),
+                category_name,
+                division_name,
             });
         }
         let next_page_token = last.map(|place| place.token("triage")).unwrap_or_default();
@@ -263,7 +264,8 @@ impl CommandService for Api {
         let request = read::request(&id, "MergeOrders", &actor, &body)?;
         let child = read::order_no(&body.order_no)?;
         let into = read::order_no(&body.into).map_err(|fault| fault.renamed("into"))?;
-        let done = self.dispatch.merge(child, into, &actor, request).await;
+        let merge = Action::Merge { into };
+        let done = self.dispatch.act(child, &actor, Some(request), None, merge, None).await;
         let receipt = Some(write::receipt(&done.map_err(Fault::from)?));
         Ok(Response::new(pb::MergeOrdersResponse { receipt }))
     }
@@ -275,12 +277,13 @@ impl CommandService for Api {
         let (actor, mut body) = split(request)?;
         let id = take(&mut body.request_id);
         read::items("order_nos", body.order_nos.len())?;
-        // Each order's own change is digested by the words alone: a batch may be asked again
+        // Each order's own change is digested without the numbers: a batch may be asked again
         // in part.
-        let of_words = pb::CloseBatchRequest { text: body.text.clone(), ..Default::default() };
-        let request = read::request(&id, "CloseBatch", &actor, &of_words)?;
-        let words = moves::words(body.text)?;
-        let results = self.close_each(actor, request, body.order_nos, words).await;
+        let order_nos = take(&mut body.order_nos);
+        let request = read::request(&id, "CloseBatch", &actor, &body)?;
+        let evidence = read::evidence(body.evidence)?;
+        let words = Paper { evidence, ..moves::words(body.text)? };
+        let results = self.close_each(actor, request, order_nos, words).await;
         Ok(Response::new(pb::CloseBatchResponse { results }))
     }
 }

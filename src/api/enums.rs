@@ -9,12 +9,12 @@ pub(super) trait Wire: Sized {
     type Pb: TryFrom<i32> + Into<i32>;
     /// Onto the wire.
     fn to_pb(self) -> Self::Pb;
-    /// Off the wire; `None` is "unspecified".
+    /// Off the wire; `None` is "unspecified", or a word that is only ever answered.
     fn from_pb(pb: Self::Pb) -> Option<Self>;
 }
 
 macro_rules! wire {
-    ($($name:ident { $($variant:ident)+ })+) => { $(
+    ($($name:ident { $($variant:ident)+ } $(+ { $($only:ident)+ })?)+) => { $(
         impl Wire for domain::$name {
             type Pb = pb::$name;
 
@@ -24,7 +24,7 @@ macro_rules! wire {
 
             fn from_pb(pb: pb::$name) -> Option<Self> {
                 match pb {
-                    pb::$name::Unspecified => None,
+                    pb::$name::Unspecified $($(| pb::$name::$only)+)? => None,
                     $(pb::$name::$variant => Some(domain::$name::$variant),)+
                 }
             }
@@ -37,7 +37,7 @@ wire! {
         Triage Assigned Handling Review FollowUp Archived Supplement Dispatching ReturnReview
         Escalated ExtensionReview SuspensionReview Suspended Declined HandedOver Merged
         Terminated Withdrawn
-    }
+    } + { PassedOn }
     Kind { Inquiry Request Complaint Tip Suggestion Praise }
     Urgency { Normal Urgent Critical }
     Channel { Phone Web Wechat App Paper }

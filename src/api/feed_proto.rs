@@ -87,6 +87,7 @@ fn what(what: &What) -> pb::feed_event::What {
         What::HandedOver { to } => Wire::HandedOver(pb::HandedOver { to: to.to_pb().into() }),
         What::Merged { into } => Wire::Merged(pb::Merged { into: into.to_string() }),
         What::Adopted { child } => Wire::Adopted(pb::Adopted { child: child.to_string() }),
+        What::Disowned { child } => Wire::Disowned(pb::Disowned { child: child.to_string() }),
         What::ResultHeard { of } => Wire::ResultHeard(pb::ResultHeard { of: of.to_string() }),
         What::ChildrenTold { count } => {
             Wire::ChildrenTold(pb::ChildrenTold { count: (*count).into() })

@@ -44,10 +44,13 @@ pub(super) fn request(
 
 /// A word of an enumeration; `None` when it is not said.
 pub(super) fn word<T: Wire>(field: &str, value: i32) -> Result<Option<T>, Fault> {
-    let known = T::Pb::try_from(value).map_err(|_| {
-        Fault::field("UNKNOWN_ENUM_VALUE", field, "a value of its enumeration in hotline.v1")
-    })?;
-    Ok(T::from_pb(known))
+    let unknown =
+        || Fault::field("UNKNOWN_ENUM_VALUE", field, "a value of its enumeration in hotline.v1");
+    match T::Pb::try_from(value).map(T::from_pb) {
+        Ok(None) if value == 0 => Ok(None),
+        Ok(Some(word)) => Ok(Some(word)),
+        Ok(None) | Err(_) => Err(unknown()),
+    }
 }
 
 /// A word of an enumeration that must be said.

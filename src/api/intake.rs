@@ -1,13 +1,12 @@
 //! IntakeService: matters come in, and are looked at.
 
 use super::actor::split;
-use super::enums::Wire;
 use super::page::{self, Place};
 use super::status::Fault;
 use super::stopped;
-use super::{Api, MAX_IN_FLIGHT, from_proto as read, moves, text, to_proto as write};
-use crate::dispatch::{self, Dispatch, Done, Refusal, Submission};
-use crate::domain::{Actor, Category, Order, OrderNo, Stage, Timestamp};
+use super::{Api, MAX_IN_FLIGHT, from_proto as read, moves, to_proto as write};
+use crate::dispatch::{self, Dispatch, Refusal, Submission};
+use crate::domain::{Actor, Order, OrderNo, Stage, Timestamp};
 use crate::pb;
 use crate::pb::intake_service_server::IntakeService;
 use std::mem::take;
@@ -28,14 +27,8 @@ impl IntakeService for Api {
         &self,
         request: Request<pb::PreviewOrderRequest>,
     ) -> Result<Response<pb::PreviewOrderResponse>, Status> {
-        let (actor, pb::PreviewOrderRequest { title, text, address, phone }) = split(request)?;
-        text::optional("title", &title, text::MAX_TITLE)?;
-        text::optional("text", &text, text::MAX_TEXT)?;
-        text::optional("address", &address, text::MAX_ADDRESS)?;
-        let phone = text::phone(&phone)?;
-        let (mut preview, category) = self.preview(&title, &text, &address);
-        preview.repeats = self.repeats(&actor, &phone, category).await?;
-        Ok(Response::new(preview))
+        let (actor, body) = split(request)?;
+        Ok(Response::new(self.preview(&actor, body).await?))
     }
 
     async fn submit_order(
@@ -43,17 +36,21 @@ impl IntakeService for Api {
         request: Request<pb::SubmitOrderRequest>,
     ) -> Result<Response<pb::SubmitOrderResponse>, Status> {
         let (actor, body) = split(request)?;
-        let pb::SubmitOrderRequest { request_id, submission, find_repeats } = body;
+        let pb::SubmitOrderRequest { request_id, submission, skip_repeats } = body;
         let contact = submission.as_ref().and_then(|matter| matter.contact.as_ref());
-        let phone = contact.map(|contact| contact.phone.clone()).filter(|_| find_repeats);
+        let phone = contact.map(|contact| contact.phone.clone()).filter(|_| !skip_repeats);
         let (request, matter) = filing(&actor, &request_id, submission)?;
-        let receipt = filed(self.dispatch.submit(&actor, request, matter).await)?;
-        let mut repeats = Vec::new();
-        if let Some(phone) = phone {
-            let category = read::category(&receipt.category)?.unwrap_or(Category::NONE);
-            repeats = self.repeats(&actor, &text::phone(&phone)?, category).await?;
-            repeats.retain(|other| other.order_no != receipt.order_no);
-        }
+        // Looked for while the order is written: who calls for the first time waits for neither.
+        let (done, called) = tokio::join!(
+            self.dispatch.submit(&actor, request, matter),
+            self.dispatch.of_caller(&actor, phone.as_deref().unwrap_or_default())
+        );
+        let done = done.map_err(within)?;
+        // The order is safe, whatever else could not be looked up.
+        let mut called = called.unwrap_or_default();
+        called.retain(|called| called.order.no != done.receipt.order);
+        let repeats = self.repeats(called, done.receipt.category);
+        let receipt = write::receipt(&done);
         Ok(Response::new(pb::SubmitOrderResponse { receipt: Some(receipt), repeats }))
     }
 
@@ -82,7 +79,7 @@ impl IntakeService for Api {
                 papers.push(write::paper(index, paper));
             }
         }
-        let order = Some(write::order(&order, self.dispatch.now(), actor.unit));
+        let order = Some(self.shown(order, &actor).await?);
         Ok(Response::new(pb::GetOrderResponse { order, papers }))
     }
 
@@ -120,9 +117,11 @@ impl IntakeService for Api {
             let desk = read::said("desk", desk)?;
             self.by_tray(&actor, (unit, desk), stage, size, &page_token).await?
         };
-        let now = self.dispatch.now();
-        let (orders, next_page_token) = page;
-        let orders = orders.iter().map(|order| write::order(order, now, actor.unit)).collect();
+        let (found, next_page_token) = page;
+        let mut orders = Vec::with_capacity(found.len());
+        for order in found {
+            orders.push(self.shown(order, &actor).await?);
+        }
         Ok(Response::new(pb::ListOrdersResponse { orders, next_page_token }))
     }
 
@@ -183,109 +182,6 @@ impl IntakeService for Api {
 type Page = (Vec<Arc<Order>>, String);
 
 impl Api {
-    /// Open orders that may be the same matter.
-    async fn repeats(
-        &self,
-        actor: &Actor,
-        phone: &str,
-        category: Category,
-    ) -> Result<Vec<pb::Repeat>, Fault> {
-        let repeats = self.dispatch.repeats(actor, phone, category).await?;
-        let repeat = |order: &Arc<Order>| pb::Repeat {
-            order_no: order.no.to_string(),
-            stage: order.stage.to_pb().into(),
-            heard_at: Some(write::time(order.heard_at)),
-            category: order.reading.category.to_string(),
-            category_name: self.category_name(order.reading.category),
-        };
-        Ok(repeats.iter().map(repeat).collect())
-    }
-
-    fn preview(
-        &self,
-        title: &str,
-        text: &str,
-        address: &str,
-    ) -> (pb::PreviewOrderResponse, Category) {
-        let preview = self.dispatch.preview(title, text, address);
-        let (said, place) = (&preview.classification, &preview.location);
-        let catalogue = self.dispatch.catalogue();
-        let reading = pb::Reading {
-            kind: said.kind.to_pb().into(),
-            category: said.category.to_string(),
-            urgency: said.urgency.to_pb().into(),
-            category_confidence: said.category_confidence.percent().into(),
-            division: place.division.to_string(),
-            division_confidence: place.confidence.percent().into(),
-        };
-        let clues = said.evidence.iter().map(|clue| pb::Clue {
-            word: clue.keyword.clone(),
-            speaks_for: clue.speaks.to_string(),
-            weight: clue.weight.into(),
-            in_title: clue.in_title,
-        });
-        let rivals = said.rivals.iter().map(|(category, confidence)| pb::Rival {
-            category: category.to_string(),
-            category_name: self.category_name(*category),
-            confidence: confidence.percent().into(),
-        });
-        let places = place.evidence.iter().map(|name| pb::PlaceClue {
-            text: name.text.clone(),
-            division: name.division.to_string(),
-        });
-        let chain = preview.route.as_ref().map_or(&[][..], |route| route.plan.units());
-        let name = |unit| catalogue.unit(unit).map(|row| row.name.clone()).unwrap_or_default();
-        let category = said.category;
-        let preview = pb::PreviewOrderResponse {
-            reading: Some(reading),
-            category_name: self.category_name(said.category),
-            division_name: self.division_name(place.division),
-            clues: clues.collect(),
-            chain: write::units(chain),
-            chain_names: chain.iter().copied().map(name).collect(),
-            confident: preview.confident,
-            no_route: preview.route.as_ref().err().map(ToString::to_string).unwrap_or_default(),
-            rivals: rivals.collect(),
-            places: places.collect(),
-            ambiguous_divisions: place.ambiguous.iter().map(ToString::to_string).collect(),
-            repeats: Vec::new(),
-        };
-        (preview, category)
-    }
-
-    pub(super) fn category_name(&self, category: Category) -> String {
-        let row = self.dispatch.catalogue().category(category);
-        row.map(|row| row.name.clone()).unwrap_or_default()
-    }
-
-    /// From the county down, as people say it: 南湖区新兴街道.
-    pub(super) fn division_name(&self, division: crate::domain::Division) -> String {
-        let mut names = Vec::with_capacity(4);
-        let mut next = Some(division);
-        while let Some(place) = next {
-            names.extend(self.dispatch.catalogue().division(place).map(|row| row.name.as_str()));
-            next = place.parent();
-        }
-        names.reverse();
-        names.concat()
-    }
-
-    fn tracked(&self, order: &Order) -> pb::TrackOrderResponse {
-        let holder = order.holder();
-        let row = holder.and_then(|unit| self.dispatch.catalogue().unit(unit));
-        pb::TrackOrderResponse {
-            order_no: order.no.to_string(),
-            stage: order.stage.to_pb().into(),
-            category: order.reading.category.to_string(),
-            holder: holder.map(|unit| unit.to_string()).unwrap_or_default(),
-            holder_name: row.map(|row| row.name.clone()).unwrap_or_default(),
-            heard_at: Some(write::time(order.heard_at)),
-            arrived_at: order.arrival.stopped_at.map(write::time),
-            closure_due: Some(write::time(order.due(crate::domain::ClockKind::Closure))),
-            closed_at: order.closure.stopped_at.map(write::time),
-        }
-    }
-
     async fn by_number(
         &self,
         actor: &Actor,
@@ -297,6 +193,8 @@ impl Api {
         let mut after: Option<OrderNo> = Place::of(token, filter)?.map(|place| place.no);
         let mut page = Vec::with_capacity(size);
         let next = |no| Place { deadline: Timestamp(0), no }.token(filter);
+        // A token names an order that the actor may know of, if one was looked at.
+        let mut known = None;
         for _ in 0..MAX_SCANS {
             let orders =
                 self.dispatch.list(after, if stage.is_none() { size } else { SCAN }).await?;
@@ -305,16 +203,19 @@ impl Api {
             }
             for order in orders {
                 after = Some(order.no);
-                if stage.is_none_or(|stage| order.stage == stage) && !order.hidden_from(actor.unit)
-                {
+                if order.hidden_from(actor.unit) {
+                    continue;
+                }
+                known = after;
+                if stage.is_none_or(|stage| order.stage == stage) {
                     page.push(order);
                 }
                 if page.len() == size {
-                    return Ok((page, after.map(next).unwrap_or_default()));
+                    return Ok((page, known.map(next).unwrap_or_default()));
                 }
             }
         }
-        Ok((page, after.map(next).unwrap_or_default()))
+        Ok((page, known.or(after).map(next).unwrap_or_default()))
     }
 
     async fn by_tray(
@@ -348,10 +249,9 @@ fn filing(
     Ok((request, submission))
 }
 
-/// What is answered to it.
-fn filed(done: Result<Done, Refusal>) -> Result<pb::Receipt, Fault> {
-    let inside = |refusal: Refusal| Fault::from(refusal).within("submission");
-    done.map(|done| write::receipt(&done)).map_err(inside)
+/// Why not, as its fields are named in the request.
+fn within(refusal: Refusal) -> Fault {
+    Fault::from(refusal).within("submission")
 }
 
 /// Answers each matter of a stream as soon as it is safe. Reads no further while
@@ -399,11 +299,11 @@ async fn answer(
     use pb::submit_orders_response::Result as Outcome;
     let pb::SubmitOrdersRequest { request_id, submission } = item;
     let result = match filing(&actor, &request_id, submission) {
-        Ok((request, matter)) => filed(dispatch.submit(&actor, request, matter).await),
+        Ok((request, matter)) => dispatch.submit(&actor, request, matter).await.map_err(within),
         Err(fault) => Err(fault),
     };
     let result = match result {
-        Ok(receipt) => Outcome::Receipt(receipt),
+        Ok(done) => Outcome::Receipt(write::receipt(&done)),
         Err(fault) => Outcome::Error(fault.into_item()),
     };
     let result = Some(result);

@@ -5,6 +5,7 @@
 //! - [`from_proto`] and [`text`]: what may be asked, each refusal naming its field
 //! - [`indicators`]: what the hotline is judged by
 //! - [`mode`]: which policies are in force
+//! - [`offers`]: what is offered while the agent still types
 //! - [`moves`]: the moves of one order, which differ in nothing but what they want
 //! - [`to_proto`], [`feed_proto`]: what is answered; [`enums`]: words in both directions
 //! - [`status`]: which gRPC code and why
@@ -20,6 +21,7 @@ mod indicators;
 mod intake;
 mod mode;
 mod moves;
+mod offers;
 mod page;
 mod push;
 pub mod status;

@@ -2,8 +2,8 @@
 
 use super::status::Fault;
 use super::stopped;
-use super::to_proto as write;
-use crate::dispatch::{Dispatch, Lease, Pull, Refusal};
+use super::{offers, to_proto as write};
+use crate::dispatch::{Claimed, Dispatch, Lease, Pull, Refusal};
 use crate::domain::Actor;
 use crate::pb;
 use std::collections::VecDeque;
@@ -67,16 +67,25 @@ async fn serve(
             Err(Refusal::Busy) => Vec::new(),
             pulled => pulled?,
         };
-        let now = dispatch.now();
         for claimed in claimed {
             out.held.push_back((claimed.lease, Box::pin(tokio::time::sleep(pull.lease))));
-            let order = Some(write::claimed(&claimed, now, actor.unit));
+            let order = Some(claimed_order(dispatch, claimed, actor).await?);
             if orders.send(Ok(pb::StreamOrdersResponse { order })).await.is_err() {
                 return Ok(());
             }
         }
         out.forget_ended();
     }
+}
+
+/// An order handed out, as the actor may see it.
+pub(super) async fn claimed_order(
+    dispatch: &Dispatch,
+    Claimed { order, lease }: Claimed,
+    actor: &Actor,
+) -> Result<pb::ClaimedOrder, Fault> {
+    let order = Some(offers::shown(dispatch, order, actor).await?);
+    Ok(pb::ClaimedOrder { order, lease: write::lease(&lease) })
 }
 
 impl Out {

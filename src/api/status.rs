@@ -260,6 +260,7 @@ fn why(rejection: &Rejection) -> Fault {
         | Rejection::HasChildren { .. }
         | Rejection::CoHandlersPending { .. }
         | Rejection::CannotCoHandle { .. }
+        | Rejection::NotCoHandling { .. }
         | Rejection::NotSupervised
         | Rejection::NotYetDue { .. }
         | Rejection::AlreadyReopened { .. } => Code::FailedPrecondition,
@@ -347,6 +348,9 @@ fn why(rejection: &Rejection) -> Fault {
         Rejection::CannotCoHandle { unit } => {
             fault(format!("单位 {unit} 不能协办：已是主办或协办，或协办已满 8 个。"))
                 .with("unit", unit)
+        }
+        Rejection::NotCoHandling { unit } => {
+            fault(format!("单位 {unit} 不是本单的协办单位，或已反馈。")).with("unit", unit)
         }
         Rejection::EvidenceMissing => {
             let mut fault = fault("按规定反馈须附佐证材料。".to_owned());

@@ -1,10 +1,10 @@
 //! What is answered: from the domain onto the wire.
 
 use super::enums::Wire;
-use crate::dispatch::{Claimed, Done, Lease, Paper};
+use crate::dispatch::{Done, Lease, Paper};
 use crate::domain::{
     Clock, ClockKind, CoHandler, Contact, Leg, Links, Order, OrderNo, Pause, Plan, Reading, Round,
-    Span, Timestamp, Unit, next_deadline,
+    Span, Timestamp, Unit, View, next_deadline,
 };
 use crate::pb;
 
@@ -93,6 +93,13 @@ fn co_handler(co: &CoHandler) -> pb::CoHandler {
     }
 }
 
+fn view(view: View) -> pb::Stage {
+    match view {
+        View::Stage(stage) => stage.to_pb(),
+        View::PassedOn => pb::Stage::PassedOn,
+    }
+}
+
 /// The whole order as `viewer` sees it; `now` ends the holding that runs.
 pub(super) fn order(order: &Order, now: Timestamp, viewer: Unit) -> pb::Order {
     let now = now.max(order.updated_at);
@@ -133,7 +140,7 @@ pub(super) fn order(order: &Order, now: Timestamp, viewer: Unit) -> pb::Order {
         urged: order.marks.urged.into(),
         extended: order.marks.extended.into(),
         followed_up: order.marks.followed_up.into(),
-        stage_for_actor: order.stage_for(viewer).to_pb().into(),
+        stage_for_actor: view(order.stage_for(viewer)).into(),
         plain_weekends: order.policy.plain_weekends,
         policy_id: order.policy.id.into(),
         policy_version: order.policy.version,
@@ -143,11 +150,6 @@ pub(super) fn order(order: &Order, now: Timestamp, viewer: Unit) -> pb::Order {
 /// A lease as one opaque word; [`super::from_proto::lease`] reads it back.
 pub(super) fn lease(lease: &Lease) -> String {
     format!("{}-{}", lease.assignment, lease.claim)
-}
-
-pub(super) fn claimed(claimed: &Claimed, now: Timestamp, viewer: Unit) -> pb::ClaimedOrder {
-    let order = order(&claimed.order, now, viewer);
-    pb::ClaimedOrder { order: Some(order), lease: lease(&claimed.lease) }
 }
 
 pub(super) fn receipt(done: &Done) -> pb::Receipt {

@@ -41,10 +41,11 @@ impl WorkOrderService for Api {
                 Duration::ZERO..=self.limits.long_poll_max,
             )?,
         };
-        let orders = self.dispatch.pull(&actor, pull).await.map_err(Fault::from)?;
-        let now = self.dispatch.now();
-        let orders =
-            orders.iter().map(|claimed| write::claimed(claimed, now, actor.unit)).collect();
+        let pulled = self.dispatch.pull(&actor, pull).await.map_err(Fault::from)?;
+        let mut orders = Vec::with_capacity(pulled.len());
+        for claimed in pulled {
+            orders.push(push::claimed_order(&self.dispatch, claimed, &actor).await?);
+        }
         Ok(Response::new(pb::PullOrdersResponse { orders }))
     }
 
@@ -85,7 +86,9 @@ impl WorkOrderService for Api {
                 let id = take(&mut item.request_id);
                 Item { id, order_no, lease: take(&mut item.lease), call: "SignOrders" }
             },
-            |_| Ok(Action::Sign),
+            |item| {
+                Ok(helping(&item.co_handler)?.map_or(Action::Sign, |unit| Action::CoSign { unit }))
+            },
         );
         Ok(Response::new(pb::SignOrdersResponse { results: results.await }))
     }
@@ -138,9 +141,12 @@ impl WorkOrderService for Api {
         let request = read::request(&change.id, change.call, &actor, &body)?;
         let evidence = read::evidence(take(&mut body.evidence))?;
         let paper = Paper { title: String::new(), body: take(&mut body.text), evidence };
-        let action = Action::Report {
-            evidence: !paper.evidence.is_empty(),
-            without_co_handlers: body.without_co_handlers,
+        let action = match helping(&body.co_handler)? {
+            Some(unit) => Action::CoReport { unit },
+            None => Action::Report {
+                evidence: !paper.evidence.is_empty(),
+                without_co_handlers: body.without_co_handlers,
+            },
         };
         let receipt = act(&self.dispatch, &actor, request, &change, action, Some(paper)).await?;
         Ok(Response::new(pb::ReportOrderResponse { receipt: Some(receipt) }))
@@ -205,6 +211,12 @@ pub(super) struct Item {
     pub order_no: String,
     pub lease: String,
     pub call: &'static str,
+}
+
+/// The co-handler in whose name it is done.
+fn helping(co_handler: &str) -> Result<Option<Unit>, Fault> {
+    let named = Some(co_handler).filter(|unit| !unit.is_empty());
+    named.map(|unit| read::unit("co_handler", unit)).transpose()
 }
 
 fn below(to_unit: &str) -> Result<Option<Unit>, Fault> {
@@ -277,9 +289,10 @@ impl Api {
             results.push(unanswered_item(id.clone(), order_no.clone()));
             let change = Item { id, order_no, lease: String::new(), call: "CloseBatch" };
             let (dispatch, actor) = (Arc::clone(&self.dispatch), Arc::clone(&actor));
+            let action = Action::Dispose { evidence: !words.evidence.is_empty() };
             let words = Some(words.clone());
             tasks.spawn(async move {
-                (at, act(&dispatch, &actor, request, &change, Action::Dispose, words).await)
+                (at, act(&dispatch, &actor, request, &change, action, words).await)
             });
         }
         gather(tasks, &mut results).await;

@@ -205,7 +205,8 @@ impl Crew {
         }
         if !handling {
             self.take(order, 60, 900).await;
-            let item = SignItem { request_id, order_no, lease: lease.clone() };
+            let item =
+                SignItem { request_id, order_no, lease: lease.clone(), ..SignItem::default() };
             let request = SignOrdersRequest { items: vec![item] };
             client.sign_orders(by(request, holder)).await?;
         }

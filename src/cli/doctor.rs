@@ -134,7 +134,7 @@ async fn same_again(server: &Connection, row: Row, told: &str) -> Result<Option<
     let request = SubmitOrderRequest {
         request_id: row.request_id.clone(),
         submission: Some(row.submission),
-        find_repeats: false,
+        skip_repeats: true,
     };
     let answer = until_answered(|| {
         let request = server.stamp(request.clone());

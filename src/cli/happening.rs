@@ -73,6 +73,7 @@ pub(super) fn event(event: &pb::FeedEvent) -> (&'static str, String, Value) {
         What::HandedOver(e) => ("handed_over", "转接", json!({ "to": emergency(e.to) })),
         What::Merged(e) => ("merged", "并单", json!({ "into": e.into })),
         What::Adopted(e) => ("adopted", "并入", json!({ "child": e.child })),
+        What::Disowned(e) => ("disowned", "移出并单", json!({ "child": e.child })),
         What::ResultHeard(e) => ("result_heard", "结果可告知", json!({ "of": e.of })),
         What::ChildrenTold(e) => ("children_told", "并单已告知", json!({ "count": e.count })),
         What::Dispatched(e) => ("dispatched", "派遣", json!({ "to": e.to })),

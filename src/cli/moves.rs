@@ -202,7 +202,9 @@ pub(super) async fn run(verb: MoveVerb) -> Result<(), Failure> {
                 urgency: urgency.map_or(0, |urgency| word(urgency.byte())),
             }
         ),
-        MoveVerb::CloseBatch { change, others, text } => close_batch(change, others, text).await,
+        MoveVerb::CloseBatch { change, others, text, evidence } => {
+            close_batch(change, others, text, evidence).await
+        }
     }
 }
 
@@ -222,6 +224,7 @@ async fn close_batch(
     change: ChangeArgs,
     others: Vec<OrderNo>,
     text: String,
+    evidence: Vec<(String, String)>,
 ) -> Result<(), Failure> {
     let server = change.connect(Role::Dispatcher).await?;
     let others = others.iter().map(ToString::to_string);
@@ -229,6 +232,7 @@ async fn close_batch(
         request_id: change.request_id(),
         order_nos: std::iter::once(change.order_no()).chain(others).collect(),
         text,
+        evidence: evidence.into_iter().map(|(uri, sha256)| pb::Evidence { uri, sha256 }).collect(),
     };
     let answer = send(&server, &request.request_id, || {
         let mut client = CommandServiceClient::new(server.channel.clone());

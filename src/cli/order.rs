@@ -146,7 +146,9 @@ fn hard_life(order: &pb::Order) -> Vec<(&'static str, String)> {
     let card = if order.card == 0 { String::new() } else { show::card_zh(order.card) };
     let plain =
         if order.plain_weekends { "按双休日计算（节假日未公布）" } else { "" };
+    let view = Some(order.stage_for_actor).filter(|view| *view != order.stage);
     let lines = [
+        ("对本单位", view.map(show::view_zh).unwrap_or_default()),
         ("回避单位", order.recused_units.join("、")),
         ("指定单位", order.designated_unit.clone()),
         ("协办", order.co_handlers.iter().map(helper).collect::<Vec<_>>().join("\n")),

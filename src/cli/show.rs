@@ -44,6 +44,14 @@ words! {
     channel channel_zh "CHANNEL_" Channel;
 }
 
+/// Where an order stands in a unit's eyes, on screens.
+pub(super) fn view_zh(number: i32) -> String {
+    if number == i32::from(pb::Stage::PassedOn) {
+        return "已转办".to_owned();
+    }
+    stage_zh(number)
+}
+
 fn english(name: &str, prefix: &str) -> String {
     name.strip_prefix(prefix).unwrap_or(name).to_ascii_lowercase()
 }

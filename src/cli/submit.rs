@@ -168,7 +168,7 @@ async fn send(server: Connection, row: Row, ledger: Option<Arc<Ledger>>) -> Sent
     let request = SubmitOrderRequest {
         request_id: row.request_id,
         submission: Some(row.submission),
-        find_repeats: false,
+        skip_repeats: true,
     };
     let answer = until_answered(|| {
         let stamped = server.stamp(request.clone());

@@ -95,6 +95,9 @@ where
 pub(super) struct SignArgs {
     #[command(flatten)]
     change: ChangeArgs,
+    /// 协办: the co-handler whose part is signed, this unit or one below it.
+    #[arg(long, value_name = "UNIT", value_parser = parse::<Unit>)]
+    co_handler: Option<Unit>,
 }
 
 pub(super) async fn sign(args: SignArgs) -> Result<(), Failure> {
@@ -104,6 +107,7 @@ pub(super) async fn sign(args: SignArgs) -> Result<(), Failure> {
         request_id: change.request_id(),
         order_no: change.order_no.to_string(),
         lease: change.lease.clone(),
+        co_handler: args.co_handler.map(|unit| unit.to_string()).unwrap_or_default(),
     };
     let answer = send(&server, &item.request_id, || {
         let request = SignOrdersRequest { items: vec![item.clone()] };
@@ -220,9 +224,12 @@ pub(super) struct ReportArgs {
     /// The text says why the co-handlers are not waited for.
     #[arg(long)]
     without_co_handlers: bool,
+    /// 协办: the co-handler whose part is reported, this unit or one below it.
+    #[arg(long, value_name = "UNIT", value_parser = parse::<Unit>)]
+    co_handler: Option<Unit>,
 }
 
-fn evidence(text: &str) -> Result<(String, String), String> {
+pub(super) fn evidence(text: &str) -> Result<(String, String), String> {
     let parts = text.rsplit_once('=').map(|(uri, sha)| (uri.to_owned(), sha.to_owned()));
     parts.ok_or_else(|| "expected URI=SHA256".to_owned())
 }
@@ -238,6 +245,7 @@ pub(super) async fn report(args: ReportArgs) -> Result<(), Failure> {
         text: args.text,
         evidence: evidence.collect(),
         without_co_handlers: args.without_co_handlers,
+        co_handler: args.co_handler.map(|unit| unit.to_string()).unwrap_or_default(),
     };
     let answer = send(&server, &request.request_id, || {
         let mut client = WorkOrderServiceClient::new(server.channel.clone());

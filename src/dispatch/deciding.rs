@@ -157,7 +157,7 @@ impl Dispatch {
     }
 
     /// Whoever may not decide learns nothing of where it would go.
-    fn must_be_centre(&self, actor: &Actor) -> Result<(), Refusal> {
+    pub(super) fn must_be_centre(&self, actor: &Actor) -> Result<(), Refusal> {
         let centre = self.cell().centre();
         if actor.unit == centre {
             return Ok(());

@@ -1,6 +1,6 @@
 //! A citizen's words become an order: classify, locate, route, register.
 
-use super::step::With;
+use super::step::{Decided, With};
 use super::{Dispatch, Done, Refusal, Request};
 use crate::classify::Classification;
 use crate::domain::{
@@ -68,15 +68,27 @@ pub struct Preview {
 }
 
 impl Dispatch {
-    /// Reads a citizen's words without writing anything.
-    pub fn preview(&self, title: &str, text: &str, address: &str) -> Preview {
-        let classification = self.classifier.classify(title, text);
+    /// Reads a citizen's words without writing anything; a category that the agent has chosen
+    /// is taken as certain.
+    pub fn preview(
+        &self,
+        title: &str,
+        text: &str,
+        address: &str,
+        chosen: Option<Category>,
+    ) -> Result<Preview, Refusal> {
+        self.check_choices(chosen, None)?;
+        let mut classification = self.classifier.classify(title, text);
+        if let Some(category) = chosen {
+            classification.category = category;
+            classification.category_confidence = Confidence::new(100);
+        }
         let location = self.locator.locate(address);
         let route = route(&self.catalogue, classification.category, location.division);
         let confident = route.as_ref().is_ok_and(|route| {
             self.is_confident(classification.category_confidence, location.confidence, route)
         });
-        Preview { classification, location, route, confident }
+        Ok(Preview { classification, location, route, confident })
     }
 
     /// Whether an order may go where it was read to without a person deciding. A matter of
@@ -149,17 +161,17 @@ impl Dispatch {
                 Ok(decision) => decision,
                 // What is too old to be filed now may have been filed then, by this request.
                 Err(refused) => {
-                    return self.recall(with.request).await?.ok_or_else(|| refused.into());
+                    return self.recall(with.request, actor).await?.ok_or_else(|| refused.into());
                 }
             };
-            match self.commit(None, decision, &with).await {
+            match self.commit(Decided { before: None, decision }, None, &with).await {
                 Ok((done, _)) => return Ok(done),
                 Err(CommitError::Conflict) => match reopening {
                     // Somebody took it up a moment ago; perhaps this very request.
                     Some(Reopening { no: by, of: _ }) => {
                         let why = Rejection::AlreadyReopened { by };
                         let taken = Refused::in_stage(Stage::Archived, ActionName::Reopened, why);
-                        return self.recall(with.request).await?.ok_or_else(|| taken.into());
+                        return self.recall(with.request, actor).await?.ok_or_else(|| taken.into());
                     }
                     // The number was taken, or the city was switched a moment ago.
                     None => {
@@ -170,7 +182,8 @@ impl Dispatch {
                     }
                 },
                 Err(error) => {
-                    return self.refused(error, with.request)?.ok_or(Refusal::Busy);
+                    let before = self.refused(error, with.request, actor).await?;
+                    return before.ok_or(Refusal::Busy);
                 }
             }
         }

@@ -1,103 +1,67 @@
 //! Orders that have to do with each other: merged, reopened.
 //!
-//! No store writes two orders in one step. Each pair of steps is in an order in which the first
+//! A merger changes both orders in one step. A reopening is two, in an order in which the first
 //! alone does no harm, and asking again with the same request id does what is missing.
 
 use super::intake::{Reopening, Submission};
+use super::step::With;
 use super::{Dispatch, Done, Refusal, Request};
 use crate::domain::{
-    Action, ActionName, Actor, Category, MAX_CHILDREN, Order, OrderNo, Refused, Rejection, Unit,
+    Action, ActionName, Actor, Category, Command, Order, OrderNo, Refused, Rejection, Stage,
     allowed, normal_phone,
 };
 use crate::store::Paper;
 use std::sync::Arc;
 
+/// An open order that a caller has called about.
+#[derive(Clone, Debug)]
+pub struct Called {
+    /// The order that is worked.
+    pub order: Arc<Order>,
+    /// What the caller's own words were read as.
+    pub said: Category,
+}
+
+impl Called {
+    /// Whether it may be what the caller calls about now. Whose category is not known yet may
+    /// be about anything.
+    pub fn is_about(&self, category: Category) -> bool {
+        category == Category::NONE
+            || self.said == category
+            || self.order.reading.category == category
+    }
+}
+
 impl Dispatch {
-    /// Lets `child` be worked in the place of `into`. The one that goes on takes it up first:
-    /// a child that is then not merged is simply worked by itself.
-    pub async fn merge(
-        &self,
-        child: OrderNo,
-        into: OrderNo,
-        actor: &Actor,
-        request: Request,
-    ) -> Result<Done, Refusal> {
-        let merged = async {
-            if let Some(done) = self.recall(Some(request)).await? {
-                return Ok(done);
-            }
-            // First, so that nobody is told of the child whom it complains about.
-            for unit in self.check_merge(child, into, actor).await? {
-                self.act(into, actor, None, None, Action::Recuse { unit }, None).await?;
-            }
-            self.act(into, actor, None, None, Action::Adopt { child }, None).await?;
-            self.act(child, actor, Some(request), None, Action::Merge { into }, None).await
-        };
-        let done = self.once(Some(request), merged).await?;
-        // It may have ended, and told its callers, between the two steps.
-        if self.order(into).await?.links.told {
-            self.tell(child, into).await?;
+    /// Lets the caller of a merged order hear the result, if the other order still has one;
+    /// whether there is nothing more to tell. A child that is read as it was before it was
+    /// merged is told the next time.
+    async fn tell(&self, child: OrderNo, parent: OrderNo) -> Result<bool, Refusal> {
+        let Some(before) = self.store.load(child).await? else { return Ok(false) };
+        if before.links.merged_into != Some(parent) {
+            return Ok(before.is_over());
         }
-        Ok(done)
+        if self.order(parent).await?.is_open() {
+            return Ok(false);
+        }
+        let command = Command { actor: Actor::clock(self.cell()), action: Action::HearResult };
+        let (_, after) = self.step(child, &command, With::default()).await?;
+        Ok(after.links.merged_into == Some(parent) && after.stage != Stage::Merged)
     }
 
-    /// All that can be known before either is changed. Returns the units that may see the
-    /// second no more, for the first complains about them.
-    async fn check_merge(
-        &self,
-        child: OrderNo,
-        into: OrderNo,
-        actor: &Actor,
-    ) -> Result<Vec<Unit>, Refusal> {
-        let (child, into) = (self.seen(child, actor).await?, self.seen(into, actor).await?);
-        let centre = self.cell().centre();
-        if actor.unit != centre {
-            return Err(Rejection::NotCentre { centre, actor: actor.unit }.into());
-        }
-        must_allow(&child, ActionName::Merge)?;
-        must_allow(&into, ActionName::Adopt)?;
-        let why = if child.no == into.no {
-            "an order is not merged into itself"
-        } else if !child.links.children.is_empty() {
-            "others are merged into the first one"
-        } else if into.links.children.len() >= MAX_CHILDREN {
-            "64 orders are merged into it already"
-        } else if child.recused.iter().any(|unit| works_on(&into, *unit)) {
-            "a unit that the first one complains about works on the other"
-        } else {
-            let recused = child.recused.iter().copied();
-            return Ok(recused.filter(|unit| !into.recused.contains(unit)).collect());
-        };
-        let why = Rejection::CannotMerge { why };
-        Err(Refused::of(Some(&child), ActionName::Merge, why).into())
-    }
-
-    /// Lets the caller of a merged order hear the result.
-    pub(super) async fn tell(&self, child: OrderNo, parent: OrderNo) -> Result<(), Refusal> {
-        let merged = match self.store.load(child).await? {
-            Some(child) => child.links.merged_into == Some(parent),
-            None => false,
-        };
-        if merged {
-            let clock = Actor::clock(self.cell());
-            self.act(child, &clock, None, None, Action::HearResult, None).await?;
-        }
-        Ok(())
-    }
-
-    /// Every caller of an order that has ended hears of it; then the order is done with. One
-    /// that is merged this very moment either sees that they were told, and hears of it by
-    /// itself, or is found by looking again.
+    /// Every caller of an order that has ended hears of it; then the order is done with. If it
+    /// is taken up meanwhile, perhaps with another caller, it is not: it ends again.
     pub(super) async fn tell_children(&self, parent: &Order) -> Result<(), Refusal> {
-        let clock = Actor::clock(self.cell());
+        let mut told = true;
         for child in &parent.links.children {
-            self.tell(*child, parent.no).await?;
+            told &= self.tell(*child, parent.no).await?;
         }
-        self.act(parent.no, &clock, None, None, Action::ChildrenTold, None).await?;
-        for child in &parent.links.children {
-            self.tell(*child, parent.no).await?;
+        if !told {
+            return Ok(());
         }
-        Ok(())
+        let command = Command { actor: Actor::clock(self.cell()), action: Action::ChildrenTold };
+        let with = With { as_of: Some(parent.version), ..With::default() };
+        self.step(parent.no, &command, with).await.map(|_| ())
     }
 
     /// Files a new order that takes up an archived one. The archived order names the number
@@ -109,7 +73,7 @@ impl Dispatch {
         request: Request,
         matter: Submission,
     ) -> Result<Done, Refusal> {
-        self.once(Some(request), self.taken_up(of, actor, request, matter)).await
+        self.once(Some(request), actor, self.taken_up(of, actor, request, matter)).await
     }
 
     async fn taken_up(
@@ -119,10 +83,11 @@ impl Dispatch {
         request: Request,
         mut matter: Submission,
     ) -> Result<Done, Refusal> {
-        if let Some(done) = self.recall(Some(request)).await? {
+        if let Some(done) = self.recall(Some(request), actor).await? {
             return Ok(done);
         }
         let old = self.seen(of, actor).await?;
+        self.must_be_centre(actor)?;
         must_allow(&old, ActionName::Reopened)?;
         self.check_choices(matter.category, matter.division)?;
         self.check_units("recused_units", &matter.recused)?;
@@ -161,26 +126,25 @@ impl Dispatch {
         }
     }
 
-    /// The open orders of a caller about one category, newest first: the same matter again?
-    /// Whose category is not known yet is shown every open order.
-    pub async fn repeats(
-        &self,
-        actor: &Actor,
-        phone: &str,
-        category: Category,
-    ) -> Result<Vec<Arc<Order>>, Refusal> {
+    /// The orders of a caller that are not over and that the actor may see, newest first; the
+    /// one that a merged one was merged into stands in its place.
+    pub async fn of_caller(&self, actor: &Actor, phone: &str) -> Result<Vec<Called>, Refusal> {
         let Some(phone) = normal_phone(phone).filter(|phone| !phone.is_empty()) else {
             return Ok(Vec::new());
         };
-        let mut repeats = Vec::new();
-        for no in self.store.of_caller(self.sealer.phone_digest(&phone)).await? {
-            let Some(order) = self.store.load(no).await? else { continue };
-            let same = category == Category::NONE || order.reading.category == category;
-            if same && order.is_open() && !order.hidden_from(actor.unit) {
-                repeats.push(order);
+        let mut called: Vec<Called> = Vec::new();
+        let numbers = self.store.of_caller(self.sealer.phone_digest(&phone)).await?;
+        for own in self.store.load_each(&numbers).await?.into_iter().flatten() {
+            let order = match own.links.merged_into {
+                Some(parent) if own.stage == Stage::Merged => self.order(parent).await?,
+                Some(_) | None => Arc::clone(&own),
+            };
+            let hidden = [&own, &order].iter().any(|order| order.hidden_from(actor.unit));
+            if !hidden && order.is_open() && !called.iter().any(|c| c.order.no == order.no) {
+                called.push(Called { order, said: own.reading.category });
             }
         }
-        Ok(repeats)
+        Ok(called)
     }
 
     /// An order, for whoever may know of it.
@@ -188,13 +152,6 @@ impl Dispatch {
         let order = self.order(no).await?;
         if order.hidden_from(actor.unit) { Err(Rejection::NoSuchOrder.into()) } else { Ok(order) }
     }
-}
-
-/// Whether a unit has the order, had it, helps with it, or is on its way.
-fn works_on(order: &Order, unit: Unit) -> bool {
-    order.legs.iter().any(|leg| leg.unit == unit)
-        || order.co_handlers.iter().any(|co| co.unit == unit)
-        || order.plan.as_ref().is_some_and(|plan| plan.units().contains(&unit))
 }
 
 fn must_allow(order: &Order, action: ActionName) -> Result<(), Refused> {

@@ -2,12 +2,13 @@
 //!
 //! - [`intake`]: a citizen's words become an order; [`deciding`]: a person says what it is about
 //!   and where it goes; [`links`]: orders that have to do with others
-//! - [`step`]: a command takes effect, once
+//! - [`step`]: a command takes effect, once; [`again`]: its request comes again
 //! - [`mode`]: which limits are in force
 //! - [`pull`]: units come for their orders; [`waiters`]: who waits for which unit
 //! - [`timers`]: what falls due happens
 //! - [`numbers`]: order numbers, reserved in blocks
 
+mod again;
 mod deciding;
 mod intake;
 mod links;
@@ -40,6 +41,7 @@ pub use crate::store::{
 };
 pub use deciding::{Acceptance, Correction, Routing};
 pub use intake::{Preview, Submission};
+pub use links::Called;
 pub use mode::{InForce, Restamped, Switch};
 pub use pull::Pull;
 pub use step::{Done, Request};

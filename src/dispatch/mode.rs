@@ -290,9 +290,10 @@ impl Dispatch {
             Ok(self.restamp(order, in_force.mode))
         };
         let with = With { request: Some(request), ..With::default() };
-        self.step_by(no, &Actor::clock(self.cell()), with, want).await?;
+        let clock = Actor::clock(self.cell());
+        self.step_by(no, &clock, with, want).await?;
         // It may have been stamped before, by a process that could not write so down any more.
-        Ok(self.recall(Some(request)).await?.is_some())
+        Ok(self.recall(Some(request), &clock).await?.is_some())
     }
 }
 

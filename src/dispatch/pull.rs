@@ -3,7 +3,7 @@
 use super::step::With;
 use super::waiters::SWEEP;
 use super::{Dispatch, Refusal};
-use crate::domain::{Action, Actor, Command, Desk, Entry, Unit, entries};
+use crate::domain::{Action, Actor, Command, Desk, Entry, Rejection, Unit, entries};
 use crate::store::{Claimed, MAX_BATCH};
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,7 +69,7 @@ impl Dispatch {
         }
         if !actor.unit.covers(pull.unit) {
             let (holder, actor) = (pull.unit, actor.unit);
-            return Err(crate::domain::Rejection::NotHolder { holder, actor }.into());
+            return Err(Rejection::NotHolder { holder, actor }.into());
         }
         if !pull.subtree {
             return Ok(vec![pull.unit]);
@@ -155,7 +155,10 @@ impl Dispatch {
         let with = With { lease: Some(lease), ..With::default() };
         match self.step(order.no, &command, with).await {
             Ok((_, order)) if lease.is_of(&order) => Ok(Some(Claimed { order, lease })),
+            // It moved on.
             Ok(_) | Err(Refusal::LeaseStale) => Ok(None),
+            // It has come to complain about who asks.
+            Err(Refusal::Rejected(refused)) if refused.why == Rejection::NoSuchOrder => Ok(None),
             Err(refusal) => Err(refusal),
         }
     }

@@ -3,13 +3,16 @@
 use super::step::With;
 use super::{Dispatch, Finding, Refusal, Request};
 use crate::domain::{
-    Action, Actor, Command, Contact, Counts, Date, Desk, Dimension, Entry, Event, Marginal, Order,
-    OrderNo, Rejection, Tally, Timestamp, Unit, decide,
+    Action, Actor, Command, Contact, Counts, Date, Desk, Dimension, Entry, Event, Links, Marginal,
+    Order, OrderNo, Rejection, Tally, Timestamp, Unit, decide,
 };
 use crate::store::{Cursor, MAX_BATCH, Paper, StoreError, audit};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How many pages of a tray are passed over in which the actor may see nothing.
+const MAX_UNSEEN: usize = 16;
 
 /// A place in a tray.
 pub type Place = (Timestamp, OrderNo);
@@ -64,7 +67,8 @@ impl Dispatch {
     }
 
     /// A page of a unit's tray as the actor may see it, sorted by deadline, and the place
-    /// where the next begins; none after an empty page, which is the last.
+    /// where the next begins, of an order that the actor may know of if there is one; none
+    /// after an empty page, which is the last.
     pub async fn tray(
         &self,
         actor: &Actor,
@@ -73,19 +77,27 @@ impl Dispatch {
         after: Option<Place>,
         max: usize,
     ) -> Result<(Vec<(Entry, Arc<Order>)>, Option<Place>), Refusal> {
-        let entries = self.store.tray(unit, desk, after, max).await?;
-        let mut tray = Vec::with_capacity(entries.len());
-        let mut last = None;
-        for (entry, no) in entries {
-            last = Some((entry.deadline, no));
-            // An order that left between the two reads is no longer in the tray.
-            if let Some(order) = self.store.load(no).await?
-                && !order.hidden_from(actor.unit)
-            {
-                tray.push((entry, order));
+        let mut after = after;
+        let mut tray = Vec::with_capacity(max.min(MAX_BATCH));
+        for _ in 0..MAX_UNSEEN {
+            let entries = self.store.tray(unit, desk, after, max).await?;
+            let Some((end, no)) = entries.last() else { return Ok((tray, None)) };
+            after = Some((end.deadline, *no));
+            let mut known = None;
+            for (entry, no) in entries {
+                // An order that left between the two reads is no longer in the tray.
+                if let Some(order) = self.store.load(no).await?
+                    && !order.hidden_from(actor.unit)
+                {
+                    known = Some((entry.deadline, no));
+                    tray.push((entry, order));
+                }
+            }
+            if known.is_some() {
+                return Ok((tray, known));
             }
         }
-        Ok((tray, last))
+        Ok((tray, after))
     }
 
     /// All orders by number, ascending, a page at a time; only an empty page is the last.
@@ -125,13 +137,17 @@ impl Dispatch {
         // The centre is never complained about.
         if actor.unit != self.cell().centre() {
             let hidden = self.hidden_from(actor.unit, &events).await?;
-            events.retain(|(_, event)| !hidden.contains(&event.order));
+            let shown = |event: &Event| {
+                let mut told = [Some(event.order), event.what.other()].into_iter().flatten();
+                told.all(|no| !hidden.contains(&no))
+            };
+            events.retain(|(_, event)| shown(event));
         }
         Ok((events, last))
     }
 
-    /// The orders among the events that complain about a unit, now or when they happened: what
-    /// was told before it was complained about is not told again.
+    /// The orders that the events tell of and that complain about a unit, now or when they
+    /// happened: what was told before it was complained about is not told again.
     async fn hidden_from(
         &self,
         unit: Unit,
@@ -142,14 +158,49 @@ impl Dispatch {
         for (_, event) in events {
             if event.hidden_from.contains(&unit) {
                 hidden.insert(event.order);
-            } else if looked.insert(event.order)
-                && let Some(order) = self.store.load(event.order).await?
-                && order.hidden_from(unit)
-            {
-                hidden.insert(event.order);
+            }
+            for no in [Some(event.order), event.what.other()].into_iter().flatten() {
+                if !hidden.contains(&no) && looked.insert(no) && self.hides(no, unit).await? {
+                    hidden.insert(no);
+                }
             }
         }
         Ok(hidden)
+    }
+
+    /// Whether an order complains about a unit; never about the centre.
+    pub(super) async fn hides(&self, no: OrderNo, unit: Unit) -> Result<bool, Refusal> {
+        if unit == self.cell().centre() {
+            return Ok(false);
+        }
+        Ok(self.store.load(no).await?.is_some_and(|order| order.hidden_from(unit)))
+    }
+
+    /// An order as the actor may see it: without the others it has to do with that complain
+    /// about the actor's unit.
+    pub async fn shown(&self, order: Arc<Order>, actor: &Actor) -> Result<Arc<Order>, Refusal> {
+        let unit = actor.unit;
+        let Links { merged_into, children, told: _, reopens, reopened_as } = &order.links;
+        let single = [*merged_into, *reopens, *reopened_as].into_iter().flatten();
+        let mut hidden = Vec::new();
+        // The centre is never complained about.
+        if unit != self.cell().centre() {
+            for no in single.chain(children.iter().copied()) {
+                if self.hides(no, unit).await? {
+                    hidden.push(no);
+                }
+            }
+        }
+        if hidden.is_empty() {
+            return Ok(order);
+        }
+        let mut order = Order::clone(&order);
+        let Links { merged_into, children, told: _, reopens, reopened_as } = &mut order.links;
+        children.retain(|no| !hidden.contains(no));
+        for link in [merged_into, reopens, reopened_as] {
+            *link = link.filter(|no| !hidden.contains(no));
+        }
+        Ok(Arc::new(order))
     }
 
     /// The place after the last event.
@@ -166,9 +217,19 @@ impl Dispatch {
         }
     }
 
-    /// Compares every order with what is indexed of it.
-    pub async fn doctor(&self) -> Result<Vec<Finding>, Refusal> {
-        Ok(audit::audit(&*self.store).await?)
+    /// Compares every order with what is indexed of it, and says what the actor may know.
+    pub async fn doctor(&self, actor: &Actor) -> Result<Vec<Finding>, Refusal> {
+        let mut findings = Vec::new();
+        for finding in audit::audit(&*self.store).await? {
+            let hidden = match finding.order {
+                Some(no) => self.hides(no, actor.unit).await?,
+                None => false,
+            };
+            if !hidden {
+                findings.push(finding);
+            }
+        }
+        Ok(findings)
     }
 
     /// How many open orders have a limit for which plain weekends were counted.

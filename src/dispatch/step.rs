@@ -3,8 +3,8 @@
 use super::mode::InForce;
 use super::{Dispatch, Refusal};
 use crate::domain::{
-    Action, Actor, ClockKind, Command, Decision, Event, Order, OrderNo, Rejection, ReturnDecision,
-    Span, Timestamp, What, decide,
+    Action, Actor, ClockKind, Command, Decision, Event, Order, OrderNo, Refused, Rejection,
+    ReturnDecision, Span, Timestamp, What, beside, decide,
 };
 use crate::store::{
     BodyDigest, Change, CommitError, Lease, Paper, Receipt, Remembered, RequestId, SealedContact,
@@ -43,7 +43,44 @@ pub(super) struct With {
     pub contact: Option<SealedContact>,
     /// The version of the city's mode whose limits it stamps.
     pub mode: Option<u32>,
+    /// The version of the order that it was thought of; of another it wants nothing.
+    pub as_of: Option<u32>,
 }
+
+/// What was decided, and upon what.
+pub(super) struct Decided {
+    pub before: Option<Arc<Order>>,
+    pub decision: Decision,
+}
+
+impl Decided {
+    /// The paper that the decision numbered, if there is one.
+    fn papers(&self, paper: Option<&Arc<Paper>>) -> Vec<(u16, Arc<Paper>)> {
+        let first = self.before.as_ref().map_or(0, |before| before.papers);
+        match paper {
+            Some(paper) if self.decision.after.papers > first => vec![(first, Arc::clone(paper))],
+            Some(_) | None => Vec::new(),
+        }
+    }
+
+    /// The bare change.
+    fn into_change(self) -> Change {
+        let Decided { before, decision: Decision { after, events } } = self;
+        Change {
+            before,
+            after: Arc::new(after),
+            events,
+            papers: Vec::new(),
+            contact: None,
+            request: None,
+            lease: None,
+            mode: None,
+        }
+    }
+}
+
+/// What was decided of an order, and of the one that changes beside it.
+type Both = (Decided, Option<Decided>);
 
 impl Dispatch {
     /// Lets a command take effect on an order. `paper` carries the words of a return, a
@@ -74,8 +111,24 @@ impl Dispatch {
         self.must_be_here(no)?;
         for _ in 0..MAX_TRIES {
             let before = self.store.load(no).await?;
-            let decided = self.judge(before.as_deref(), command, self.now());
-            if let Some(done) = self.conclude(no, before, decided, &with).await? {
+            if let (Some(as_of), Some(before)) = (with.as_of, &before)
+                && before.version != as_of
+            {
+                return Ok((Done { receipt: receipt(before), repeated: false }, before.clone()));
+            }
+            let part = before.as_deref().and_then(|before| of_a_part(before, command, with.lease));
+            let command = part.as_ref().unwrap_or(command);
+            let two = before.as_deref().and_then(|before| beside(before, &command.action));
+            let decided = match (before, two) {
+                (Some(before), Some(also)) => {
+                    Box::pin(self.judge_both(before, command, with.lease, also)).await
+                }
+                (before, _) => {
+                    let decided = self.judge(before, command, with.lease, self.now());
+                    decided.map(|decided| (decided, None))
+                }
+            };
+            if let Some(done) = self.conclude(no, decided, &command.actor, &with).await? {
                 return Ok(done);
             }
         }
@@ -95,18 +148,20 @@ impl Dispatch {
         let mut in_force = self.mode().await?;
         for _ in 0..MAX_TRIES {
             let before = self.store.load(no).await?;
-            let decided = match before.as_deref() {
+            let decided = match before {
                 Some(order) if !order.hidden_from(actor.unit) => {
                     // One moment for the limits and for the decision.
                     let now = self.now().max(order.updated_at);
-                    want(order, in_force, now).and_then(|action| {
-                        self.judge(Some(order), &Command { actor: actor.clone(), action }, now)
+                    want(&order, in_force, now).and_then(|action| {
+                        let command = Command { actor: actor.clone(), action };
+                        self.judge(Some(order), &command, with.lease, now)
                     })
                 }
                 Some(_) | None => Err(Rejection::NoSuchOrder.into()),
             };
+            let decided = decided.map(|decided| (decided, None));
             with.mode = Some(in_force.version);
-            if let Some(done) = self.conclude(no, before, decided, &with).await? {
+            if let Some(done) = self.conclude(no, decided, actor, &with).await? {
                 return Ok(done);
             }
             in_force = self.look_at_mode().await?;
@@ -118,14 +173,15 @@ impl Dispatch {
         if no.cell() == self.cell() { Ok(()) } else { Err(Rejection::NoSuchOrder.into()) }
     }
 
-    /// What a command comes to, and whether the units that a person names are there and may
-    /// have the order.
+    /// What a command comes to, whether the units that a person names are there and may have
+    /// the order, and whether the lease is of what is done.
     fn judge(
         &self,
-        before: Option<&Order>,
+        before: Option<Arc<Order>>,
         command: &Command,
+        lease: Option<Lease>,
         now: Timestamp,
-    ) -> Result<Decision, Refusal> {
+    ) -> Result<Decided, Refusal> {
         if let Action::Relay { to: Some(to) }
         | Action::DecideReturn { decision: ReturnDecision::Transfer { to } } = &command.action
         {
@@ -134,130 +190,113 @@ impl Dispatch {
         if let Action::AddCoHandler { unit } | Action::Recuse { unit } = &command.action {
             self.check_units("unit", &[*unit])?;
         }
-        let decision = decide(before, command, now)?;
+        let decision = decide(before.as_deref(), command, now)?;
         if let Action::Relay { to: Some(_) } | Action::DecideReturn { .. } = &command.action {
             let after = &decision.after;
             self.check_lead("to_unit", after.leg().unit, after.reading.category)?;
         }
-        Ok(decision)
+        // Whoever was only told of the order, or held it before, has no lease on this.
+        let stale = lease
+            .zip(before.as_deref())
+            .is_some_and(|(lease, before)| !gives_right_to(&lease, before, &command.action));
+        if stale { Err(Refusal::LeaseStale) } else { Ok(Decided { before, decision }) }
+    }
+
+    /// The same for two orders that change together, both at one moment.
+    async fn judge_both(
+        &self,
+        before: Arc<Order>,
+        command: &Command,
+        lease: Option<Lease>,
+        (no, action): (OrderNo, Action),
+    ) -> Result<Both, Refusal> {
+        let other = self.order(no).await;
+        let both = [Some(&before), other.as_ref().ok()].into_iter().flatten();
+        let now = both.fold(self.now(), |now, order| now.max(order.updated_at));
+        // Whoever may not do it learns nothing of the other.
+        let decided = self.judge(Some(before), command, lease, now)?;
+        let also = Command { actor: command.actor.clone(), action };
+        match self.judge(Some(other?), &also, None, now) {
+            Ok(also) => Ok((decided, Some(also))),
+            // Why two cannot be merged is said of the move that was asked for.
+            Err(Refusal::Rejected(Refused {
+                why: why @ Rejection::CannotMerge { .. }, ..
+            })) => {
+                let before = decided.before.as_deref();
+                Err(Refused::of(before, command.action.name(), why).into())
+            }
+            Err(refusal) => Err(refusal),
+        }
     }
 
     /// One try's end; `None` when somebody was quicker.
     async fn conclude(
         &self,
         no: OrderNo,
-        before: Option<Arc<Order>>,
-        decided: Result<Decision, Refusal>,
+        decided: Result<Both, Refusal>,
+        actor: &Actor,
         with: &With,
     ) -> Result<Option<(Done, Arc<Order>)>, Refusal> {
         let refused = match decided {
-            // Whoever was only told of the order, or held it before, has no lease on this.
-            Ok(_) if stale(with.lease.as_ref(), before.as_deref()) => Refusal::LeaseStale,
-            Ok(decision) => match self.commit(before, decision, with).await {
+            Ok((decided, also)) => match self.commit(decided, also, with).await {
                 Ok(committed) => return Ok(Some(committed)),
                 Err(CommitError::Conflict) => {
                     metrics::commit_conflicted();
                     return Ok(None);
                 }
                 Err(error) => {
-                    let done = self.refused(error, with.request)?.ok_or(Refusal::Busy)?;
-                    return Ok(Some((done, self.order(no).await?)));
+                    let done = self.refused(error, with.request, actor).await?;
+                    return Ok(Some((done.ok_or(Refusal::Busy)?, self.order(no).await?)));
                 }
             },
             Err(refusal) => refusal,
         };
         // What is refused now may have been done before, by this very request.
-        match self.recall(with.request).await? {
+        match self.recall(with.request, actor).await? {
             Some(done) => Ok(Some((done, self.order(no).await?))),
             None => Err(refused),
         }
     }
 
-    /// Commits one decision. A decision without events has nothing to write. What waits for
-    /// the store is small: thousands of calls wait at a time, and each is moved about.
+    /// Commits what was decided, with what was decided beside it. A decision without events has
+    /// nothing to write. What waits for the store is small: thousands of calls wait at a time,
+    /// and each is moved about.
     pub(super) fn commit(
         &self,
-        before: Option<Arc<Order>>,
-        decision: Decision,
+        decided: Decided,
+        also: Option<Decided>,
         with: &With,
     ) -> impl Future<Output = Result<(Done, Arc<Order>), CommitError>> + Send + use<'_> {
-        let Decision { after, events } = decision;
-        let receipt = receipt(&after);
-        let after = Arc::new(after);
-        let is_new = !events.is_empty();
-        let first_paper = before.as_ref().map_or(0, |b| b.papers);
-        let papers = match &with.paper {
-            Some(paper) if after.papers > first_paper => vec![(first_paper, Arc::clone(paper))],
-            Some(_) | None => Vec::new(),
-        };
+        let receipt = receipt(&decided.decision.after);
         let request = with
             .request
             .map(|Request { id, digest }| (id, Remembered { digest, receipt: receipt.clone() }));
-        let kept = promises_kept(&events);
+        let papers = decided.papers(with.paper.as_ref());
         let change = Change {
-            before,
-            after: Arc::clone(&after),
-            events,
             papers,
             contact: with.contact.clone(),
             request,
             lease: with.lease,
             mode: with.mode,
+            ..decided.into_change()
         };
-        let writing = is_new.then(|| self.store.commit(change));
+        let (after, kept) = (Arc::clone(&change.after), promises_kept(&change.events));
+        let is_new = !change.events.is_empty();
+        let also = also.map(Decided::into_change).filter(|also| !also.events.is_empty());
+        let beside = also.as_ref().map(|also| Arc::clone(&also.after));
+        let writing = is_new.then(|| match also {
+            None => self.store.commit(change),
+            Some(also) => self.store.commit_together(vec![change, also]),
+        });
         async move {
             if let Some(writing) = writing {
                 let began = crate::clock::tick();
                 writing.await?;
                 metrics::commit_took(began.elapsed());
                 self.observe(&after, kept);
+                beside.iter().for_each(|beside| self.observe(beside, [None; 2]));
             }
             Ok((Done { receipt, repeated: false }, after))
-        }
-    }
-
-    /// What an error of a commit means to the caller; a repeated request is no error.
-    pub(super) fn refused(
-        &self,
-        error: CommitError,
-        request: Option<Request>,
-    ) -> Result<Option<Done>, Refusal> {
-        match error {
-            CommitError::Repeated(remembered) => match request {
-                Some(request) => same_answer(*remembered, request).map(Some),
-                None => Ok(None),
-            },
-            CommitError::Conflict => Err(Refusal::Busy),
-            CommitError::LeaseStale => Err(Refusal::LeaseStale),
-            CommitError::Unavailable(error) => Err(error.into()),
-            CommitError::Unknown(error) => {
-                metrics::commit_unknown();
-                Err(Refusal::Unknown(error))
-            }
-        }
-    }
-
-    /// What this request was answered before, if it was.
-    pub(super) async fn recall(&self, request: Option<Request>) -> Result<Option<Done>, Refusal> {
-        let Some(request) = request else { return Ok(None) };
-        match self.store.remembered(request.id).await? {
-            Some(remembered) => same_answer(remembered, request).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// Does what a request asks for. What is refused now, by whatever is looked at first, may
-    /// have been done before, by this very request: then that is the answer.
-    pub(super) async fn once(
-        &self,
-        request: Option<Request>,
-        asked: impl Future<Output = Result<Done, Refusal>>,
-    ) -> Result<Done, Refusal> {
-        match asked.await {
-            Err(
-                refusal @ (Refusal::Rejected(_) | Refusal::Invalid { .. } | Refusal::LeaseStale),
-            ) => self.recall(request).await?.ok_or(refusal),
-            answer => answer,
         }
     }
 
@@ -292,16 +331,25 @@ fn promises_kept(events: &[Event]) -> [Option<Span>; 2] {
     kept
 }
 
-/// Whether a lease gives no right to the holding that runs.
-fn stale(lease: Option<&Lease>, before: Option<&Order>) -> bool {
-    lease.zip(before).is_some_and(|(lease, before)| !lease.is_of(before))
+/// Under the lease of a co-handler's part, that part is signed or reported, not the order.
+fn of_a_part(order: &Order, command: &Command, lease: Option<Lease>) -> Option<Command> {
+    let unit = lease?.helper(order)?;
+    let action = if matches!(command.action, Action::Sign) {
+        Action::CoSign { unit }
+    } else if matches!(command.action, Action::Report { .. }) {
+        Action::CoReport { unit }
+    } else {
+        return None;
+    };
+    Some(Command { actor: command.actor.clone(), action })
 }
 
-fn same_answer(remembered: Remembered, request: Request) -> Result<Done, Refusal> {
-    if remembered.digest == request.digest {
-        Ok(Done { receipt: remembered.receipt, repeated: true })
+/// Whether a lease is of what an action is about: the running holding, or a co-handler's part.
+fn gives_right_to(lease: &Lease, order: &Order, action: &Action) -> bool {
+    if let Action::CoSign { unit } | Action::CoReport { unit } = action {
+        lease.helper(order) == Some(*unit)
     } else {
-        Err(Refusal::RequestReused { id: request.id })
+        lease.is_of(order)
     }
 }
 

@@ -159,6 +159,11 @@ pub enum What {
         /// Which.
         child: OrderNo,
     },
+    /// It is no longer worked in the place of another.
+    Disowned {
+        /// Which.
+        child: OrderNo,
+    },
     /// The order it was merged into has a result: its caller can hear it.
     ResultHeard {
         /// Which order.
@@ -324,6 +329,7 @@ impl What {
             What::HandedOver { .. } => "handed_over",
             What::Merged { .. } => "merged",
             What::Adopted { .. } => "adopted",
+            What::Disowned { .. } => "disowned",
             What::ResultHeard { .. } => "result_heard",
             What::ChildrenTold { .. } => "children_told",
             What::Dispatched { .. } => "dispatched",
@@ -348,6 +354,20 @@ impl What {
             What::Corrected => "corrected",
             What::ModeSwitched { .. } => "mode_switched",
             What::Restamped { .. } => "restamped",
+        }
+    }
+
+    /// The other order that it names.
+    pub fn other(&self) -> Option<OrderNo> {
+        if let What::Merged { into: other }
+        | What::Adopted { child: other }
+        | What::Disowned { child: other }
+        | What::ResultHeard { of: other }
+        | What::Reopened { by: other } = self
+        {
+            Some(*other)
+        } else {
+            None
         }
     }
 
@@ -384,6 +404,7 @@ impl What {
             | What::HandedOver { .. }
             | What::Merged { .. }
             | What::Adopted { .. }
+            | What::Disowned { .. }
             | What::ResultHeard { .. }
             | What::ChildrenTold { .. }
             | What::Resumed { .. }

@@ -304,6 +304,7 @@ fn happening(what: &What, after: &Order, mut count: impl FnMut(Tally)) {
         What::InformationAsked { .. }
         | What::InformationSupplied
         | What::Adopted { .. }
+        | What::Disowned { .. }
         | What::ResultHeard { .. }
         | What::ChildrenTold { .. }
         | What::Dispatched { .. }

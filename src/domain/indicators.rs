@@ -266,6 +266,7 @@ impl Facts {
             | What::InformationSupplied
             | What::Answered
             | What::Adopted { .. }
+            | What::Disowned { .. }
             | What::ResultHeard { .. }
             | What::ChildrenTold { .. }
             | What::Dispatched { .. }

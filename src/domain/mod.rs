@@ -36,6 +36,7 @@ pub mod sla;
 pub mod stage;
 pub mod time;
 pub mod transition;
+pub mod view;
 
 pub use actor::*;
 pub use calendar::*;
@@ -54,4 +55,5 @@ pub use rejection::*;
 pub use sla::*;
 pub use stage::*;
 pub use time::*;
-pub use transition::{Decision, allowed, decide};
+pub use transition::{Decision, allowed, beside, decide};
+pub use view::*;

@@ -299,17 +299,6 @@ impl Order {
         self.pauses.last().filter(|pause| pause.until.is_none())
     }
 
-    /// Where the order stands in a unit's eyes: units work in parallel, and a co-handler's
-    /// 待签收 may be the lead's 办理中.
-    pub fn stage_for(&self, unit: Unit) -> Stage {
-        let co = self.pending_co_handlers().find(|co| co.unit == unit && self.is_open());
-        match co {
-            Some(CoHandler { signed_at: None, .. }) => Stage::Assigned,
-            Some(CoHandler { signed_at: Some(_), .. }) => Stage::Handling,
-            None => self.stage,
-        }
-    }
-
     /// Whether the citizen is still waiting.
     pub fn is_open(&self) -> bool {
         self.holder().is_some()

@@ -136,6 +136,11 @@ pub enum Rejection {
         /// The unit.
         unit: Unit,
     },
+    /// The unit does not help the lead, or has done its part.
+    NotCoHandling {
+        /// The unit.
+        unit: Unit,
+    },
     /// The policy wants evidence with the report.
     EvidenceMissing,
     /// Nobody supervises it.
@@ -191,6 +196,7 @@ impl Rejection {
             Rejection::HasChildren { .. } => "HAS_MERGED_ORDERS",
             Rejection::CoHandlersPending { .. } => "CO_HANDLERS_PENDING",
             Rejection::CannotCoHandle { .. } => "CANNOT_CO_HANDLE",
+            Rejection::NotCoHandling { .. } => "NOT_CO_HANDLING",
             Rejection::EvidenceMissing => "EVIDENCE_MISSING",
             Rejection::NotSupervised => "NOT_SUPERVISED",
             Rejection::NotYetDue { .. } => "NOT_YET_DUE",
@@ -231,6 +237,7 @@ impl Rejection {
             | Rejection::CannotMerge { .. }
             | Rejection::CoHandlersPending { .. }
             | Rejection::CannotCoHandle { .. }
+            | Rejection::NotCoHandling { .. }
             | Rejection::EvidenceMissing
             | Rejection::HeardInFuture { .. }
             | Rejection::HeardTooLongAgo { .. } => false,
@@ -317,6 +324,9 @@ impl fmt::Display for Rejection {
                 f,
                 "unit {unit} cannot co-handle: it holds the order, co-handles already, or 8 do"
             ),
+            Rejection::NotCoHandling { unit } => {
+                write!(f, "unit {unit} is not a co-handler of the order, or has reported its part")
+            }
             Rejection::EvidenceMissing => {
                 write!(f, "the order's policy wants at least one piece of evidence with a report")
             }

@@ -6,6 +6,9 @@ use super::order::{Clock, Order};
 use super::stage::{ClockKind, Duty, Stage};
 use super::time::{Span, Timestamp};
 
+/// How long the caller of a merged order is tried where no policy says how long.
+pub const OWED_CALL: Span = Span::hours(24);
+
 /// What may fall due on an order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Timer {
@@ -82,9 +85,13 @@ fn holding_timer(order: &Order) -> Option<(Timestamp, Timer)> {
         Stage::FollowUp => {
             let closed_at =
                 order.legs[order.legs.len() - 1].ended.map_or(order.updated_at, |e| e.0);
-            let wait = order.policy.follow_up.unwrap_or(Span::ZERO);
-            // A merged order's wait begins when there is something to tell.
-            let from = if order.links.merged_into.is_some() { order.updated_at } else { closed_at };
+            let wait = order.policy.follow_up;
+            // A merged order's wait begins when there is something to tell, and there is one
+            // whether or not its policy has the citizens called: the result is owed.
+            let (from, wait) = match order.links.merged_into {
+                Some(_) => (order.updated_at, wait.unwrap_or(OWED_CALL)),
+                None => (closed_at, wait.unwrap_or(Span::ZERO)),
+            };
             Some((from.plus(wait), Timer::FollowUpOver))
         }
         Stage::Archived

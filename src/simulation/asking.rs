@@ -37,11 +37,11 @@ impl City {
         let call = world.on_their_way.swap_remove(at);
         if !call.turn.is_closed() {
             let _ = call.turn.send(());
-        } else if let Some(change) = call.change
+        } else if let Some(changes) = call.changes
             && self.dice.happens(500)
         {
             // Its process is dead, but it had been sent.
-            world.adrift.push((call.process, change));
+            world.adrift.push((call.process, changes));
         }
     }
 

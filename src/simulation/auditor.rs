@@ -9,7 +9,7 @@ use super::timers::{Fired, fired};
 use super::world::Happened;
 use super::wrong::{Promise, Wrong, must};
 use crate::domain::{
-    Counts, Date, Dimension, Event, Facts, Marginal, Order, OrderNo, Tally, Timestamp, Unit,
+    Counts, Date, Dimension, Event, Facts, Marginal, Order, OrderNo, Stage, Tally, Timestamp, Unit,
     entries, next_deadline, tallies,
 };
 use crate::store::{Change, Lease, RequestId, audit};
@@ -103,7 +103,7 @@ impl Auditor {
         let mut touched = Touched::default();
         for happened in happened {
             self.take_in(&happened, ledger, &mut touched)?;
-            if matches!(happened, Happened::Step { .. } | Happened::Mode { .. }) {
+            if matches!(happened, Happened::Steps { .. } | Happened::Mode { .. }) {
                 self.history.push(happened);
             }
         }
@@ -142,7 +142,9 @@ impl Auditor {
         touched: &mut Touched,
     ) -> Result<(), Wrong> {
         match happened {
-            Happened::Step { change, at } => self.step(change, *at, ledger, touched),
+            Happened::Steps { changes, at } => {
+                changes.iter().try_for_each(|change| self.step(change, *at, ledger, touched))
+            }
             Happened::Mode { row, event } => {
                 let next = self.revision + 1;
                 must(row.revision == next, Promise::NothingTwice, || {
@@ -294,6 +296,7 @@ impl Auditor {
         for no in &touched.orders {
             let Some(known) = self.orders.get(no) else { continue };
             self.compare_order(&known.order, state)?;
+            self.compare_links(&known.order)?;
         }
         let counts = [
             ("orders", state.orders.len(), self.orders.len()),
@@ -354,6 +357,21 @@ impl Auditor {
         })
     }
 
+    /// Each of two orders that were merged says so.
+    fn compare_links(&self, order: &Order) -> Result<(), Wrong> {
+        let no = order.no;
+        let into = order.links.merged_into.and_then(|into| self.order(into));
+        let adopted = into.is_none_or(|into| into.links.children.contains(&no));
+        must(adopted, Promise::Together, || format!("{no} is merged into what does not say so"))?;
+        let strangers = order.links.children.iter().filter(|child| {
+            self.order(**child).is_none_or(|child| child.links.merged_into != Some(no))
+        });
+        let strangers: Vec<_> = strangers.take(4).collect();
+        must(strangers.is_empty(), Promise::Together, || {
+            format!("{no} says that others are merged into it which are not: {strangers:?}")
+        })
+    }
+
     /// The feed grew by exactly what happened, in its order.
     fn compare_feed(&mut self, touched: &Touched, state: &State) -> Result<(), Wrong> {
         let new = state.feed.get(self.told..).unwrap_or_default();
@@ -382,6 +400,14 @@ impl Auditor {
         let missed: Vec<_> = missed.take(4).collect();
         must(missed.is_empty(), Promise::NoTimerMissed, || {
             format!("at {by}, with a store that answers, still due: {missed:?}")
+        })?;
+        let over = |into: OrderNo| self.order(into).is_none_or(|into| !into.is_open());
+        let waits = |order: &Order| order.links.merged_into.is_some_and(over);
+        let orders = self.orders.values().map(|known| &known.order);
+        let unheard = orders.filter(|order| order.stage == Stage::Merged && waits(order));
+        let unheard: Vec<_> = unheard.map(|order| order.no).take(4).collect();
+        must(unheard.is_empty(), Promise::Together, || {
+            format!("callers never heard the result: {unheard:?}")
         })
     }
 }

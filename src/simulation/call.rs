@@ -23,8 +23,6 @@ pub(super) enum Call {
     Correct(OrderNo, Correction),
     /// Write down what the citizen says of the result.
     FollowUp(OrderNo, Outcome),
-    /// Merge the first into the second.
-    Merge(OrderNo, OrderNo),
     /// Take an archived order up again.
     Reopen(OrderNo, Submission),
     /// Look at whom to call back.
@@ -41,7 +39,6 @@ impl Call {
             | Call::Assign(..)
             | Call::Correct(..)
             | Call::FollowUp(..)
-            | Call::Merge(..)
             | Call::Reopen(..)
             | Call::LookAtContact(_) => None,
         }
@@ -68,7 +65,6 @@ impl Call {
             Call::Assign(no, routing) => to.assign(no, &actor, request, routing).await,
             Call::Correct(no, correction) => to.correct(no, &actor, request, correction).await,
             Call::FollowUp(no, outcome) => to.follow_up(no, &actor, request, outcome).await,
-            Call::Merge(child, into) => to.merge(child, into, &actor, request).await,
             Call::Reopen(of, matter) => to.reopen(of, &actor, request, matter).await,
             Call::LookAtContact(no) => {
                 return to.contact(no, &actor, request).await.map(|_| None);

@@ -100,6 +100,11 @@ impl Crowd {
             let actor = of_unit(order.leg().unit, Role::Handler);
             return Some((actor, Call::LookAtContact(order.no)));
         }
+        if dice.happens(100)
+            && let Some(helper) = order.pending_co_handlers().next()
+        {
+            return Some(self.help(order.no, helper.unit, dice));
+        }
         let name = *dice.pick(allowed(order.stage))?;
         // What ends an order is rare, or none would grow old.
         if ends(name) && !dice.happens(120) {
@@ -143,11 +148,13 @@ impl Crowd {
                 let correction = Correction { category, division: None, kind: None, urgency };
                 return Some(Call::Correct(no, correction));
             }
-            ActionName::Merge => return Some(Call::Merge(no, other?)),
             ActionName::Reopened => {
                 return Some(Call::Reopen(no, self.matter(dice.below(1 << 40), now, dice)));
             }
             ActionName::Adopt
+            | ActionName::Disown
+            | ActionName::CoSign
+            | ActionName::CoReport
             | ActionName::Register
             | ActionName::Deliver
             | ActionName::ViewContact
@@ -174,6 +181,7 @@ impl Crowd {
             ActionName::Supply => Action::Supply,
             ActionName::Answer => Action::Answer,
             ActionName::Decline => Action::Decline { reason: DeclineReason::NothingNew },
+            ActionName::Merge => Action::Merge { into: other? },
             ActionName::HandOver => Action::HandOver { to: Emergency::Police },
             ActionName::AddCoHandler => {
                 Action::AddCoHandler { unit: Unit::hall(self.place(dice)?).superior()? }
@@ -196,9 +204,18 @@ impl Crowd {
                 return Some(Call::FollowUp(no, *dice.pick(Outcome::ALL)?));
             }
             ActionName::Recuse => Action::Recuse { unit: self.accused(dice) },
-            ActionName::Dispose => Action::Dispose,
+            ActionName::Dispose => Action::Dispose { evidence: dice.happens(900) },
         };
         Some(Call::Act { no, action, lease: None })
+    }
+
+    /// A co-handler does its part, or a hall above in its name.
+    fn help(&self, no: OrderNo, unit: Unit, dice: &mut Dice) -> (Actor, Call) {
+        let above = if dice.happens(500) { unit.superior() } else { None };
+        let actor = of_unit(above.unwrap_or(unit), Role::Handler);
+        let action =
+            if dice.happens(400) { Action::CoSign { unit } } else { Action::CoReport { unit } };
+        (actor, Call::Act { no, action, lease: None })
     }
 
     /// What a unit does with an order it has under a lease: mostly its work.

@@ -1,6 +1,7 @@
 //! The store as one process sees it: every call takes its turn on a network that misbehaves.
 
 use super::mutant::Mutant;
+use super::state::Together;
 use super::world::{OnItsWay, Shared, World, trouble};
 use crate::domain::{
     Cell, Counts, Date, Desk, Dimension, Entry, Event, Marginal, Order, OrderNo, TALLIES, Tally,
@@ -8,7 +9,7 @@ use crate::domain::{
 };
 use crate::store::{
     Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_OF_CALLER, ModeRow, Paper,
-    Remembered, RequestId, SealedContact, Store, StoreError,
+    Remembered, RequestId, SealedContact, Store, StoreError, check_together,
 };
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -56,7 +57,7 @@ impl Fate {
 
 impl Door {
     /// Waits until the simulation lets this call arrive, and arrives.
-    async fn turn(&self, change: Option<Arc<Change>>) -> MutexGuard<'_, World> {
+    async fn turn(&self, changes: Option<Together>) -> MutexGuard<'_, World> {
         let turn = {
             let mut world = self.world.lock();
             let rate = world.weather.at_once;
@@ -64,7 +65,7 @@ impl Door {
                 None
             } else {
                 let (turn, wait) = oneshot::channel();
-                world.on_their_way.push(OnItsWay { process: self.process, change, turn });
+                world.on_their_way.push(OnItsWay { process: self.process, changes, turn });
                 Some(wait)
             }
         };
@@ -136,22 +137,32 @@ impl Store for Door {
     }
 
     async fn commit(&self, change: Change) -> Result<(), CommitError> {
-        let change = Arc::new(self.bent(change));
-        let mut world = self.turn(Some(Arc::clone(&change))).await;
+        self.commit_together(vec![change]).await
+    }
+
+    async fn commit_together(&self, changes: Vec<Change>) -> Result<(), CommitError> {
+        check_together(&changes)?;
+        let most = match self.world.lock().slips.is(Mutant::DropBeside) {
+            true => 1,
+            false => changes.len(),
+        };
+        let changes = changes.into_iter().take(most).map(|change| Arc::new(self.bent(change)));
+        let changes: Together = changes.collect();
+        let mut world = self.turn(Some(Arc::clone(&changes))).await;
         let process = self.process;
         let answer = match Fate::thrown(&mut world) {
             Fate::Done => {
-                let came = world.commit(process, change);
+                let came = world.commit(process, changes);
                 world.answer(came)
             }
             Fate::DoneUnheard => {
-                let _ = world.commit(process, change);
+                let _ = world.commit(process, changes);
                 Err(CommitError::Unknown(trouble()))
             }
             Fate::Refused => Err(CommitError::Unavailable(trouble())),
             Fate::Undone => Err(CommitError::Unknown(trouble())),
             Fate::Later => {
-                world.adrift.push((process, change));
+                world.adrift.push((process, changes));
                 Err(CommitError::Unknown(trouble()))
             }
             Fate::Conflict => Err(CommitError::Conflict),
@@ -242,8 +253,10 @@ impl Store for Door {
     async fn of_caller(&self, phone: [u8; 16]) -> Result<Vec<OrderNo>, StoreError> {
         let world = self.read().await?;
         let latest = world.state.contacts.iter().rev();
-        let same = latest.filter(|(_, contact)| contact.phone == phone);
-        Ok(same.map(|(no, _)| *no).take(MAX_OF_CALLER).collect())
+        let same = latest.filter(|(_, contact)| contact.phone == phone).map(|(no, _)| *no);
+        let orders = &world.state.orders;
+        let open = same.filter(|no| orders.get(no).is_some_and(|order| !order.is_over()));
+        Ok(open.take(MAX_OF_CALLER).collect())
     }
 
     async fn mode(&self) -> Result<Option<ModeRow>, StoreError> {

@@ -4,7 +4,7 @@ use super::auditor::Auditor;
 use super::call::Call;
 use super::wrong::{Promise, Wrong, must};
 use crate::dispatch::{Done, Receipt, Refusal, RequestId};
-use crate::domain::Actor;
+use crate::domain::{Actor, Order, OrderNo};
 use crate::store::Lease;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +22,14 @@ pub(super) struct Wish {
     /// More than one attempt was on its way at once, or one may be still.
     blurred: bool,
     refused: bool,
+}
+
+impl Wish {
+    /// Whether who asks again may be told nothing of what it came to.
+    fn is_withheld(&self, no: OrderNo, auditor: &Auditor) -> bool {
+        let hidden = |order: &Arc<Order>| order.hidden_from(self.actor.unit);
+        matches!(*self.call, Call::LookAtContact(_)) || auditor.order(no).is_some_and(hidden)
+    }
 }
 
 /// An acknowledgement.
@@ -143,8 +151,9 @@ impl Ledger {
                     format!("request {id:x} was answered as if its body were another"),
                 ));
             }
-            // Who may not look any more is shown nothing, whatever they were shown before.
-            Told::Refused if matches!(*wish.call, Call::LookAtContact(_)) && effect.is_some() => {
+            // Who may not look any more, or is complained about since, is told nothing, whatever
+            // they were told before.
+            Told::Refused if effect.is_some_and(|(no, _)| wish.is_withheld(no, auditor)) => {
                 wish.blurred = true;
                 self.settled += u64::from(std::mem::take(&mut wish.unsettled));
             }

@@ -18,6 +18,8 @@ pub enum Mutant {
     KeepOldDeadline,
     /// The store writes the order and not the trays.
     HalfCommit,
+    /// The store writes the first alone of what belongs together.
+    HalfTogether,
     /// The store does not remember the request id.
     ForgetRequest,
     /// The store does not look at the lease.
@@ -58,6 +60,8 @@ pub enum Mutant {
     DropRequestId,
     /// The shell does not pass the lease on.
     DropLease,
+    /// The shell hands over the first alone of what belongs together.
+    DropBeside,
     /// The shell does not ask whether a refused request was done before.
     NeverRecall,
     /// The timers run in a process whose clock is off.
@@ -72,6 +76,7 @@ impl Mutant {
         Mutant::ForgetDeadline,
         Mutant::KeepOldDeadline,
         Mutant::HalfCommit,
+        Mutant::HalfTogether,
         Mutant::ForgetRequest,
         Mutant::IgnoreLease,
         Mutant::ClaimTwice,
@@ -92,6 +97,7 @@ impl Mutant {
         Mutant::ConflictIsOk,
         Mutant::DropRequestId,
         Mutant::DropLease,
+        Mutant::DropBeside,
         Mutant::NeverRecall,
         Mutant::TickThoughSkewed,
     ];

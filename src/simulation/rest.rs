@@ -2,11 +2,12 @@
 //! everything must be there.
 
 use super::city::City;
+use super::crowd::of_unit;
 use super::process::Task;
 use super::timers::MOST_OFF;
 use super::wrong::{Promise, Wrong, must};
 use crate::dispatch::Refusal;
-use crate::domain::{Date, Dimension, Span};
+use crate::domain::{Date, Dimension, Role, Span};
 
 /// How many steps an end may take that nothing new is added to.
 const MAX_STEPS: u64 = 1_000_000;
@@ -130,7 +131,8 @@ impl City {
         self.ledger.close(&self.auditor)?;
         let dispatch = self.processes[0].dispatch.clone();
         let failed = |e: Refusal| Wrong::of(Promise::Answered, e.to_string());
-        let found = dispatch.doctor().await.map_err(failed)?;
+        let centre = of_unit(self.crowd.centre(), Role::Dispatcher);
+        let found = dispatch.doctor(&centre).await.map_err(failed)?;
         must(found.is_empty(), Promise::Derived, || {
             let found: Vec<_> = found.iter().take(4).map(ToString::to_string).collect();
             found.join("; ")

@@ -14,11 +14,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
+/// Steps that are written together or not at all; mostly one.
+pub(super) type Together = Arc<[Arc<Change>]>;
+
 /// One change of the state, as a replica hears of it.
 #[derive(Clone)]
 pub(super) enum Write {
-    /// A step of an order.
-    Step(Arc<Change>),
+    /// Steps of orders that belong together.
+    Steps(Together),
     /// The city's mode, and what is told of it.
     Mode(ModeRow, Option<Event>),
     /// Somebody has an order now.
@@ -68,8 +71,17 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Whether a change may happen.
+    /// Whether changes may happen, all of them.
     pub(super) fn check(
+        &self,
+        changes: &Together,
+        now: Timestamp,
+        slips: &mut Slips,
+    ) -> Result<(), CommitError> {
+        changes.iter().try_for_each(|change| self.check_one(change, now, slips))
+    }
+
+    fn check_one(
         &self,
         change: &Change,
         now: Timestamp,
@@ -115,7 +127,11 @@ impl State {
     /// Writes what was checked.
     pub(super) fn write(&mut self, write: &Write, slips: &mut Slips) {
         match write {
-            Write::Step(change) => self.step(change, slips),
+            Write::Steps(changes) => {
+                let half = slips.is(Mutant::HalfTogether);
+                let written = if half { &changes[..1] } else { &changes[..] };
+                written.iter().for_each(|change| self.step(change, slips));
+            }
             Write::Mode(row, event) => {
                 self.mode = Some(row.clone());
                 self.feed.extend(event.iter().map(|event| Arc::from([event.clone()])));

@@ -81,6 +81,7 @@ fn timer_of(before: &Order, event: &Event, legs: usize) -> Option<(Fired, Option
         | What::HandedOver { .. }
         | What::Merged { .. }
         | What::Adopted { .. }
+        | What::Disowned { .. }
         | What::ResultHeard { .. }
         | What::ChildrenTold { .. }
         | What::Dispatched { .. }

@@ -3,12 +3,12 @@
 
 use super::dice::Dice;
 use super::mutant::{Mutant, Slips};
-use super::state::{Held, State, Write};
+use super::state::{Held, State, Together, Write};
 use super::trace::{Line, Trace};
 use super::weather::Weather;
 use crate::clock::Clock;
 use crate::domain::{Date, Desk, Event, OrderNo, Span, Timestamp, Unit};
-use crate::store::{Change, Claimed, CommitError, ModeRow, Remembered, RequestId, StoreError};
+use crate::store::{Claimed, CommitError, ModeRow, Remembered, RequestId, StoreError};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -32,15 +32,15 @@ impl Shared {
 pub(super) struct OnItsWay {
     pub(super) process: usize,
     /// What arrives even if the process that sent it has died.
-    pub(super) change: Option<Arc<Change>>,
+    pub(super) changes: Option<Together>,
     pub(super) turn: oneshot::Sender<()>,
 }
 
 /// Something that truly happened in the store, in the order in which it did.
 #[derive(Clone)]
 pub(super) enum Happened {
-    /// A step of an order took effect.
-    Step { change: Arc<Change>, at: Timestamp },
+    /// Steps of orders that belong together took effect.
+    Steps { changes: Together, at: Timestamp },
     /// The city's mode row was written.
     Mode { row: ModeRow, event: Option<Event> },
     /// Somebody has an order.
@@ -68,7 +68,7 @@ pub(super) struct World {
     replica: Replica,
     pub(super) on_their_way: Vec<OnItsWay>,
     /// Changes whose answer was given up, and that may yet arrive.
-    pub(super) adrift: Vec<(usize, Arc<Change>)>,
+    pub(super) adrift: Vec<(usize, Together)>,
     pub(super) journal: Vec<Happened>,
     pub(super) dice: Dice,
     pub(super) weather: Weather,
@@ -137,7 +137,7 @@ impl World {
         let mut right = Slips::default();
         for _ in 0..most.min(self.replica.behind.len()) {
             let Some(write) = self.replica.behind.pop_front() else { return };
-            let told = matches!(write, Write::Step(_) | Write::Mode(..));
+            let told = matches!(write, Write::Steps(_) | Write::Mode(..));
             if !told || !self.slips.slips(Mutant::LoseAcknowledged) {
                 self.replica.state.write(&write, &mut right);
             }
@@ -160,16 +160,13 @@ impl World {
         self.step < self.cut_off_until
     }
 
-    /// A change arrives at the store.
-    pub(super) fn commit(
-        &mut self,
-        process: usize,
-        change: Arc<Change>,
-    ) -> Result<(), CommitError> {
+    /// What is written together arrives at the store.
+    pub(super) fn commit(&mut self, process: usize, changes: Together) -> Result<(), CommitError> {
+        let change = &changes[0];
         let no = change.after.no;
         let (name, version) =
             (change.events.first().map_or("", |e| e.what.name()), change.after.version);
-        let checked = self.state.check(&change, self.now, &mut self.slips);
+        let checked = self.state.check(&changes, self.now, &mut self.slips);
         if let Err(error) = checked {
             let what = match &error {
                 CommitError::Conflict => "conflict",
@@ -184,8 +181,8 @@ impl World {
         if change.request.is_some() && self.slips.slips(Mutant::AckUnwritten) {
             return Ok(());
         }
-        self.journal.push(Happened::Step { change: Arc::clone(&change), at: self.now });
-        self.write(Write::Step(change));
+        self.journal.push(Happened::Steps { changes: Arc::clone(&changes), at: self.now });
+        self.write(Write::Steps(changes));
         Ok(())
     }
 
@@ -294,10 +291,10 @@ impl World {
             return;
         }
         let at = self.dice.place(self.adrift.len());
-        let (process, change) = self.adrift.swap_remove(at);
-        self.note(Some(process), "arrives late", Some(change.after.no), 0);
+        let (process, changes) = self.adrift.swap_remove(at);
+        self.note(Some(process), "arrives late", Some(changes[0].after.no), 0);
         // Nobody hears what came of it.
-        let _ = self.commit(process, change);
+        let _ = self.commit(process, changes);
     }
 }
 
@@ -336,7 +333,7 @@ impl Clock for OffClock {
 /// The request that a thing that happened answered.
 pub(super) fn request_of(happened: &Happened) -> Option<RequestId> {
     match happened {
-        Happened::Step { change, .. } => change.request.as_ref().map(|(id, _)| *id),
+        Happened::Steps { changes, .. } => changes[0].request.as_ref().map(|(id, _)| *id),
         Happened::Mode { .. }
         | Happened::Claimed { .. }
         | Happened::Released { .. }

@@ -31,6 +31,8 @@ pub enum Promise {
     Hidden,
     /// An order at rest keeps the rules; its holdings add up to its time.
     Sound,
+    /// Orders that belong together agree, and each merged caller hears the result.
+    Together,
     /// Every call ends.
     Answered,
 }
@@ -52,6 +54,7 @@ impl Promise {
             Promise::NumbersOnce => "numbers_once",
             Promise::Hidden => "hidden",
             Promise::Sound => "sound",
+            Promise::Together => "together",
             Promise::Answered => "answered",
         }
     }

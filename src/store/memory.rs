@@ -3,7 +3,7 @@
 
 use super::{
     Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_FEED, MAX_OF_CALLER, ModeRow,
-    Paper, Remembered, RequestId, SealedContact, Store, StoreError, Sums, day_of,
+    Paper, Remembered, RequestId, SealedContact, Store, StoreError, Sums, check_together, day_of,
 };
 use crate::clock::{tick, wall_now};
 use crate::domain::{
@@ -186,12 +186,21 @@ impl Store for Memory {
     }
 
     async fn commit(&self, change: Change) -> Result<(), CommitError> {
+        self.commit_together(vec![change]).await
+    }
+
+    async fn commit_together(&self, changes: Vec<Change>) -> Result<(), CommitError> {
+        check_together(&changes)?;
         let mut state = self.state().map_err(CommitError::Unavailable)?;
-        state.check(&change)?;
-        if change.request.is_some() && super::fault::drops_this_commit() {
+        for change in &changes {
+            state.check(change)?;
+        }
+        if changes[0].request.is_some() && super::fault::drops_this_commit() {
             return Ok(());
         }
-        state.apply(change);
+        for change in changes {
+            state.apply(change);
+        }
         self.end.send_replace(state.end(self.epoch));
         Ok(())
     }
@@ -301,7 +310,8 @@ impl Store for Memory {
     async fn of_caller(&self, phone: [u8; 16]) -> Result<Vec<OrderNo>, StoreError> {
         let state = self.state()?;
         let same = state.contacts.iter().filter(|(_, contact)| contact.phone == phone);
-        let mut orders: Vec<OrderNo> = same.map(|(no, _)| *no).collect();
+        let is_over = |no: &OrderNo| state.orders.get(no).is_none_or(|order| order.is_over());
+        let mut orders: Vec<_> = same.map(|(no, _)| *no).filter(|no| !is_over(no)).collect();
         orders.sort_unstable_by(|a, b| b.cmp(a));
         orders.truncate(MAX_OF_CALLER);
         Ok(orders)

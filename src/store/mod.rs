@@ -2,9 +2,10 @@
 //!
 //! A store holds one cell: its orders, the trays where they wait, their next deadlines, the
 //! counters, the remembered request ids, the papers, the sealed contacts and the feed. One
-//! primitive carries the system, [`Store::commit`]; everything indexed is derived from the
-//! order by `domain::index`, so it cannot disagree with it. The same conformance suite runs
-//! over every implementation (`tests/conformance.rs`).
+//! primitive carries the system, [`Store::commit`], which [`Store::commit_together`] does to a
+//! few orders at once; everything indexed is derived from the order by `domain::index`, so it
+//! cannot disagree with it. The same conformance suite runs over every implementation
+//! (`tests/conformance.rs`).
 
 pub mod audit;
 pub mod codec;
@@ -14,8 +15,10 @@ pub mod memory;
 mod mode;
 pub mod redis;
 pub mod seal;
+mod together;
 
 pub use mode::{ModeRow, Restamping};
+pub(crate) use together::check_together;
 
 use crate::domain::{
     CO_HOLDING, Cell, Counts, Date, Desk, Dimension, Entry, Event, Marginal, Order, OrderNo, Stage,
@@ -33,8 +36,10 @@ pub const REQUEST_MEMORY: Duration = Duration::from_secs(48 * 3_600);
 pub const MAX_BATCH: usize = 256;
 /// The most events one read of the feed returns.
 pub const MAX_FEED: usize = 1_000;
-/// How many orders of one caller are remembered together.
-pub const MAX_OF_CALLER: usize = 8;
+/// How many orders of one caller that are not over are found together.
+pub const MAX_OF_CALLER: usize = 64;
+/// The most orders that change together.
+pub const MAX_TOGETHER: usize = 16;
 
 /// The identity a client gives one change: the same id again gives the same answer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -120,15 +125,16 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Whether it is of the holding that runs now; holdings only ever grow in number.
+    /// Whether the lease is of the holding that runs now; holdings only ever grow in number.
     pub fn is_of(&self, order: &Order) -> bool {
-        let assignment = usize::from(self.assignment);
-        let helps = || {
-            let at = assignment.checked_sub(usize::from(CO_HOLDING));
-            let co = at.and_then(|at| order.co_handlers.get(at));
-            co.is_some_and(|co| co.reported_at.is_none())
-        };
-        self.order == order.no && (assignment + 1 == order.legs.len() || helps())
+        self.order == order.no && usize::from(self.assignment) + 1 == order.legs.len()
+    }
+
+    /// The co-handler whose part of the order, still to be done, the lease is of.
+    pub fn helper(&self, order: &Order) -> Option<Unit> {
+        let at = self.assignment.checked_sub(CO_HOLDING).filter(|_| self.order == order.no)?;
+        let co = order.co_handlers.get(usize::from(at))?;
+        co.reported_at.is_none().then_some(co.unit)
     }
 }
 
@@ -262,11 +268,27 @@ pub trait Store: Send + Sync + 'static {
     /// The order as last committed.
     async fn load(&self, no: OrderNo) -> Result<Option<Arc<Order>>, StoreError>;
 
+    /// Several orders as last committed, each in its place; looked up at once where that is
+    /// cheaper.
+    async fn load_each(&self, all: &[OrderNo]) -> Result<Vec<Option<Arc<Order>>>, StoreError> {
+        let mut loaded = Vec::with_capacity(all.len());
+        for no in all {
+            loaded.push(self.load(*no).await?);
+        }
+        Ok(loaded)
+    }
+
     /// What was answered to a request id, if it is remembered.
     async fn remembered(&self, id: RequestId) -> Result<Option<Remembered>, StoreError>;
 
     /// Writes one step. Cancelling the future does not undo a write that was handed over.
     async fn commit(&self, change: Change) -> Result<(), CommitError>;
+
+    /// Writes steps of orders that belong together, all or nothing, as [`Store::commit`] does
+    /// one, and so that no reader sees some of them alone. At most [`MAX_TOGETHER`], each of
+    /// another order, their events of one day; the first alone may carry a request id or a
+    /// lease.
+    async fn commit_together(&self, changes: Vec<Change>) -> Result<(), CommitError>;
 
     /// Claims up to `max` (at most [`MAX_BATCH`]) orders of the units' trays, earliest
     /// deadline first, that nobody holds under a running lease. The lease runs `lease` of
@@ -318,8 +340,8 @@ pub trait Store: Send + Sync + 'static {
     /// Every counter, those at zero included.
     async fn tallies(&self) -> Result<Vec<(Tally, i64)>, StoreError>;
 
-    /// The latest orders of a caller, newest first, at most [`MAX_OF_CALLER`]: by the keyed
-    /// digest of the phone, as [`SealedContact`] has it. They may be over.
+    /// The orders of a caller that are not over, newest first, at most [`MAX_OF_CALLER`]: by the
+    /// keyed digest of the phone, as [`SealedContact`] has it.
     async fn of_caller(&self, phone: [u8; 16]) -> Result<Vec<OrderNo>, StoreError>;
 
     /// The city's mode row; `None` until it is switched for the first time.

@@ -296,29 +296,3 @@ pub async fn an_archived_order_waits_nowhere_and_is_still_there(factory: &impl F
     assert!(matches!(again, Err(CommitError::Conflict)));
     assert_eq!(audit::audit(&*store).await.unwrap(), []);
 }
-
-pub async fn a_callers_latest_orders_are_found(factory: &impl Factory) {
-    let mut store = factory.fresh().await;
-    let of = |seq: u32, caller: u8| {
-        let mut change = new_order(seq, HEARD);
-        if let Some(contact) = &mut change.contact {
-            contact.phone = [caller; 16];
-        }
-        change
-    };
-    for seq in 1..=20 {
-        put(&store, of(seq, 1)).await;
-    }
-    put(&store, of(21, 2)).await;
-    for round in 0..2 {
-        let latest: Vec<_> = (13..=20).rev().map(number).collect();
-        assert_eq!(latest.len(), MAX_OF_CALLER);
-        assert_eq!(store.of_caller([1; 16]).await.unwrap(), latest, "round {round}");
-        assert_eq!(store.of_caller([2; 16]).await.unwrap(), [number(21)]);
-        assert_eq!(store.of_caller([3; 16]).await.unwrap(), []);
-        match factory.reopen(Arc::clone(&store)).await {
-            Some(again) => store = again,
-            None => break,
-        }
-    }
-}

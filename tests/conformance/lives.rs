@@ -60,12 +60,12 @@ fn some_hard_action(dice: &mut Dice, order: &Order) -> Action {
         8 => Action::Resume,
         9 => Action::DecideReturn { decision: ReturnDecision::Designate },
         10 => Action::Recuse { unit: somewhere },
-        11 => Action::Dispose,
+        11 => Action::Dispose { evidence: false },
         12 => Action::FollowUp {
             outcome: *dice.pick(Outcome::ALL),
             policy: Box::new(Policy::FOUNDING),
         },
-        13 => Action::Adopt { child: number(9_999) },
+        13 => Action::Adopt { child: number(9_999), recused: Vec::new() },
         14 => Action::ChildrenTold,
         _ => Action::Withdraw,
     }

@@ -15,6 +15,7 @@ mod lives;
 mod numbers;
 mod on_redis;
 mod queues;
+mod together;
 
 use hotline::store::Store;
 use hotline::store::embedded::Embedded;
@@ -92,8 +93,11 @@ macro_rules! suite {
             commits::many_orders_at_once_all_land,
             commits::counters_count,
             commits::papers_and_contacts_are_kept,
-            commits::a_callers_latest_orders_are_found,
             commits::an_archived_order_waits_nowhere_and_is_still_there,
+            together::what_belongs_together_lands_together,
+            together::what_belongs_together_fails_together,
+            together::one_of_many_mergers_wins,
+            together::a_callers_orders_are_found_until_they_are_over,
             leases::two_claimers_never_get_the_same_order,
             leases::claims_come_by_deadline,
             leases::claims_grow,

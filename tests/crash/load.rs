@@ -130,7 +130,9 @@ fn next(dice: u64, no: &str, stage: Stage, is_front_line: bool, lease: &str) -> 
             reason: ReturnReason::WrongPlace.into(),
             text,
         }),
-        Stage::Assigned if is_front_line => Asked::Sign(SignItem { request_id, order_no, lease }),
+        Stage::Assigned if is_front_line => {
+            Asked::Sign(SignItem { request_id, order_no, lease, ..Default::default() })
+        }
         Stage::Assigned => {
             Asked::Relay(RelayItem { request_id, order_no, lease, ..Default::default() })
         }
@@ -187,7 +189,7 @@ fn submit(n: u64) -> SubmitOrderRequest {
             division: VILLAGE.into(),
             ..Submission::default()
         }),
-        find_repeats: false,
+        skip_repeats: false,
     }
 }
 

@@ -143,7 +143,7 @@ fn a_result_that_is_kept_is_the_report_whatever_was_said_after_it() {
     // A disposition is a result, too; a helper's report is not.
     let helped =
         centre(&order_in(Stage::Handling), Action::AddCoHandler { unit: unit("330411") }, 6);
-    let disposed = centre(&helped, Action::Dispose, 7);
+    let disposed = centre(&helped, DISPOSE, 7);
     let again = centre(&disposed, dissatisfied, 8);
     assert_eq!(again.rounds[0].report, helped.papers);
     let helper = step(&helped, "330411", REPORT, at(7)).after;

@@ -12,3 +12,4 @@ mod make;
 mod picture;
 mod properties;
 mod table;
+mod together;

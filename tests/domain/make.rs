@@ -93,12 +93,18 @@ pub fn follow_up(outcome: Outcome) -> Action {
 }
 
 pub const REPORT: Action = Action::Report { evidence: false, without_co_handlers: false };
+pub const DISPOSE: Action = Action::Dispose { evidence: false };
 pub const RETURN: Action = Action::Return { reason: ReturnReason::NotOurDuty };
 pub const RELAY: Action = Action::Relay { to: None };
 
 /// Another order.
 pub fn other(seq: u32) -> OrderNo {
     OrderNo::new(cell(), HEARD.date(), seq)
+}
+
+/// Another order, which complains about nobody, is worked in this one, too.
+pub fn adopt(child: OrderNo) -> Action {
+    Action::Adopt { child, recused: Vec::new() }
 }
 
 pub fn tick() -> Action {

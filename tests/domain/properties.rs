@@ -86,7 +86,7 @@ fn hard_moves() -> impl Strategy<Value = Action> {
             outcome,
             policy: Box::new(policy),
         }),
-        1 => Just(Action::Adopt { child: other(7) }),
+        1 => Just(adopt(other(7))),
         1 => Just(Action::ChildrenTold),
         1 => Just(Action::HearResult),
         1 => somewhere().prop_map(|unit| Action::Recuse { unit }),
@@ -126,7 +126,7 @@ fn last_moves() -> impl Strategy<Value = Action> {
         Just(Action::Merge { into: other(8) }),
         Just(Action::Terminate),
         Just(Action::Withdraw),
-        Just(Action::Dispose),
+        Just(DISPOSE),
         Just(Action::Reopened { by: other(9) }),
     ]
 }

@@ -105,7 +105,10 @@ pub fn rows() -> Vec<Row> {
             Action::Merge { into: other(7) },
             vec![(&[Triage, Supplement, Dispatching, Assigned], To(Merged))],
         ),
-        (Action::Adopt { child: other(7) }, vec![(&OPEN, Stays)]),
+        (adopt(other(7)), vec![(&OPEN, Stays)]),
+        (Action::Disown { child: other(7) }, vec![(Stage::ALL, Nothing)]),
+        (Action::CoSign { unit: unit("330482") }, vec![(&OPEN, No("NOT_CO_HANDLING"))]),
+        (Action::CoReport { unit: unit("330482") }, vec![(&OPEN, No("NOT_CO_HANDLING"))]),
         (Action::HearResult, vec![(&[Merged], To(FollowUp)), (unmerged, Nothing)]),
         (Action::ChildrenTold, vec![(Stage::ALL, Nothing)]),
         (Action::Assign { way: way(), direct: false }, vec![(&[Dispatching], To(Assigned))]),
@@ -124,7 +127,7 @@ pub fn rows() -> Vec<Row> {
         (Action::Supervise { card: Card::Red }, vec![(&OPEN, Stays)]),
         (Action::LiftSupervision, vec![(&OPEN, No("NOT_SUPERVISED"))]),
         (Action::Terminate, vec![(&[Handling], To(Terminated))]),
-        (Action::Withdraw, vec![(&OPEN, To(Withdrawn))]),
+        (Action::Withdraw, vec![(&OPEN, To(Withdrawn)), (&[FollowUp, Merged], To(Withdrawn))]),
         (
             follow_up(Outcome::Satisfied),
             vec![(&[FollowUp], To(Archived)), (&OPEN, No("NOT_YET_DUE"))],
@@ -137,7 +140,7 @@ pub fn rows() -> Vec<Row> {
         (Action::Recuse { unit: unit("330482") }, vec![(&OPEN, Stays)]),
         (correct(Urgency::Urgent, Kind::Request), vec![(&OPEN, Stays)]),
         (Action::Restamp { policy: Box::new(other_limits) }, vec![(&OPEN, Stays), (over, Nothing)]),
-        (Action::Dispose, vec![(&UNASKED, To(FollowUp))]),
+        (DISPOSE, vec![(&UNASKED, To(FollowUp))]),
         (Action::ViewContact, vec![(Stage::ALL, Stays)]),
         (tick(), vec![(Stage::ALL, Nothing)]),
     ]
@@ -191,7 +194,7 @@ fn every_cell() {
 
 #[test]
 fn what_is_said_to_be_allowed_is_and_nothing_else() {
-    // What the program does by itself, and looking, stand in no list.
+    // What the program does by itself, looking, and a co-handler's part stand in no list.
     let unlisted = [
         ActionName::Register,
         ActionName::Deliver,
@@ -200,6 +203,9 @@ fn what_is_said_to_be_allowed_is_and_nothing_else() {
         ActionName::HearResult,
         ActionName::ChildrenTold,
         ActionName::Restamp,
+        ActionName::Disown,
+        ActionName::CoSign,
+        ActionName::CoReport,
     ];
     for row in rows() {
         let name = row.0.name();

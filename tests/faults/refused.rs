@@ -57,11 +57,8 @@ async fn memory_used_up_is_resource_exhausted() {
     let api = Server::on(Arc::clone(&store) as Arc<dyn Store>).await;
     api.filed().await;
     let () = server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
-    let request = pb::SubmitOrderRequest {
-        request_id: id(),
-        submission: Some(matter()),
-        find_repeats: false,
-    };
+    let request =
+        pb::SubmitOrderRequest { request_id: id(), submission: Some(matter()), skip_repeats: true };
     let again = request.clone();
     let status = api.intake().submit_order(by(CENTRE, "agent", request)).await.unwrap_err();
     let (code, reason, _) = told(&status);

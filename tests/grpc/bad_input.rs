@@ -45,7 +45,7 @@ async fn a_matter_that_is_wrong_names_its_field() {
         let request = pb::SubmitOrderRequest {
             request_id: id(),
             submission: Some(submission),
-            find_repeats: false,
+            skip_repeats: false,
         };
         let status = s.intake().submit_order(by(CENTRE, "agent", request)).await.unwrap_err();
         let expected = (Code::InvalidArgument, (*reason).to_owned(), format!("submission.{field}"));
@@ -60,7 +60,7 @@ async fn a_matter_that_is_wrong_names_its_field() {
     let request = pb::SubmitOrderRequest {
         request_id: id(),
         submission: Some(submission),
-        find_repeats: false,
+        skip_repeats: false,
     };
     let status = s.intake().submit_order(by(CENTRE, "agent", request)).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
@@ -101,8 +101,8 @@ async fn every_other_call_names_its_field_too() {
         };
     }
     use pb::*;
-    refused!(intake.submit_order(SubmitOrderRequest { request_id: "1".into(), submission: Some(matter()), find_repeats: false }) "INVALID_REQUEST_ID" "request_id");
-    refused!(intake.submit_order(SubmitOrderRequest { request_id: id(), submission: None, find_repeats: false }) "MISSING_FIELD" "submission");
+    refused!(intake.submit_order(SubmitOrderRequest { request_id: "1".into(), submission: Some(matter()), skip_repeats: false }) "INVALID_REQUEST_ID" "request_id");
+    refused!(intake.submit_order(SubmitOrderRequest { request_id: id(), submission: None, skip_repeats: false }) "MISSING_FIELD" "submission");
     refused!(intake.get_order(GetOrderRequest { order_no: "3304-220314-00001-x".into() }) "INVALID_ORDER_NO" "order_no");
     refused!(intake.track_order(TrackOrderRequest { order_no: order_no.clone(), phone_last4: "12".into() }) "INVALID_PHONE" "phone_last4");
     refused!(intake.preview_order(PreviewOrderRequest { text: "a\0".into(), ..Default::default() }) "CONTROL_CHARACTER" "text");
@@ -162,7 +162,7 @@ async fn text_that_is_no_utf8_says_so() {
     let s = Server::start().await;
     let mut grpc = tonic::client::Grpc::new(s.channel.clone());
     grpc.ready().await.unwrap();
-    // SubmitOrderRequest { submission: { text: "\xff\xfe" }, find_repeats: false }
+    // SubmitOrderRequest { submission: { text: "\xff\xfe" }, skip_repeats: false }
     let wire = vec![0x12, 0x04, 0x22, 0x02, 0xff, 0xfe];
     let path = "/hotline.v1.IntakeService/SubmitOrder".parse().unwrap();
     let status = grpc.unary(by(CENTRE, "agent", wire), path, Raw).await.unwrap_err();
@@ -200,7 +200,7 @@ async fn every_real_call_is_acceptable() {
         let request = pb::SubmitOrderRequest {
             request_id: text("request_id"),
             submission: Some(submission),
-            find_repeats: false,
+            skip_repeats: false,
         };
         let answer: Result<_, Status> = s.intake().submit_order(by(CENTRE, "agent", request)).await;
         refused.extend(answer.err().map(|status| (text("request_id"), status)));

@@ -42,6 +42,7 @@ async fn a_move_that_lacks_something_names_it() {
         request_id: id(),
         order_nos,
         text: text.to_owned(),
+        ..Default::default()
     };
     let given_back = |to_unit: &str, designate| pb::DecideReturnRequest {
         request_id: id(),
@@ -205,7 +206,7 @@ async fn a_policy_that_wants_evidence_gets_it() {
     let request = pb::SubmitOrderRequest {
         request_id: id(),
         submission: Some(submission),
-        find_repeats: false,
+        skip_repeats: false,
     };
     let filed = s.intake().submit_order(by(CENTRE, "agent", request)).await.unwrap().into_inner();
     let life = Life::new(&s);

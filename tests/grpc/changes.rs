@@ -10,7 +10,7 @@ fn submit(request_id: &str, submission: pb::Submission) -> pb::SubmitOrderReques
     pb::SubmitOrderRequest {
         request_id: request_id.to_owned(),
         submission: Some(submission),
-        find_repeats: false,
+        skip_repeats: false,
     }
 }
 
@@ -176,7 +176,7 @@ async fn a_form_filed_at_the_last_moment_is_answered_the_same_a_minute_later() {
     let heard_at = prost_types::Timestamp { seconds: week.0 / 1_000, nanos: 0 };
     let matter = pb::Submission { heard_at: Some(heard_at), ..matter() };
     let request =
-        pb::SubmitOrderRequest { request_id: id(), submission: Some(matter), find_repeats: false };
+        pb::SubmitOrderRequest { request_id: id(), submission: Some(matter), skip_repeats: false };
     let submit = async || {
         let answer = s.intake().submit_order(by(CENTRE, "agent", request.clone())).await;
         answer.map(|answer| answer.into_inner().receipt.unwrap())

@@ -26,7 +26,7 @@ async fn an_order_goes_down_four_levels_and_is_closed() {
             let pb::item_result::Result::Receipt(receipt) = result else { panic!("{result:?}") };
             assert_eq!(receipt.holder, chain[at + 1]);
         } else {
-            let item = pb::SignItem { request_id: id(), order_no, lease };
+            let item = pb::SignItem { request_id: id(), order_no, lease, ..Default::default() };
             let request = pb::SignOrdersRequest { items: vec![item] };
             let answer = s.work().sign_orders(by(unit, "handler", request)).await.unwrap();
             let result = answer.into_inner().results.remove(0).result.unwrap();
@@ -117,7 +117,7 @@ async fn what_nobody_can_place_is_accepted_by_a_person() {
     let request = pb::SubmitOrderRequest {
         request_id: id(),
         submission: Some(submission),
-        find_repeats: false,
+        skip_repeats: false,
     };
     let answer = s.intake().submit_order(by(CENTRE, "agent", request)).await.unwrap();
     let filed = answer.into_inner().receipt.unwrap();

@@ -227,6 +227,7 @@ async fn one_disposition_closes_many_each_with_its_own_follow_up() {
             request_id: id(),
             order_nos: order_nos.clone(),
             text: "同一处管网已抢修完毕，恢复供水。".to_owned(),
+            ..Default::default()
         };
         let mut kinds = Vec::new();
         for _ in 0..2 {
@@ -259,11 +260,12 @@ async fn units_work_in_parallel_and_each_sees_its_own_stage() {
             let answer = s.intake().get_order(by(unit, "handler", get)).await.unwrap();
             answer.into_inner().order.unwrap().stage_for_actor()
         };
-        assert_eq!((seen_by(CENTRE).await, seen_by(HELPER).await), (Handling, Assigned));
+        assert_eq!((seen_by(CENTRE).await, seen_by(HELPER).await), (PassedOn, Assigned));
+        assert_eq!(seen_by(&life.s.order(&life.no()).await.holder).await, Handling);
         // The helper comes for it at a desk of its own, and reports under that lease.
         let claimed = s.pull(HELPER, pb::Desk::CoHandler).await.remove(0);
         life.path("co_sign").await;
-        assert_eq!((seen_by(CENTRE).await, seen_by(HELPER).await), (Handling, Handling));
+        assert_eq!((seen_by(CENTRE).await, seen_by(HELPER).await), (PassedOn, Handling));
         let report = |lease: &str| pb::ReportOrderRequest {
             request_id: id(),
             order_no: life.no(),
@@ -287,7 +289,7 @@ async fn a_caller_who_calls_again_is_offered_the_open_order() {
         let again = pb::SubmitOrderRequest {
             request_id: id(),
             submission: Some(matter()),
-            find_repeats: true,
+            skip_repeats: false,
         };
         let asked = by(CENTRE, "agent", again.clone());
         let second = s.intake().submit_order(asked).await.unwrap().into_inner();

@@ -25,7 +25,7 @@ const OF_THE_TOWN: &str = "0203";
 
 async fn filed(s: &Server, kind: pb::Kind) -> String {
     let submission = Some(pb::Submission { kind: kind.into(), ..matter() });
-    let request = pb::SubmitOrderRequest { request_id: id(), submission, find_repeats: false };
+    let request = pb::SubmitOrderRequest { request_id: id(), submission, skip_repeats: true };
     let answer = s.intake().submit_order(by(CENTRE, "agent", request)).await.unwrap();
     answer.into_inner().receipt.unwrap().order_no
 }

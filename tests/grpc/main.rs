@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod bad_moves;
+mod belonging;
 mod changes;
 mod clocks;
 mod everywhere;
@@ -24,3 +25,5 @@ mod redis;
 mod server;
 mod serving;
 mod streams;
+#[path = "../support/mod.rs"]
+mod support;

@@ -93,7 +93,7 @@ impl Life<'_> {
         let request = pb::SubmitOrderRequest {
             request_id: id(),
             submission: Some(submission),
-            find_repeats: false,
+            skip_repeats: false,
         };
         call!(self.s.intake(), CENTRE, submit_order, request)
     }
@@ -161,7 +161,7 @@ impl Life<'_> {
         match name {
             "sign" | "co_sign" => {
                 let who = if name == "sign" { CENTRE } else { HELPER };
-                let item = pb::SignItem { request_id, order_no, lease: String::new() };
+                let item = pb::SignItem { request_id, order_no, ..Default::default() };
                 let request = pb::SignOrdersRequest { items: vec![item] };
                 only(client.sign_orders(by(who, "handler", request)).await?.into_inner().results)
             }
@@ -315,7 +315,8 @@ impl Life<'_> {
             }
             "close_batch" => {
                 let order_nos = vec![order_no];
-                let request = pb::CloseBatchRequest { request_id, order_nos, text };
+                let evidence = Vec::new();
+                let request = pb::CloseBatchRequest { request_id, order_nos, text, evidence };
                 only(client.close_batch(by(CENTRE, "handler", request)).await?.into_inner().results)
             }
             _ => panic!("no move is called {name}"),

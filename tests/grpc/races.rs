@@ -30,7 +30,7 @@ async fn ask(
     let (order_no, lease, mut work) = (no.to_owned(), lease.to_owned(), s.work());
     let results = match what {
         Do::Sign => {
-            let items = vec![pb::SignItem { request_id, order_no, lease }];
+            let items = vec![pb::SignItem { request_id, order_no, lease, ..Default::default() }];
             let request = pb::SignOrdersRequest { items };
             work.sign_orders(by(CENTRE, "dispatcher", request)).await?.into_inner().results
         }
@@ -129,7 +129,7 @@ async fn one_id_sent_many_times_at_once_takes_effect_once() {
         let request = pb::SubmitOrderRequest {
             request_id: id(),
             submission: Some(matter()),
-            find_repeats: false,
+            skip_repeats: false,
         };
         let submit = async |request| {
             let answer = s.intake().submit_order(by(CENTRE, "agent", request)).await?;
@@ -234,7 +234,7 @@ async fn no_order_is_handed_to_two_of_many_pullers() {
             let request = pb::SubmitOrderRequest {
                 request_id: id(),
                 submission: Some(matter()),
-                find_repeats: false,
+                skip_repeats: false,
             };
             filing.spawn(async move { intake.submit_order(by(CENTRE, "agent", request)).await });
         }
@@ -289,6 +289,7 @@ async fn a_merger_that_meets_the_end_loses_nobody() {
                 request_id: id(),
                 order_nos: vec![into.clone()],
                 text: "已修复。".to_owned(),
+                ..Default::default()
             };
             let (mut one, mut other) = (s.command(), s.command());
             let wait = |n| tokio::time::sleep(Duration::from_micros(n));

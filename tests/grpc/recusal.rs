@@ -1,195 +1,412 @@
-//! A unit that is complained about never sees the order, whichever way it looks.
+//! A unit that is complained about never sees the order, whichever way it looks or asks: over
+//! generated lives, by every call that there is.
+
+mod looks;
+mod tries;
 
 use crate::everywhere::everywhere;
-use crate::moves::Life;
+use crate::moves::{HELPER, Life, only};
 use crate::server::*;
+use crate::support::Dice;
+use hotline::domain::{OrderNo, Span};
 use hotline::pb;
+use prost::Message;
+use prost_types::{DescriptorProto, FileDescriptorSet};
 use std::collections::BTreeSet;
-use std::time::Duration;
+use tonic::Status;
 
-const DESKS: [pb::Desk; 8] = [
-    pb::Desk::Triage,
-    pb::Desk::Lead,
-    pb::Desk::Review,
-    pb::Desk::FollowUp,
-    pb::Desk::Raised,
-    pb::Desk::CoHandler,
-    pb::Desk::Approval,
-    pb::Desk::Copy,
-];
+/// How many lives are lived on each store.
+const LIVES: u64 = 30;
 
-/// Every order number that a unit is shown by any read there is.
-async fn shown_to(s: &Server, unit: &str, all: &[String]) -> BTreeSet<String> {
-    let mut shown = BTreeSet::new();
-    for no in all {
-        let get = pb::GetOrderRequest { order_no: no.clone() };
-        if s.intake().get_order(by(unit, "handler", get)).await.is_ok() {
-            shown.insert(no.clone());
-        }
-        let track = pb::TrackOrderRequest { order_no: no.clone(), phone_last4: "5678".into() };
-        if s.intake().track_order(by(unit, "handler", track)).await.is_ok() {
-            shown.insert(no.clone());
-        }
-        let look = pb::GetContactRequest { request_id: id(), order_no: no.clone() };
-        match s.work().get_contact(by(unit, "handler", look)).await {
-            Ok(_) => drop(shown.insert(no.clone())),
-            // Who may know that there is an order is told that it is not theirs.
-            Err(status) if told(&status).1 != "ORDER_NOT_FOUND" => drop(shown.insert(no.clone())),
-            Err(_) => {}
-        }
-    }
-    let mut list = pb::ListOrdersRequest::default();
-    loop {
-        let page = s.intake().list_orders(by(unit, "handler", list.clone())).await.unwrap();
-        let page = page.into_inner();
-        shown.extend(page.orders.into_iter().map(|order| order.order_no));
-        list.page_token = page.next_page_token;
-        if list.page_token.is_empty() {
-            break;
-        }
-    }
-    let triage = pb::ListTriageRequest::default();
-    let triage = s.command().list_triage(by(unit, "handler", triage)).await.unwrap().into_inner();
-    shown.extend(triage.items.into_iter().filter_map(|item| item.order).map(|o| o.order_no));
-    for desk in DESKS {
-        for tray in [unit, CENTRE, COUNTY] {
-            let list = pb::ListOrdersRequest {
-                unit: tray.to_owned(),
-                desk: desk.into(),
-                ..Default::default()
-            };
-            let page = s.intake().list_orders(by(unit, "handler", list)).await.unwrap();
-            shown.extend(page.into_inner().orders.into_iter().map(|order| order.order_no));
-        }
-        // Everything below it, under a lease that is over at once.
-        let pull = pb::PullOrdersRequest {
-            unit: unit.to_owned(),
-            include_subtree: true,
-            desk: desk.into(),
-            max_orders: 256,
-            lease: Some(prost_types::Duration { seconds: 1, nanos: 0 }),
-            ..Default::default()
-        };
-        let pulled = s.work().pull_orders(by(unit, "handler", pull)).await.unwrap().into_inner();
-        shown.extend(pulled.orders.into_iter().filter_map(|c| c.order).map(|o| o.order_no));
-    }
-    let mut read = pb::ReadFeedRequest { max_events: 1_000, ..Default::default() };
-    loop {
-        let page = s.feed().read_feed(by(unit, "handler", read.clone())).await.unwrap();
-        let page = page.into_inner();
-        shown.extend(page.events.into_iter().map(|event| event.order_no));
-        if page.next_cursor == read.cursor {
-            break;
-        }
-        read.cursor = page.next_cursor;
-    }
-    let watch = pb::WatchFeedRequest::default();
-    let mut feed = s.feed().watch_feed(by(unit, "handler", watch)).await.unwrap().into_inner();
-    let wait = Duration::from_millis(100);
-    while let Ok(Ok(Some(answer))) = tokio::time::timeout(wait, feed.message()).await {
-        shown.extend(answer.events.into_iter().map(|event| event.order_no));
-    }
-    for mode in [pb::Mode::Ordinary, pb::Mode::Wartime] {
-        let request =
-            pb::PreviewModeRequest { mode: mode.into(), page_size: 200, ..Default::default() };
-        let page = s.admin().preview_mode(by(unit, "handler", request)).await.unwrap();
-        shown.extend(page.into_inner().changes.into_iter().map(|change| change.order_no));
-    }
-    shown
+/// An order, what nobody may be shown of it who is complained about, and who that is.
+pub struct Order {
+    no: String,
+    phone: String,
+    telling: Vec<String>,
+    hidden_from: Vec<String>,
 }
 
-/// Files a matter that complains about units from the first moment.
-async fn file_against(s: &Server, units: &[String]) -> String {
-    let submission = pb::Submission { recused_units: units.to_vec(), ..matter() };
-    let request = pb::SubmitOrderRequest {
-        request_id: id(),
-        submission: Some(submission),
-        find_repeats: false,
+impl Order {
+    /// What in some bytes tells of it.
+    fn told_by(&self, bytes: &[u8]) -> Option<&str> {
+        let tells = |word: &&String| bytes.windows(word.len()).any(|b| b == word.as_bytes());
+        self.telling.iter().find(tells).map(String::as_str)
+    }
+}
+
+/// An error as it goes over the wire.
+fn wire(status: &Status) -> Vec<u8> {
+    [status.message().as_bytes(), status.details()].concat()
+}
+
+/// What a unit did of an order before it was complained about.
+enum Did {
+    Filed(Box<pb::SubmitOrderRequest>),
+    Signed(pb::SignOrdersRequest),
+    Relayed(pb::RelayOrdersRequest),
+    Looked(pb::GetContactRequest),
+}
+
+impl Did {
+    /// The same again, with the same request id.
+    async fn again(&self, s: &Server, unit: &str) -> Result<Vec<u8>, Status> {
+        match self.clone_request() {
+            Did::Filed(request) => {
+                let answer = s.intake().submit_order(by(unit, "handler", *request)).await?;
+                Ok(answer.into_inner().encode_to_vec())
+            }
+            Did::Signed(request) => {
+                let answer = s.work().sign_orders(by(unit, "handler", request)).await?;
+                only(answer.into_inner().results).map(|receipt| receipt.unwrap().encode_to_vec())
+            }
+            Did::Relayed(request) => {
+                let answer = s.work().relay_orders(by(unit, "handler", request)).await?;
+                only(answer.into_inner().results).map(|receipt| receipt.unwrap().encode_to_vec())
+            }
+            Did::Looked(request) => {
+                let answer = s.work().get_contact(by(unit, "handler", request)).await?;
+                Ok(answer.into_inner().encode_to_vec())
+            }
+        }
+    }
+
+    fn clone_request(&self) -> Did {
+        match self {
+            Did::Filed(request) => Did::Filed(request.clone()),
+            Did::Signed(request) => Did::Signed(request.clone()),
+            Did::Relayed(request) => Did::Relayed(request.clone()),
+            Did::Looked(request) => Did::Looked(request.clone()),
+        }
+    }
+}
+
+/// Whatever happens to orders; a move that is not allowed is passed over.
+const MOVES: [&str; 30] = [
+    "relay",
+    "relay",
+    "relay",
+    "sign",
+    "sign",
+    "return",
+    "transfer",
+    "designate",
+    "report",
+    "report_alone",
+    "close",
+    "reject",
+    "add_co_handler",
+    "co_report",
+    "escalate",
+    "ask_extension",
+    "extend",
+    "ask_suspension",
+    "suspend",
+    "resume",
+    "ask",
+    "supply",
+    "accept",
+    "accept_open",
+    "accept_direct",
+    "assign",
+    "urge",
+    "supervise",
+    "correct",
+    "dissatisfied",
+];
+
+/// A city in which some are complained about.
+struct City<'a> {
+    s: &'a Server,
+    dice: Dice,
+    chain: Vec<String>,
+    orders: Vec<Order>,
+    did: Vec<(String, String, Did)>,
+}
+
+impl City<'_> {
+    /// A matter like no other.
+    fn matter(&self) -> pb::Submission {
+        let n = self.orders.len();
+        let contact = pb::Contact {
+            name: format!("来电人{n:05}号"),
+            phone: format!("139{n:08}"),
+            address: format!("{n:05}幢"),
+        };
+        let text = format!("案由{n:05}号：路灯不亮。");
+        pb::Submission { text, contact: Some(contact), ..matter() }
+    }
+
+    async fn file(&mut self, unit: &str, matter: pb::Submission) -> String {
+        let contact = matter.contact.clone().unwrap();
+        let telling = [&contact.name, &contact.phone, &contact.address, &matter.text];
+        let mut telling: Vec<String> = telling.into_iter().cloned().collect();
+        let request = pb::SubmitOrderRequest {
+            request_id: id(),
+            submission: Some(matter),
+            skip_repeats: false,
+        };
+        let asked = by(unit, "handler", request.clone());
+        let answer = self.s.intake().submit_order(asked).await.unwrap().into_inner();
+        let no = answer.receipt.unwrap().order_no;
+        let code = no.parse::<OrderNo>().unwrap().code();
+        telling.extend([no.clone(), format!("{code:016x}")]);
+        let hidden_from = Vec::new();
+        self.orders.push(Order { no: no.clone(), phone: contact.phone, telling, hidden_from });
+        if unit != CENTRE {
+            self.did.push((unit.to_owned(), no.clone(), Did::Filed(Box::new(request))));
+        }
+        no
+    }
+
+    /// Some moves, by the centre; some by the unit itself, where it holds the order.
+    async fn go_on(&mut self, no: &str, unit: &str, moves: u64) {
+        let life = Life::new(self.s);
+        no.clone_into(&mut life.no.lock().unwrap());
+        for _ in 0..moves {
+            let (order_no, request_id) = (no.to_owned(), id());
+            let holds = self.s.order(no).await.holder == unit;
+            let did = match self.dice.below(3) {
+                0 if holds => {
+                    let item = pb::SignItem { request_id, order_no, ..Default::default() };
+                    Did::Signed(pb::SignOrdersRequest { items: vec![item] })
+                }
+                1 if holds => {
+                    let item = pb::RelayItem { request_id, order_no, ..Default::default() };
+                    Did::Relayed(pb::RelayOrdersRequest { items: vec![item] })
+                }
+                2 if holds => Did::Looked(pb::GetContactRequest { request_id, order_no }),
+                _ => {
+                    let name = *self.dice.pick(&MOVES);
+                    let _ = life.step(name).await;
+                    self.s.later(Span::seconds(20));
+                    continue;
+                }
+            };
+            if did.again(self.s, unit).await.is_ok() {
+                self.did.push((unit.to_owned(), no.to_owned(), did));
+            }
+        }
+    }
+
+    async fn recuse(&self, no: &str, unit: &str) {
+        let (request_id, order_no) = (id(), no.to_owned());
+        let request = pb::RecuseUnitRequest { request_id, order_no, unit: unit.to_owned() };
+        // What is closed or full of moves stays as it is.
+        let _ = self.s.command().recuse_unit(by(CENTRE, "dispatcher", request)).await;
+    }
+
+    async fn merge(&self, no: &str, into: &str) -> bool {
+        let (request_id, order_no, into) = (id(), no.to_owned(), into.to_owned());
+        let request = pb::MergeOrdersRequest { request_id, order_no, into };
+        self.s.command().merge_orders(by(CENTRE, "dispatcher", request)).await.is_ok()
+    }
+
+    /// One life, in which a unit comes to be complained about in one of many ways.
+    async fn live(&mut self) {
+        let candidates = [&self.chain[1], &self.chain[2], &self.chain[3], HELPER];
+        let unit = self.dice.pick(&candidates.map(str::to_owned)).clone();
+        let against = |matter| pb::Submission { recused_units: vec![unit.clone()], ..matter };
+        let moves = self.dice.below(10);
+        let mut vague = self.matter();
+        (vague.category, vague.division) = (String::new(), String::new());
+        match self.dice.below(6) {
+            // From the first moment, on its way or in triage.
+            0 => {
+                let known = self.matter();
+                let matter = if self.dice.below(2) == 0 { vague } else { known };
+                let no = self.file(CENTRE, against(matter)).await;
+                self.go_on(&no, &unit, moves).await;
+            }
+            // Later, when it may have had it in hand or filed it itself.
+            1 | 2 => {
+                let by = if self.dice.below(3) == 0 { unit.as_str() } else { CENTRE };
+                let no = self.file(by, self.matter()).await;
+                let life = Life::new(self.s);
+                no.clone_into(&mut life.no.lock().unwrap());
+                while self.s.order(&no).await.holder != unit && life.step("relay").await.is_ok() {}
+                self.go_on(&no, &unit, moves + 4).await;
+                self.recuse(&no, &unit).await;
+                self.go_on(&no, &unit, moves).await;
+            }
+            // By a complaint that is merged into it.
+            3 => {
+                let into = self.file(CENTRE, self.matter()).await;
+                self.go_on(&into, &unit, moves).await;
+                let child = self.file(CENTRE, against(vague)).await;
+                if !self.merge(&child, &into).await {
+                    self.recuse(&into, &unit).await;
+                    self.merge(&child, &into).await;
+                }
+                self.go_on(&into, &unit, moves).await;
+            }
+            // By a complaint that takes up what is archived.
+            4 => {
+                let old = self.file(CENTRE, self.matter()).await;
+                let life = Life::new(self.s);
+                old.clone_into(&mut life.no.lock().unwrap());
+                life.path("close_batch satisfied").await;
+                let (matter, contact) = (against(self.matter()), self.matter().contact.unwrap());
+                let telling = vec![contact.name, contact.phone.clone(), matter.text.clone()];
+                let (request_id, submission) = (id(), Some(matter));
+                let request = pb::ReopenOrderRequest { request_id, order_no: old, submission };
+                let asked = by(CENTRE, "dispatcher", request);
+                let answer = self.s.intake().reopen_order(asked).await.unwrap().into_inner();
+                let no = answer.receipt.unwrap().order_no;
+                let telling = [telling, vec![no.clone()]].concat();
+                let (phone, hidden_from) = (contact.phone, Vec::new());
+                self.orders.push(Order { no, phone, telling, hidden_from });
+            }
+            // It sees one that was merged, and not what into.
+            _ => {
+                let into = self.file(CENTRE, self.matter()).await;
+                let child = self.file(CENTRE, self.matter()).await;
+                self.merge(&child, &into).await;
+                self.recuse(&into, &unit).await;
+                self.go_on(&into, &unit, moves).await;
+            }
+        }
+    }
+}
+
+/// Every method as `Service/Method`, and whether it changes something: whoever changes anything
+/// sends a request id, with the message or with each of its items.
+fn methods() -> Vec<(String, bool)> {
+    let all = FileDescriptorSet::decode(pb::DESCRIPTORS).unwrap();
+    let ours: Vec<_> = all.file.iter().filter(|file| file.package() == "hotline.v1").collect();
+    let message = |name: &str| -> &DescriptorProto {
+        let mut all = ours.iter().flat_map(|file| &file.message_type);
+        all.find(|m| name == format!(".hotline.v1.{}", m.name())).unwrap()
     };
-    let answer = s.intake().submit_order(by(CENTRE, "agent", request)).await.unwrap();
-    answer.into_inner().receipt.unwrap().order_no
+    let has_id = |m: &DescriptorProto| m.field.iter().any(|f| f.name() == "request_id");
+    let mut methods = Vec::new();
+    for service in ours.iter().flat_map(|file| &file.service) {
+        for method in &service.method {
+            let asked = message(method.input_type());
+            let items = asked.field.iter().filter(|f| f.type_name().starts_with(".hotline.v1."));
+            let changes = has_id(asked)
+                || items
+                    .filter(|f| f.type_name().ends_with("Item"))
+                    .any(|f| has_id(message(f.type_name())));
+            methods.push((format!("{}/{}", service.name(), method.name()), changes));
+        }
+    }
+    methods
+}
+
+/// What answers of an order besides changing something.
+const TELLING: [&str; 2] = ["WorkOrderService/GetContact", "IntakeService/SubmitOrder"];
+
+async fn check(city: &mut City<'_>) {
+    let s = city.s;
+    for order in &mut city.orders {
+        order.hidden_from = s.order(&order.no).await.recused_units;
+    }
+    let units: BTreeSet<_> = city.orders.iter().flat_map(|o| o.hidden_from.clone()).collect();
+    assert_eq!(units.len(), 4, "{units:?}");
+    let methods = methods();
+    let reads = methods.iter().rev().filter(|(m, changes)| !changes || TELLING.contains(&&**m));
+    let reads: Vec<_> = reads.map(|(method, _)| method.as_str()).collect();
+    let secret = |unit: &String| {
+        let unit = unit.clone();
+        city.orders.iter().filter(move |order| order.hidden_from.contains(&unit))
+    };
+    for unit in &units {
+        for method in &reads {
+            let seen = looks::look(s, unit, method, &city.orders).await;
+            for order in secret(unit) {
+                assert_eq!(order.told_by(&seen), None, "{method} tells {unit} of {}", order.no);
+            }
+        }
+        // Whatever it asks of such an order, or of one that has to do with it.
+        let near = city.orders.iter().filter(|order| !order.hidden_from.contains(unit)).take(8);
+        for order in secret(unit).take(4).chain(near) {
+            let hidden = order.hidden_from.contains(unit);
+            let version = s.order(&order.no).await.version;
+            for (method, _) in
+                methods.iter().filter(|(m, changes)| *changes && !tries::names_no_order(m))
+            {
+                let answer = tries::attempt(s, unit, method, &order.no).await;
+                if hidden {
+                    let refused = answer.as_ref().expect_err(method);
+                    assert_eq!(told(refused).1, "ORDER_NOT_FOUND", "{method}");
+                }
+                let answer = answer.unwrap_or_else(|status| wire(&status));
+                for other in secret(unit) {
+                    assert_eq!(other.told_by(&answer), None, "{method} tells {unit}");
+                }
+            }
+            if hidden {
+                assert_eq!(s.order(&order.no).await.version, version, "nothing was done");
+            }
+        }
+    }
+    // What it did before and asks about again.
+    let mut asked_again = 0;
+    for (unit, no, did) in &city.did {
+        let mut hidden = secret(unit);
+        if hidden.any(|order| order.no == *no) {
+            let refused = did.again(s, unit).await.unwrap_err();
+            assert_eq!(told(&refused).1, "ORDER_NOT_FOUND");
+            asked_again += 1;
+        }
+    }
+    assert!(asked_again > 5, "{asked_again} requests were repeated");
+    // The same ways show the centre what they hide from others: or the test shows nothing.
+    let mut blind = Vec::new();
+    for method in reads {
+        let seen = looks::look(s, CENTRE, method, &city.orders).await;
+        let hidden = city.orders.iter().filter(|order| !order.hidden_from.is_empty());
+        if !hidden.into_iter().any(|order| order.told_by(&seen).is_some()) {
+            blind.push(method);
+        }
+    }
+    blind.sort_unstable();
+    let mut counters = looks::COUNTERS;
+    counters.sort_unstable();
+    assert_eq!(blind, counters);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_read_shows_it_to_whom_it_complains_about() {
+async fn nothing_shows_it_to_whom_it_complains_about() {
     everywhere(async |s| {
         let probe = s.filed().await;
         let chain = s.order(&probe.order_no).await.chain;
-        let village = chain[3].clone();
-        let mut hidden: Vec<(String, Vec<String>)> = Vec::new();
-        // Against each unit of the chain below the centre, and against several.
-        for units in [&chain[1..2], &chain[2..3], &chain[3..4], &chain[1..4]] {
-            hidden.push((file_against(s, units).await, units.to_vec()));
+        let (dice, orders, did) = (Dice::new(12_345), Vec::new(), Vec::new());
+        let mut city = City { s, dice, chain, orders, did };
+        for _ in 0..LIVES {
+            city.live().await;
         }
-        // Once it is on its way, wherever it stands.
-        for way in [
-            "file",
-            "file relay relay relay",
-            "file go_down",
-            "file go_down report",
-            "file go_down ask_extension",
-            "file go_down ask_suspension suspend",
-        ] {
-            let life = Life::new(s);
-            life.path(way).await;
-            let recuse = pb::RecuseUnitRequest {
-                request_id: id(),
-                order_no: life.no(),
-                unit: village.clone(),
-            };
-            s.command().recuse_unit(by(CENTRE, "dispatcher", recuse)).await.unwrap();
-            assert_ne!(s.order(&life.no()).await.holder, village, "`{way}`");
-            hidden.push((life.no(), vec![village.clone()]));
-        }
-        let all: Vec<String> = hidden.iter().map(|(no, _)| no.clone()).collect();
-        for unit in &chain[1..] {
-            let shown = shown_to(s, unit, &all).await;
-            for (no, recused) in &hidden {
-                if recused.contains(unit) {
-                    assert!(!shown.contains(no), "{unit} sees {no}");
-                }
-            }
-            assert!(shown.contains(&probe.order_no), "{unit} sees what it may");
-        }
-        // And no command leads there.
-        let to_county = pb::RelayItem {
-            request_id: id(),
-            order_no: hidden[0].0.clone(),
-            to_unit: chain[1].clone(),
-            ..Default::default()
-        };
-        let request = pb::RelayOrdersRequest { items: vec![to_county] };
-        let answer = s.work().relay_orders(by(CENTRE, "handler", request)).await.unwrap();
-        let refused = crate::moves::only(answer.into_inner().results).unwrap_err();
-        assert_eq!(told(&refused).1, "UNIT_RECUSED");
+        // And one that is in triage still.
+        let mut vague = city.matter();
+        (vague.category, vague.division) = (String::new(), String::new());
+        vague.recused_units = vec![city.chain[1].clone()];
+        city.file(CENTRE, vague).await;
+        check(&mut city).await;
     })
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_merger_shows_nothing_to_whom_one_of_them_complains_about() {
-    everywhere(async |s| {
-        let parent = s.filed().await;
-        let village = s.order(&parent.order_no).await.chain[3].clone();
-        let child = file_against(s, std::slice::from_ref(&village)).await;
-        let merge = |into: &str| pb::MergeOrdersRequest {
-            request_id: id(),
-            order_no: child.clone(),
-            into: into.to_owned(),
-        };
-        // The village is on the way of the one, and is not told of the other.
-        let request = by(CENTRE, "dispatcher", merge(&parent.order_no));
-        let refused = s.command().merge_orders(request).await.unwrap_err();
-        assert_eq!(told(&refused).1, "CANNOT_MERGE");
-        assert!(s.order(&parent.order_no).await.merged_orders.is_empty());
-        // Nobody works on this one yet: from now on the village never will.
-        let vague = Life::new(s);
-        vague.path("file_vague").await;
-        let merged = s.command().merge_orders(by(CENTRE, "dispatcher", merge(&vague.no()))).await;
-        merged.unwrap();
-        let all = [child.clone(), vague.no()];
-        let shown = shown_to(s, &village, &all).await;
-        assert!(all.iter().all(|no| !shown.contains(no)), "{shown:?}");
-    })
-    .await;
+#[tokio::test]
+async fn no_command_leads_there_and_nobody_files_against_itself() {
+    let s = Server::start().await;
+    let chain = s.order(&s.filed().await.order_no).await.chain;
+    let submission = pb::Submission { recused_units: vec![chain[1].clone()], ..matter() };
+    let file = async |unit: &str| {
+        let (request_id, submission) = (id(), Some(submission.clone()));
+        let request = pb::SubmitOrderRequest { request_id, submission, skip_repeats: false };
+        let answer = s.intake().submit_order(by(unit, "agent", request)).await?;
+        Ok::<_, Status>(answer.into_inner().receipt.unwrap().order_no)
+    };
+    let no = file(CENTRE).await.unwrap();
+    let item = pb::RelayItem {
+        request_id: id(),
+        order_no: no,
+        to_unit: chain[1].clone(),
+        ..Default::default()
+    };
+    let request = pb::RelayOrdersRequest { items: vec![item] };
+    let answer = s.work().relay_orders(by(CENTRE, "handler", request)).await.unwrap();
+    assert_eq!(told(&only(answer.into_inner().results).unwrap_err()).1, "UNIT_RECUSED");
+    assert_eq!(told(&file(&chain[1]).await.unwrap_err()).1, "UNIT_RECUSED");
+    s.running.stop().await;
 }

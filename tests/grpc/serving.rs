@@ -142,7 +142,7 @@ async fn a_preview_shows_its_reasons() {
         title: "路灯不亮".to_owned(),
         text: "村口的路灯坏了".to_owned(),
         address: "嘉兴市秀洲区".to_owned(),
-        phone: String::new(),
+        ..Default::default()
     };
     let said = s.intake().preview_order(by(CENTRE, "agent", preview)).await.unwrap().into_inner();
     assert!(!said.clues.is_empty() && !said.category_name.is_empty(), "{said:?}");

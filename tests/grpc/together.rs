@@ -47,7 +47,7 @@ async fn what_one_files_the_other_hands_out_once() {
     let request = pb::SubmitOrderRequest {
         request_id: id(),
         submission: Some(matter()),
-        find_repeats: false,
+        skip_repeats: false,
     };
     let here = one.intake().submit_order(by(CENTRE, "agent", request.clone())).await.unwrap();
     let there = other.intake().submit_order(by(CENTRE, "agent", request)).await.unwrap();

@@ -73,6 +73,15 @@ macro_rules! faulty {
                 self.store.commit(change).await
             }
 
+            async fn commit_together(&self, changes: Vec<Change>) -> Result<(), CommitError> {
+                for change in &changes {
+                    if let Some(sooner) = self.sooner(change.after.no) {
+                        self.store.commit(sooner).await?;
+                    }
+                }
+                self.store.commit_together(changes).await
+            }
+
             async fn set_mode(
                 &self,
                 row: &ModeRow,

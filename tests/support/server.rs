@@ -108,7 +108,7 @@ impl Server {
         let request = pb::SubmitOrderRequest {
             request_id: id(),
             submission: Some(matter()),
-            find_repeats: false,
+            skip_repeats: false,
         };
         let answer = self.intake().submit_order(by(CENTRE, "agent", request)).await.unwrap();
         answer.into_inner().receipt.unwrap()

@@ -97,7 +97,7 @@ impl Crew {
             lease,
             text: "已到现场核实处理，并向来电人说明情况。".into(),
             evidence: vec![Evidence { uri, sha256 }],
-            without_co_handlers: false,
+            ..ReportOrderRequest::default()
         };
         let mut client = WorkOrderServiceClient::new(channel);
         match client.report_order(by(request.clone(), holder)).await {

@@ -192,7 +192,7 @@ async fn file(
         let request = SubmitOrderRequest {
             request_id: Uuid::new_v4().to_string(),
             submission: Some(citizens.next()),
-            find_repeats: false,
+            skip_repeats: true,
         };
         match client.submit_order(stamp(request, "dev-agent", agent, Role::Agent)).await {
             Ok(_) => acknowledged += 1,

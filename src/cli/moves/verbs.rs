@@ -1,7 +1,7 @@
 //! The verbs and what each is told.
 
 use crate::cli::client::parse;
-use crate::cli::work::{ChangeArgs, category};
+use crate::cli::work::{ChangeArgs, category, evidence};
 use crate::domain::{
     Card, Category, DeclineReason, Division, Emergency, Kind, OrderNo, Outcome, Unit, Urgency,
 };
@@ -225,6 +225,9 @@ pub(in crate::cli) enum MoveVerb {
         /// The disposition.
         #[arg(long)]
         text: String,
+        /// What proves it: a URI and the file's SHA-256; may be given up to 16 times.
+        #[arg(long, value_name = "URI=SHA256", value_parser = evidence)]
+        evidence: Vec<(String, String)>,
     },
 }
 

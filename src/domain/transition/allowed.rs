@@ -37,12 +37,9 @@ pub fn allowed(stage: Stage) -> &'static [ActionName] {
         Stage::SuspensionReview => open![DecideSuspension],
         Stage::Suspended => open![Resume, Dispose],
         Stage::Review => open![DecideReport],
-        Stage::FollowUp => &[FollowUp],
+        Stage::FollowUp => &[FollowUp, Withdraw],
+        Stage::Merged => &[Withdraw],
         Stage::Archived => &[Reopened],
-        Stage::Declined
-        | Stage::HandedOver
-        | Stage::Merged
-        | Stage::Terminated
-        | Stage::Withdrawn => &[],
+        Stage::Declined | Stage::HandedOver | Stage::Terminated | Stage::Withdrawn => &[],
     }
 }

@@ -77,11 +77,13 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// The clocks are not touched.
-    pub(super) fn urge(&mut self) {
+    /// The clocks are not touched. Nobody urges itself, or a neighbour.
+    pub(super) fn urge(&mut self) -> Result<(), Rejection> {
+        self.must_be_above()?;
         self.settle();
         self.order.marks.urged = self.order.marks.urged.saturating_add(1);
         self.happened(What::Urged);
+        Ok(())
     }
 
     /// The clocks are not touched.
@@ -106,12 +108,19 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Not while other callers wait for its result.
+    /// From wherever it is not over; not while other callers wait for its result. Nobody holds
+    /// what is closed or merged, and its clocks have stopped.
     pub(super) fn withdraw(&mut self) -> Result<(), Rejection> {
         self.must_be_centre()?;
         self.must_have_no_children()?;
         self.settle();
-        self.end(Stage::Withdrawn);
+        if self.order.is_open() {
+            self.end(Stage::Withdrawn);
+        }
+        if self.order.stage == Stage::Merged {
+            self.order.links.merged_into = None;
+        }
+        self.order.stage = Stage::Withdrawn;
         self.happened(What::Withdrawn);
         Ok(())
     }
@@ -165,9 +174,11 @@ impl Step<'_> {
     }
 
     fn must_have_no_children(&self) -> Result<(), Rejection> {
-        match self.order.links.children.len() {
-            0 => Ok(()),
-            count => Err(Rejection::HasChildren { count }),
+        let count = self.order.links.children.len();
+        if count == 0 || self.order.links.told {
+            Ok(())
+        } else {
+            Err(Rejection::HasChildren { count })
         }
     }
 }

@@ -21,8 +21,8 @@ impl Step<'_> {
     /// The unit has taken the order. At the front line the first promise is kept, and the
     /// people who can act begin; a unit with somebody below has only said that it saw it.
     pub(super) fn sign(&mut self) -> Result<(), Rejection> {
-        if let Some(at) = self.co_handler() {
-            return self.co_sign(at);
+        if let Some(unit) = self.helping() {
+            return self.co_sign(unit);
         }
         let unit = self.must_hold()?;
         if let Some(at) = self.order.leg().signed_at {

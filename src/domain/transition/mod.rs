@@ -24,6 +24,7 @@ use super::stage::{ClockKind, Duty, Ending, Stage};
 use super::time::{Span, Timestamp};
 
 pub use allowed::allowed;
+pub use merging::beside;
 pub use registering::{CLOCK_SKEW, HEARD_AT_MOST};
 
 /// What a command comes to. No events means that nothing happened: there is nothing to commit.
@@ -80,12 +81,14 @@ fn decided(
         Action::Decline { reason } => step.decline(*reason)?,
         Action::HandOver { to } => step.hand_to(*to)?,
         Action::Merge { into } => step.merge(*into)?,
-        Action::Adopt { child } => step.adopt(*child)?,
+        Action::Adopt { child, recused } => step.adopt(*child, recused)?,
+        Action::Disown { child } => step.disown(*child)?,
         Action::HearResult => step.hear_result(),
         Action::ChildrenTold => step.children_told(),
         Action::Accept(accept) => step.accept(accept)?,
         Action::Assign { way, direct } => step.assign(way, *direct)?,
         Action::Sign => step.sign()?,
+        Action::CoSign { unit } => step.co_sign(*unit)?,
         Action::Relay { to } => step.relay(*to)?,
         Action::Return { reason } => step.give_back(*reason)?,
         Action::DecideReturn { decision } => step.decide_return(*decision)?,
@@ -99,8 +102,9 @@ fn decided(
         Action::Report { evidence, without_co_handlers } => {
             step.report(*evidence, *without_co_handlers)?;
         }
+        Action::CoReport { unit } => step.co_report(*unit)?,
         Action::DecideReport { verdict } => step.decide_report(*verdict)?,
-        Action::Urge => step.urge(),
+        Action::Urge => step.urge()?,
         Action::Supervise { card } => step.supervise(Some(*card))?,
         Action::LiftSupervision => step.supervise(None)?,
         Action::Terminate => step.terminate()?,
@@ -110,7 +114,7 @@ fn decided(
         Action::Recuse { unit } => step.recuse(*unit)?,
         Action::Correct(correct) => step.correct(correct)?,
         Action::Restamp { policy } => step.restamp(policy),
-        Action::Dispose => step.dispose()?,
+        Action::Dispose { evidence } => step.dispose(*evidence)?,
     }
     Ok(step.finish())
 }
@@ -176,11 +180,14 @@ impl<'a> Step<'a> {
                 | ActionName::HearResult
                 | ActionName::ChildrenTold
                 | ActionName::Restamp
+                | ActionName::Disown
                 | ActionName::Tick
         );
         // Who helps stands elsewhere than the lead does.
-        let helps =
-            matches!(action, ActionName::Sign | ActionName::Report) && self.co_handler().is_some();
+        let of_a_part = matches!(action, ActionName::CoSign | ActionName::CoReport);
+        let its_part =
+            matches!(action, ActionName::Sign | ActionName::Report) && self.helping().is_some();
+        let helps = self.order.is_open() && (of_a_part || its_part);
         if unlisted || helps || allowed(stage).contains(&action) {
             Ok(())
         } else {

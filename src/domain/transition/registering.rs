@@ -41,6 +41,10 @@ pub(super) fn register(
         let unit = own.copied().unwrap_or(register.recused[MAX_RECUSED]);
         return Err(Rejection::CannotRecuse { unit });
     }
+    // Whoever files it would know of it: against oneself one files at the centre.
+    if register.recused.contains(&actor.unit) {
+        return Err(Rejection::Recused { unit: actor.unit });
+    }
     let (stage, leg) = match &register.plan {
         Some(plan) => (Stage::Assigned, Leg::begin(plan.units()[0], Duty::Lead, heard_at)),
         None => (Stage::Triage, Leg::begin(centre, Duty::Triage, heard_at)),

@@ -16,14 +16,12 @@ impl Step<'_> {
         evidence: bool,
         without_co_handlers: bool,
     ) -> Result<(), Rejection> {
-        if let Some(at) = self.co_handler() {
-            return self.co_report(at);
+        if let Some(unit) = self.helping() {
+            return self.co_report(unit);
         }
         let unit = self.must_hold()?;
         self.must_have_room_for_review()?;
-        if self.order.policy.evidence && !evidence {
-            return Err(Rejection::EvidenceMissing);
-        }
+        self.must_be_proved(evidence)?;
         let units: Vec<Unit> = self.order.pending_co_handlers().map(|co| co.unit).collect();
         if !units.is_empty() && !without_co_handlers {
             return Err(Rejection::CoHandlersPending { units });
@@ -58,8 +56,9 @@ impl Step<'_> {
 
     /// One disposition for many similar orders: the centre closes this one by it, wherever
     /// it stands.
-    pub(super) fn dispose(&mut self) -> Result<(), Rejection> {
+    pub(super) fn dispose(&mut self, evidence: bool) -> Result<(), Rejection> {
         self.must_be_centre()?;
+        self.must_be_proved(evidence)?;
         self.settle();
         self.take_report();
         self.close(self.actor.unit);
@@ -87,50 +86,82 @@ impl Step<'_> {
         }
     }
 
+    /// Who has done its part may be asked again, once more is to be done; its place, or the one
+    /// of who was done first, is taken anew, so that the others keep theirs.
     pub(super) fn add_co_handler(&mut self, unit: Unit) -> Result<(), Rejection> {
         let holder = self.must_hold()?;
         self.must_not_be_recused(&[unit])?;
-        let helps = self.order.co_handlers.iter().any(|co| co.unit == unit);
-        if unit == holder || helps || self.order.co_handlers.len() >= MAX_CO_HANDLERS {
+        let all = &self.order.co_handlers;
+        let known = all.iter().position(|co| co.unit == unit);
+        let place = known.or_else(|| {
+            let done = all.iter().enumerate().filter(|(_, co)| co.reported_at.is_some());
+            let first_done = done.min_by_key(|(_, co)| co.reported_at).map(|(at, _)| at);
+            if all.len() < MAX_CO_HANDLERS { Some(all.len()) } else { first_done }
+        });
+        let helps = known.is_some_and(|at| all[at].reported_at.is_none());
+        let Some(place) = place.filter(|_| unit != holder && !helps) else {
             return Err(Rejection::CannotCoHandle { unit });
-        }
+        };
         self.settle();
-        let (added_at, signed_at, reported_at) = (self.now, None, None);
-        self.order.co_handlers.push(CoHandler { unit, added_at, signed_at, reported_at });
+        let new = CoHandler { unit, added_at: self.now, signed_at: None, reported_at: None };
+        match self.order.co_handlers.get_mut(place) {
+            Some(done) => *done = new,
+            None => self.order.co_handlers.push(new),
+        }
         self.happened(What::CoHandlerAdded { unit });
         Ok(())
     }
 
-    /// Which pending co-handler the actor is, if it is not the holder's side that acts.
-    pub(super) fn co_handler(&self) -> Option<usize> {
+    /// The actor's unit, if it helps and it is not the holder's side that acts.
+    pub(super) fn helping(&self) -> Option<Unit> {
         let actor = self.actor.unit;
-        if !self.order.is_open() || actor.covers(self.order.leg().unit) {
-            return None;
-        }
-        self.order.co_handlers.iter().position(|co| co.unit == actor && co.reported_at.is_none())
+        let helps = self.order.is_open()
+            && !actor.covers(self.order.leg().unit)
+            && self.order.pending_co_handlers().any(|co| co.unit == actor);
+        helps.then_some(actor)
     }
 
-    pub(super) fn co_sign(&mut self, at: usize) -> Result<(), Rejection> {
-        let CoHandler { unit, signed_at, .. } = self.order.co_handlers[at];
-        if let Some(at) = signed_at {
+    /// The part of a co-handler that is still to be done: by itself, or by a hall above in its
+    /// name, where it has no system of its own.
+    fn part_of(&mut self, unit: Unit) -> Result<&mut CoHandler, Rejection> {
+        let actor = self.actor.unit;
+        if !actor.covers(unit) {
+            return Err(Rejection::NotHolder { holder: unit, actor });
+        }
+        let mut parts = self.order.co_handlers.iter_mut();
+        let part = parts.find(|co| co.unit == unit && co.reported_at.is_none());
+        part.ok_or(Rejection::NotCoHandling { unit })
+    }
+
+    pub(super) fn co_sign(&mut self, unit: Unit) -> Result<(), Rejection> {
+        if let Some(at) = self.part_of(unit)?.signed_at {
             return Err(Rejection::AlreadySigned { unit, at });
         }
         self.settle();
-        self.order.co_handlers[at].signed_at = Some(self.now);
+        self.part_of(unit)?.signed_at = Some(self.now);
         self.happened(What::CoSigned { unit });
         Ok(())
     }
 
-    fn co_report(&mut self, at: usize) -> Result<(), Rejection> {
+    pub(super) fn co_report(&mut self, unit: Unit) -> Result<(), Rejection> {
+        self.part_of(unit)?;
         self.settle();
         self.take_paper();
         let now = self.now;
-        let co = &mut self.order.co_handlers[at];
-        co.signed_at.get_or_insert(now);
-        co.reported_at = Some(now);
-        let unit = co.unit;
+        let part = self.part_of(unit)?;
+        part.signed_at.get_or_insert(now);
+        part.reported_at = Some(now);
         self.happened(What::CoReported { unit });
         Ok(())
+    }
+
+    /// What the policy wants proved comes with evidence, whoever closes it and however.
+    fn must_be_proved(&self, evidence: bool) -> Result<(), Rejection> {
+        if self.order.policy.evidence && !evidence {
+            Err(Rejection::EvidenceMissing)
+        } else {
+            Ok(())
+        }
     }
 
     /// A report is part of the way down and out, so it may use the reserve.

@@ -50,6 +50,7 @@ const RECUSED: u8 = 41;
 const CORRECTED: u8 = 42;
 const RESTAMPED: u8 = 43;
 const MODE_SWITCHED: u8 = 44;
+const DISOWNED: u8 = 48;
 
 /// The citizen was called about no closing, but about a broken promise.
 const NO_ROUND: u8 = 0xff;
@@ -77,6 +78,7 @@ pub(super) fn kind(what: &What) -> u8 {
         What::HandedOver { .. } => HANDED_OVER,
         What::Merged { .. } => MERGED,
         What::Adopted { .. } => ADOPTED,
+        What::Disowned { .. } => DISOWNED,
         What::ResultHeard { .. } => RESULT_HEARD,
         What::ChildrenTold { .. } => CHILDREN_TOLD,
         What::Dispatched { .. } => DISPATCHED,
@@ -162,6 +164,7 @@ pub(super) fn put(out: &mut Out, what: &What, at: Timestamp, cell: Cell) {
         What::HandedOver { to } => out.byte(to.byte()),
         What::Merged { into: other }
         | What::Adopted { child: other }
+        | What::Disowned { child: other }
         | What::ResultHeard { of: other }
         | What::Reopened { by: other } => out.order_no(*other),
         What::ChildrenTold { count } => out.byte(*count),
@@ -262,6 +265,7 @@ pub(super) fn read(f: &mut In<'_>, kind: u8, at: Timestamp, cell: Cell) -> Resul
         HANDED_OVER => What::HandedOver { to: f.named(Emergency::from_byte)? },
         MERGED => What::Merged { into: f.order_no()? },
         ADOPTED => What::Adopted { child: f.order_no()? },
+        DISOWNED => What::Disowned { child: f.order_no()? },
         RESULT_HEARD => What::ResultHeard { of: f.order_no()? },
         CHILDREN_TOLD => What::ChildrenTold { count: f.byte()? },
         DISPATCHED => What::Dispatched { to: f.unit(cell)? },

@@ -35,7 +35,10 @@ type Reserve = (u16, Option<u32>, oneshot::Sender<Result<u32, StoreError>>);
 /// A change that may happen.
 pub(super) struct Accepted {
     pub(super) change: Box<Prepared>,
-    pub(super) answer: Answer,
+    /// `None` for what is written beside another, which is answered for both.
+    pub(super) answer: Option<Answer>,
+    /// The next one is written, and shown, with it.
+    pub(super) more: bool,
     /// Others of the group with the same request id.
     pub(super) repeats: Vec<Answer>,
     /// Where its request is remembered.
@@ -70,28 +73,37 @@ impl Group {
             let refused = if let Some(slot) = id.and_then(|id| hot.requests.find(id)) {
                 Some(Outcome::Repeated(slot))
             } else {
-                match version(&versions, hot, db, change.no) {
+                let refused = |change: &Prepared| match version(&versions, hot, db, change.no) {
                     Err(e) => Some(Outcome::Unavailable(e)),
                     Ok(version) if version != change.before => Some(Outcome::Conflict),
                     Ok(_) if change.mode.is_some_and(|of| of != mode) => Some(Outcome::Conflict),
-                    Ok(_) => {
-                        let stale = change.lease.is_some_and(|lease| {
-                            lease.order != change.no
-                                || !hot.begin_commit(lease, &change.leaves, now)
-                        });
-                        stale.then_some(Outcome::LeaseStale)
-                    }
-                }
+                    Ok(_) => None,
+                };
+                let stale = || {
+                    let stale = change.lease.is_some_and(|lease| {
+                        lease.order != change.no || !hot.begin_commit(lease, &change.leaves, now)
+                    });
+                    stale.then_some(Outcome::LeaseStale)
+                };
+                refused(&change).or_else(|| change.beside.iter().find_map(refused)).or_else(stale)
             };
             if let Some(outcome) = refused {
                 let _ = answer.send(outcome);
                 continue;
             }
             change.dropped = id.is_some() && crate::store::fault::drops_this_commit();
-            versions.insert(change.no, change.version);
             ids.extend(id.map(|id| (id, accepted.len())));
-            let (repeats, slot, cursor) = (Vec::new(), None, Cursor::default());
-            accepted.push(Accepted { change, answer, repeats, slot, cursor });
+            let (dropped, beside) = (change.dropped, std::mem::take(&mut change.beside));
+            let mut answer = Some(answer);
+            let mut left = beside.len();
+            let beside = beside.into_iter().map(|c| Box::new(Prepared { dropped, ..c }));
+            for change in std::iter::once(change).chain(beside) {
+                versions.insert(change.no, change.version);
+                let (answer, more) = (answer.take(), left > 0);
+                let (repeats, slot, cursor) = (Vec::new(), None, Cursor::default());
+                accepted.push(Accepted { change, answer, more, repeats, slot, cursor });
+                left = left.saturating_sub(1);
+            }
         }
         accepted
     }

@@ -36,6 +36,8 @@ pub(super) struct Prepared {
     pub(super) indicators: Vec<([u8; 11], Measure)>,
     /// Places in [`TALLIES`] and what is added.
     pub(super) tallies: Vec<(u8, i64)>,
+    /// What is written with it, or not at all; none of it has a request or a lease.
+    pub(super) beside: Vec<Prepared>,
     /// The test hook said to acknowledge this change without writing it.
     pub(super) dropped: bool,
 }
@@ -70,6 +72,7 @@ impl Prepared {
                 .into_iter()
                 .filter_map(|(tally, n)| Some((place(tally)?, n)))
                 .collect(),
+            beside: Vec::new(),
             dropped: false,
         }
     }

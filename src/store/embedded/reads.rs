@@ -14,8 +14,8 @@ use crate::domain::{
 };
 use crate::store::{
     Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_FEED, MAX_OF_CALLER, ModeRow,
-    Paper, Remembered, RequestId, SealedContact, Store, StoreError, Sums, codec, day_of,
-    read_counts,
+    Paper, Remembered, RequestId, SealedContact, Store, StoreError, Sums, check_together, codec,
+    day_of, read_counts,
 };
 use async_trait::async_trait;
 use redb::{Database, ReadableDatabase};
@@ -80,6 +80,27 @@ impl Embedded {
         let record = records.get(usize::from(slot.index)).and_then(|r| r.get(16..));
         codec::decode_remembered(record.ok_or_else(damaged)?).map(Some)
     }
+
+    async fn hand_over(&self, prepared: Box<Prepared>) -> Result<(), CommitError> {
+        let answer = self.ask(|answer| Job::Commit(prepared, answer)).await;
+        let answer = answer.map_err(CommitError::Unavailable)?.await;
+        match answer.map_err(|_| CommitError::Unknown(no_answer()))? {
+            Outcome::Done => Ok(()),
+            Outcome::Conflict => Err(CommitError::Conflict),
+            Outcome::LeaseStale => Err(CommitError::LeaseStale),
+            Outcome::Unavailable(e) => Err(CommitError::Unavailable(e)),
+            Outcome::Unknown(e) => Err(CommitError::Unknown(e)),
+            Outcome::Repeated(slot) => {
+                let db = self.shared.read().db.clone();
+                let found = db.and_then(|db| self.answer_at(&db, slot));
+                match found.map_err(CommitError::Unavailable)? {
+                    Some(remembered) => Err(CommitError::Repeated(Box::new(remembered))),
+                    // Forgotten between the check and this look, after 48 h: ask again.
+                    None => Err(CommitError::Conflict),
+                }
+            }
+        }
+    }
 }
 
 #[async_trait]
@@ -119,24 +140,15 @@ impl Store for Embedded {
     async fn commit(&self, change: Change) -> Result<(), CommitError> {
         let prepared = Box::new(Prepared::new(&change));
         drop(change);
-        let answer = self.ask(|answer| Job::Commit(prepared, answer)).await;
-        let answer = answer.map_err(CommitError::Unavailable)?.await;
-        match answer.map_err(|_| CommitError::Unknown(no_answer()))? {
-            Outcome::Done => Ok(()),
-            Outcome::Conflict => Err(CommitError::Conflict),
-            Outcome::LeaseStale => Err(CommitError::LeaseStale),
-            Outcome::Unavailable(e) => Err(CommitError::Unavailable(e)),
-            Outcome::Unknown(e) => Err(CommitError::Unknown(e)),
-            Outcome::Repeated(slot) => {
-                let db = self.shared.read().db.clone();
-                let found = db.and_then(|db| self.answer_at(&db, slot));
-                match found.map_err(CommitError::Unavailable)? {
-                    Some(remembered) => Err(CommitError::Repeated(Box::new(remembered))),
-                    // Forgotten between the check and this look, after 48 h: ask again.
-                    None => Err(CommitError::Conflict),
-                }
-            }
-        }
+        self.hand_over(prepared).await
+    }
+
+    async fn commit_together(&self, changes: Vec<Change>) -> Result<(), CommitError> {
+        check_together(&changes)?;
+        let prepared = Prepared::new(&changes[0]);
+        let beside = changes[1..].iter().map(Prepared::new).collect();
+        drop(changes);
+        self.hand_over(Box::new(Prepared { beside, ..prepared })).await
     }
 
     async fn claim(

@@ -192,7 +192,7 @@ impl Writer {
                     }
                 }
                 for Accepted { answer, repeats, .. } in lost {
-                    for answer in repeats.into_iter().chain([answer]) {
+                    for answer in repeats.into_iter().chain(answer) {
                         let _ = answer.send(outcome.clone());
                     }
                 }
@@ -213,15 +213,18 @@ impl Writer {
         let mut end = None;
         while landed.peek().is_some() {
             let mut hot = self.shared.write();
-            for Accepted { change, answer, repeats, slot, cursor } in
-                landed.by_ref().take(SHOWN_TOGETHER)
+            let (mut shown, mut more) = (0, false);
+            while (shown < SHOWN_TOGETHER || more)
+                && let Some(accepted) = landed.next()
             {
+                let Accepted { change, answer, repeats, slot, cursor, .. } = accepted;
+                (shown, more) = (shown + 1, accepted.more);
                 if !change.dropped {
                     hot.apply(*change, slot);
                     hot.feed_end = cursor;
                     end = Some(cursor);
                 }
-                answers.push((answer, Outcome::Done));
+                answers.extend(answer.map(|answer| (answer, Outcome::Done)));
                 // The same id came again in this group: it gets the answer of the first.
                 if let Some(slot) = slot {
                     answers.extend(repeats.into_iter().map(|r| (r, Outcome::Repeated(slot))));

@@ -35,15 +35,15 @@ const IN_FLIGHT: usize = 2;
 const ATTEMPTS: usize = 3;
 
 /// The function that takes a batch.
-const COMMIT: &str = "hotline_v3_commit";
+const COMMIT: &str = "hotline_v4_commit";
 
 /// How a step ends.
 pub type Outcome = Result<(), CommitError>;
 
-/// A step and who waits for it.
+/// Steps that are written together or not at all, and who waits for them.
 pub struct Job {
-    /// The step.
-    pub step: Step,
+    /// One step, or a few: of them the first alone may have a request or a lease.
+    pub steps: Vec<Step>,
     /// Where the outcome goes.
     pub answer: oneshot::Sender<Outcome>,
 }
@@ -94,8 +94,12 @@ impl Batcher {
             if waiting.is_empty() {
                 return;
             }
-            let (steps, answers): (Vec<_>, Vec<_>) =
-                waiting.drain(..).map(|job| (job.step, job.answer)).unzip();
+            let mut steps = Vec::with_capacity(waiting.len());
+            let mut answers = Vec::with_capacity(waiting.len());
+            for Job { steps: together, answer } in waiting.drain(..) {
+                answers.push((answer, together.len()));
+                steps.extend(together);
+            }
             let outcomes = match self.send(&steps).await {
                 Ok(outcomes) => outcomes.into_iter().map(Some).collect(),
                 Err(Fault::Lost(trouble, lost)) => {
@@ -104,11 +108,13 @@ impl Batcher {
                 }
                 Err(fault) => steps.iter().map(|_| Some(Err(fault.clone().of_commit()))).collect(),
             };
-            for ((step, answer), outcome) in steps.into_iter().zip(answers).zip(outcomes) {
-                match outcome {
+            let mut ended = steps.into_iter().zip(outcomes);
+            for (answer, count) in answers {
+                let (steps, outcomes): (Vec<_>, Vec<_>) = ended.by_ref().take(count).unzip();
+                match together(outcomes) {
                     // Whoever no longer waits asks again with the same request id.
                     Some(outcome) => _ = answer.send(outcome),
-                    None => waiting.push(Job { step, answer }),
+                    None => waiting.push(Job { steps, answer }),
                 }
             }
         }
@@ -173,6 +179,13 @@ fn as_safe_as(outcome: Outcome, safe: &Result<(), StoreError>) -> Outcome {
     }
 }
 
+/// How steps that are written together ended: what is wrong with the first outweighs what is
+/// with the others.
+fn together(outcomes: Vec<Option<Outcome>>) -> Option<Outcome> {
+    let is_done = |outcome: &Option<Outcome>| matches!(outcome, Some(Ok(())));
+    outcomes.into_iter().find(|outcome| !is_done(outcome)).unwrap_or(Some(Ok(())))
+}
+
 /// How far the feed is, and how each step ended.
 fn outcomes(parts: &[Value], count: usize) -> Result<(u64, Vec<Outcome>), StoreError> {
     let damaged = || StoreError::Damaged("a batch's answer".to_owned());
@@ -201,6 +214,7 @@ fn outcomes(parts: &[Value], count: usize) -> Result<(u64, Vec<Outcome>), StoreE
 #[derive(Default)]
 struct Gathering {
     jobs: Vec<Job>,
+    steps: usize,
     orders: HashSet<Id>,
     requests: HashSet<[u8; 16]>,
     weight: usize,
@@ -209,27 +223,30 @@ struct Gathering {
 
 impl Gathering {
     fn is_full(&self) -> bool {
-        self.jobs.len() >= MAX_STEPS || self.weight >= MAX_WEIGHT || self.papers >= MAX_PAPERS
+        self.steps >= MAX_STEPS || self.weight >= MAX_WEIGHT || self.papers >= MAX_PAPERS
     }
 
     /// Takes a job in, or gives it back for the next batch.
     fn take(&mut self, job: Job) -> Option<Job> {
-        let step = &job.step;
+        let step = &job.steps[0];
         let request = step.request.as_ref().map(|(id, _)| *id);
-        let known =
-            self.orders.contains(&step.id) || request.is_some_and(|r| self.requests.contains(&r));
+        let known = job.steps.iter().any(|step| self.orders.contains(&step.id))
+            || request.is_some_and(|r| self.requests.contains(&r));
         // A batch counts on one day.
-        if known || self.jobs.first().is_some_and(|first| first.step.day != step.day) {
+        if known || self.jobs.first().is_some_and(|first| first.steps[0].day != step.day) {
             return Some(job);
         }
         if request.is_some() && fault::drops_this_commit() {
             let _ = job.answer.send(Ok(()));
             return None;
         }
-        self.orders.insert(step.id);
         self.requests.extend(request);
-        self.weight += step.weight();
-        self.papers += step.papers.len();
+        for step in &job.steps {
+            self.orders.insert(step.id);
+            self.weight += step.weight();
+            self.papers += step.papers.len();
+        }
+        self.steps += job.steps.len();
         self.jobs.push(job);
         None
     }
@@ -296,12 +313,12 @@ fn profile<'a>(profiles: &mut Vec<&'a [(Tally, i64)]>, step: &'a Step) -> u8 {
         profiles.push(&step.tallies);
         profiles.len() - 1
     });
-    // At most MAX_STEPS of them.
+    // At most MAX_STEPS of them, and what the last is tied to.
     at as u8
 }
 
 fn arguments(call: &mut Cmd, step: &Step, profile: u8) {
-    let Step { deadline, papers, leaves, comes, stays, lease, request, before, .. } = step;
+    let Step { deadline, papers, leaves, comes, stays, lease, request, before, tied, .. } = step;
     let deadline_kind = match deadline {
         Deadline::Stays => 0,
         Deadline::Set(_) => 1,
@@ -323,6 +340,7 @@ fn arguments(call: &mut Cmd, step: &Step, profile: u8) {
         stays.len() as u8,
         fields.len() as u8,
         profile,
+        u8::from(*tied),
     ];
     call.arg(&head[..]);
     if let Some(version) = before {

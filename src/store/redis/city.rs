@@ -44,7 +44,7 @@ impl RedisStore {
     ) -> Result<(), CommitError> {
         let frame = event.map(|event| frame(std::slice::from_ref(event))).unwrap_or_default();
         let keys = [self.keys.meta(), self.keys.feed()];
-        let mut call = function("FCALL", "hotline_v3_set_mode", &keys);
+        let mut call = function("FCALL", "hotline_v4_set_mode", &keys);
         call.arg(self.epoch()).arg(row.revision - 1).arg(row.revision).arg(row.version);
         call.arg(codec::encode_mode(row)).arg(frame);
         // Without an answer it may have happened: whoever asked reads the row again.

@@ -14,7 +14,7 @@
 //! | `{3304}d` | zset | every order with a deadline, at it |
 //! | `{3304}c` | hash | the counters, by name |
 //! | `{3304}i` day dimension | hash | unit, level or category → what was counted there, four bytes each |
-//! | `{3304}k` | hash | digest of a phone → the caller's latest orders, 6 bytes each, newest first |
+//! | `{3304}k` | hash | digest of a phone → the caller's orders that are not over, 6 bytes each, newest first, at most 64 |
 //! | `{3304}r` n | hash | request ids of the n-th 48 hours → what was answered; expires whole |
 //! | `{3304}f` | stream | one entry per batch, `sequence-0`, one field: `e` frames of events, or `l` what it follows, where numbers leapt |
 //! | `{3304}n` | hash | day → highest number reserved; day `l` → `losses` at that time |

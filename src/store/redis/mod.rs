@@ -7,8 +7,8 @@
 //! shared.
 //!
 //! ```text
-//!  commit ─▶ step: all bytes made ready ─▶ queue ─▶ batcher ─▶ FCALL hotline_v3_commit
-//!  claim ──────────────── the writing link ───────────────────▶ FCALL hotline_v3_claim
+//!  commit ─▶ step: all bytes made ready ─▶ queue ─▶ batcher ─▶ FCALL hotline_v4_commit
+//!  claim ──────────────── the writing link ───────────────────▶ FCALL hotline_v4_claim
 //!  load, due, tray, … ─── the reading link ────────────────────▶ GET, ZRANGE, FCALL_RO
 //!  feed_grown ─────────── the feed's link, one reader for all waiters ─▶ XREAD BLOCK
 //! ```
@@ -54,7 +54,7 @@ use self::replicas::Replicas;
 use self::step::Step;
 use super::{
     Change, Claimed, CommitError, Cursor, Lease, ModeRow, Paper, Remembered, RequestId,
-    SealedContact, Store, StoreError,
+    SealedContact, Store, StoreError, check_together,
 };
 use crate::domain::{
     Cell, Counts, Date, Desk, Dimension, Entry, Event, Marginal, Order, OrderNo, Tally, Timestamp,
@@ -155,21 +155,33 @@ impl RedisStore {
         self.queue.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn hand_over(&self, change: Change) -> Result<(), CommitError> {
+    async fn hand_over(&self, changes: Vec<Change>) -> Result<(), CommitError> {
         let Some(queue) = self.queue() else { return Err(CommitError::Unavailable(closed())) };
         if let Some(trouble) = self.write.trouble() {
             return Err(CommitError::Unavailable(trouble));
         }
-        if change.after.no.cell() != self.keys.cell() {
-            return Err(CommitError::Unavailable(StoreError::Unreachable(format!(
-                "order {} belongs to another cell than {}",
-                change.after.no,
-                self.keys.cell()
-            ))));
+        let mut steps = Vec::with_capacity(changes.len());
+        for change in &changes {
+            let no = change.after.no;
+            if no.cell() != self.keys.cell() {
+                return Err(CommitError::Unavailable(StoreError::Unreachable(format!(
+                    "order {no} belongs to another cell than {}",
+                    self.keys.cell()
+                ))));
+            }
+            // What is over now leaves the list of its caller.
+            let caller = match &change.before {
+                Some(before) if change.after.is_over() && !before.is_over() => {
+                    let contact = self.read_contact(no).await;
+                    contact.map_err(CommitError::Unavailable)?.map(|contact| contact.phone)
+                }
+                Some(_) | None => None,
+            };
+            let step = Step::of(change, caller).map_err(CommitError::Unavailable)?;
+            steps.push(Step { tied: !steps.is_empty(), ..step });
         }
-        let step = Step::of(&change).map_err(CommitError::Unavailable)?;
         let (answer, outcome) = oneshot::channel();
-        if queue.send(Job { step, answer }).await.is_err() {
+        if queue.send(Job { steps, answer }).await.is_err() {
             return Err(CommitError::Unavailable(closed()));
         }
         drop(queue);
@@ -191,12 +203,21 @@ impl Store for RedisStore {
         self.read_order(no).await
     }
 
+    async fn load_each(&self, all: &[OrderNo]) -> Result<Vec<Option<Arc<Order>>>, StoreError> {
+        self.read_orders(all).await
+    }
+
     async fn remembered(&self, id: RequestId) -> Result<Option<Remembered>, StoreError> {
         self.read_remembered(id).await
     }
 
     async fn commit(&self, change: Change) -> Result<(), CommitError> {
-        self.hand_over(change).await
+        self.hand_over(vec![change]).await
+    }
+
+    async fn commit_together(&self, changes: Vec<Change>) -> Result<(), CommitError> {
+        check_together(&changes)?;
+        self.hand_over(changes).await
     }
 
     async fn claim(

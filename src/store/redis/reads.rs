@@ -54,7 +54,7 @@ pub(super) async fn remembered(
     for _ in 0..ATTEMPTS {
         let bucket = opening.bucket.load(Relaxed);
         let all = [keys.meta(), keys.requests(bucket), keys.requests(bucket.saturating_sub(1))];
-        let mut call = function("FCALL_RO", "hotline_v3_remembered", &all);
+        let mut call = function("FCALL_RO", "hotline_v4_remembered", &all);
         call.arg(bucket).arg(&id[..]);
         let parts = items(ask(link, &call).await?).map_err(Fault::Unknown)?;
         if parts.first().map(text).as_deref() == Some("ok") {
@@ -103,7 +103,7 @@ impl RedisStore {
     ) -> Result<u32, StoreError> {
         let day = OrderNo::new(self.keys.cell(), date, 0).day();
         let mut call =
-            function("FCALL", "hotline_v3_reserve", &[self.keys.numbers(), self.keys.meta()]);
+            function("FCALL", "hotline_v4_reserve", &[self.keys.numbers(), self.keys.meta()]);
         call.arg(day).arg(count.max(1)).arg(above);
         let first = integer(&ask(&self.write, &call).await?);
         first.and_then(|first| u32::try_from(first).ok()).ok_or_else(|| {
@@ -150,7 +150,7 @@ impl RedisStore {
             let mut all = Vec::with_capacity(places.len() + 2);
             all.extend([self.keys.meta(), self.keys.leases()]);
             all.extend(places.iter().map(|place| self.keys.tray(place.tray)));
-            let mut call = function("FCALL", "hotline_v3_release", &all);
+            let mut call = function("FCALL", "hotline_v4_release", &all);
             call.arg(self.epoch());
             for (place, (_, lease)) in places.iter().zip(claims) {
                 call.arg(&place.member[..]).arg(lease.claim);
@@ -175,7 +175,7 @@ impl RedisStore {
         let mut all = Vec::with_capacity(units.len() + 2);
         all.extend([self.keys.meta(), self.keys.leases()]);
         all.extend(units.iter().map(|unit| self.keys.tray(keys::tray(*unit, desk))));
-        let mut call = function("FCALL", "hotline_v3_claim", &all);
+        let mut call = function("FCALL", "hotline_v4_claim", &all);
         call.arg(self.epoch()).arg(max).arg(lease.as_millis().min(u128::from(u32::MAX)) as u64);
         let parts = items(ask(&self.write, &call).await?)?;
         let Some((verdict, parts)) = parts.split_first() else {
@@ -211,7 +211,10 @@ impl RedisStore {
             .collect())
     }
 
-    async fn read_orders(&self, all: &[OrderNo]) -> Result<Vec<Option<Arc<Order>>>, StoreError> {
+    pub(super) async fn read_orders(
+        &self,
+        all: &[OrderNo],
+    ) -> Result<Vec<Option<Arc<Order>>>, StoreError> {
         if all.is_empty() {
             return Ok(Vec::new());
         }
@@ -261,7 +264,7 @@ impl RedisStore {
             return Ok(Vec::new());
         }
         let all = [self.keys.tray(keys::tray(unit, desk)), self.keys.leases()];
-        let mut call = function("FCALL_RO", "hotline_v3_tray", &all);
+        let mut call = function("FCALL_RO", "hotline_v4_tray", &all);
         call.arg(max);
         if let Some((deadline, no)) = after {
             call.arg(keys::score(deadline)).arg(&keys::id(no)[..]);
@@ -375,7 +378,7 @@ impl RedisStore {
         holder: u64,
         for_: Duration,
     ) -> Result<bool, StoreError> {
-        let mut call = function("FCALL", "hotline_v3_hold_timers", &[self.keys.timers()]);
+        let mut call = function("FCALL", "hotline_v4_hold_timers", &[self.keys.timers()]);
         call.arg(holder).arg(for_.as_millis().clamp(1, u128::from(u32::MAX)) as u64);
         Ok(must_integer(&ask(&self.write, &call).await?)? == 1)
     }

@@ -37,6 +37,8 @@ impl Batcher {
         let in_time = timeout(self.settling, async {
             for step in steps {
                 settled.push(match &step.request {
+                    // What is written with the step before it was done with it, or not at all.
+                    None if step.tied => settled.last().cloned().unwrap_or_else(|| Some(unknown())),
                     None => Some(unknown()),
                     Some((id, sent)) => match self.found(id, &mut lost, trouble).await {
                         Some((Some(found), _)) if found == *sent => Some(Ok(())),

@@ -65,15 +65,17 @@ pub struct Step {
     pub indicators: Vec<u8>,
     /// The version of the city's mode that it was decided under, where that matters.
     pub mode: Option<u32>,
-    /// The digest of a new order's phone.
+    /// The digest of the phone of a new order, or of one that is over now.
     pub caller: Option<[u8; 16]>,
+    /// It is written with the step before it, or not at all.
+    pub tied: bool,
     /// What it adds to the counters.
     pub tallies: Vec<(Tally, i64)>,
 }
 
 impl Step {
-    /// Works out what a change writes.
-    pub fn of(change: &Change) -> Result<Step, StoreError> {
+    /// Works out what a change writes. `caller` is whose order it is that is over now.
+    pub fn of(change: &Change, caller: Option<[u8; 16]>) -> Result<Step, StoreError> {
         let Change { before, after, events, papers, contact, request, lease, mode } = change;
         if papers.len() > MAX_PAPERS {
             return Err(StoreError::Unreachable(format!(
@@ -144,7 +146,11 @@ impl Step {
             day: events.first().map_or(0, |event| day_of(event.at.date())),
             indicators: counted(before.as_deref(), events),
             mode: *mode,
-            caller: contact.as_ref().map(|contact| contact.phone),
+            caller: match contact {
+                Some(contact) if !after.is_over() => Some(contact.phone),
+                Some(_) | None => caller,
+            },
+            tied: false,
             tallies: tallies(before.as_deref(), after, events),
         })
     }

@@ -307,6 +307,7 @@ fn any_hard_what() -> impl Strategy<Value = What> {
         of(Emergency::ALL).prop_map(|to| What::HandedOver { to }),
         any_no().prop_map(|into| What::Merged { into }),
         any_no().prop_map(|child| What::Adopted { child }),
+        any_no().prop_map(|child| What::Disowned { child }),
         any_no().prop_map(|of| What::ResultHeard { of }),
         any_no().prop_map(|by| What::Reopened { by }),
         any::<u8>().prop_map(|count| What::ChildrenTold { count }),

@@ -1,4 +1,4 @@
-#!lua name=hotline_v3
+#!lua name=hotline_v4
 -- The library of a cell: everything that must happen in one piece. The first file opens it.
 --
 -- Rules of the house: every key comes in KEYS; whatever can refuse a step is looked at before
@@ -66,24 +66,36 @@ local function count(keys, counted)
   end
 end
 
--- Puts new orders before the older ones of their callers; 8 of each are kept.
-local function remember_callers(key, callers, called)
+-- Puts new orders before the older ones of their callers, 64 of each, and takes out what is
+-- over.
+local function remember_callers(key, callers, called, over)
   if #callers == 0 then return end
   local before, orders = redis.call('HMGET', key, unpack(callers)), {}
   for j, caller in ipairs(callers) do
-    orders[caller] = string.sub(called[j] .. (orders[caller] or before[j] or ''), 1, 48)
+    local kept = { over[j] and '' or called[j] }
+    local known = orders[caller] or before[j] or ''
+    for at = 1, #known, 6 do
+      local id = string.sub(known, at, at + 5)
+      if id ~= called[j] then kept[#kept + 1] = id end
+    end
+    orders[caller] = string.sub(table.concat(kept), 1, 384)
   end
-  local written = { key }
+  local written, emptied = { key }, { key }
   for caller, of in pairs(orders) do
-    written[#written + 1] = caller
-    written[#written + 1] = of
+    if of == '' then
+      emptied[#emptied + 1] = caller
+    else
+      written[#written + 1] = caller
+      written[#written + 1] = of
+    end
   end
-  redis.call('HSET', unpack(written))
+  if #written > 1 then redis.call('HSET', unpack(written)) end
+  if #emptied > 1 then redis.call('HDEL', unpack(emptied)) end
 end
 
--- hotline_v3_commit: a batch of steps, each accepted or refused by itself. No two steps of
--- a batch are of one order or carry one request id (the sender sees to that), so none
--- depends on another.
+-- hotline_v4_commit: a batch of steps, each accepted or refused by itself, or with those it
+-- is tied to. No two steps of a batch are of one order or carry one request id (the sender
+-- sees to that), so none else depends on another.
 --
 -- KEYS  1 meta, 2 due, 3 tallies, 4 feed, 5 trays, 6 leases, 7 blocks, 8 requests (current),
 --       9 requests (before), 10 to 12 indicators of the batch's day by unit, level and
@@ -92,10 +104,10 @@ end
 -- ARGV  epoch, the highest sequence seen in it, bucket, number of steps,
 --       number of blocks, blocks,
 --       number of profiles, per profile: number of counters, (counter, difference)*,
---       per step: 9 bytes (new? · request? · deadline: 0 stays 1 set 2 none · papers · leaves
---       · comes · stays · leases · profile), version before unless new, value, frame of
+--       per step: 10 bytes (new? · request? · deadline: 0 stays 1 set 2 none · papers · leaves
+--       · comes · stays · leases · profile · tied to the one before?), version before unless new, value, frame of
 --       events, what it counts (dimension, number, measure: 10 bytes each), the version of the
---       city's mode it was decided under or nothing, its caller or nothing, [request id, what to remember], [deadline], papers, members that leave,
+--       city's mode it was decided under or nothing, the caller of what is new or over, or nothing, [request id, what to remember], [deadline], papers, members that leave,
 --       (member, score) that come, (member, score) that stay, then for a lease: the claim
 --       and each field it could stand in.
 -- Returns {'ok', sequence, a letter per step, what was remembered for each r} with o written,
@@ -132,8 +144,10 @@ local function commit(keys, argv)
   local new_keys, new_steps, old_keys, old_steps = {}, {}, {}, {}
   local requests, request_steps = {}, {}
   local fields, claims, field_steps = { keys[6] }, {}, {}
+  local tied = {}
   for i = 1, n do
     local head = argv[a]
+    tied[i] = byte(head, 10) == 1
     local new, request, deadline, papers, leaves, comes, stays, leases = byte(head, 1, 8)
     args_at[i], keys_at[i] = a, k
     if new == 1 then
@@ -201,13 +215,26 @@ local function commit(keys, argv)
     end
   end
 
+  -- Of what is tied together nothing is written when one is refused.
+  local first = 1
+  for i = 1, n do
+    if not tied[i] then first = i end
+    if not tied[i + 1] then
+      local refused = false
+      for j = first, i do refused = refused or verdict[j] end
+      if refused then
+        for j = first, i do verdict[j] = verdict[j] or 'c' end
+      end
+    end
+  end
+
   -- What the others write.
   local strings, remembered, frames = {}, { keys[8] }, {}
   local due, undue = { keys[2] }, { keys[2] }
   local coming, leaving, ended = {}, {}, { keys[6] }
   local kept, kept_places = { keys[6] }, {}
   local known_trays = { keys[5] }
-  local counted, callers, called = {}, {}, {}
+  local counted, callers, called, over = {}, {}, {}, {}
   local code = {}
   for i = 1, n do
     code[i] = verdict[i] or 'o'
@@ -224,6 +251,7 @@ local function commit(keys, argv)
       if argv[a + 5] ~= '' then
         callers[#callers + 1] = argv[a + 5]
         called[#called + 1] = sub(order, -6)
+        over[#over + 1] = new == 0
       end
       a = a + 6
       if request == 1 then
@@ -318,11 +346,11 @@ local function commit(keys, argv)
     if sum ~= 0 then call('HINCRBY', keys[3], tally, whole(sum)) end
   end
   count(keys, table.concat(counted))
-  remember_callers(keys[13], callers, called)
+  remember_callers(keys[13], callers, called, over)
   local sequence = whole(tonumber(meta[2]) + 1)
   call('XADD', keys[4], sequence .. '-0', 'e', table.concat(frames))
   call('HSET', keys[1], 'sequence', sequence, 'bucket', whole(bucket))
   return { 'ok', sequence, table.concat(code), unpack(repeated) }
 end
 
-redis.register_function('hotline_v3_commit', commit)
+redis.register_function('hotline_v4_commit', commit)

@@ -36,12 +36,12 @@ local function give_back(tray, leases, now)
   end
 end
 
--- hotline_v3_claim: the earliest entries nobody has under a running lease, over many trays.
+-- hotline_v4_claim: the earliest entries nobody has under a running lease, over many trays.
 --
 -- KEYS  1 meta, 2 leases, 3.. trays
 -- ARGV  epoch, at most how many, milliseconds the lease runs
 -- Returns {'ok', (which tray from 1, member, claim)*}; or {'epoch'} with nothing written.
-redis.register_function('hotline_v3_claim', function(keys, argv)
+redis.register_function('hotline_v4_claim', function(keys, argv)
   local call = redis.call
   if call('HGET', keys[1], 'epoch') ~= argv[1] then return { 'epoch' } end
   local now, most = now_of(call('TIME')), tonumber(argv[2])
@@ -84,12 +84,12 @@ redis.register_function('hotline_v3_claim', function(keys, argv)
   return answer
 end)
 
--- hotline_v3_release: entries that their claims let go wait again.
+-- hotline_v4_release: entries that their claims let go wait again.
 --
 -- KEYS  1 meta, 2 leases, 3.. trays, one for each entry
 -- ARGV  epoch, (member, claim)*
 -- Returns {'ok'}; or {'epoch'} with nothing written.
-redis.register_function('hotline_v3_release', function(keys, argv)
+redis.register_function('hotline_v4_release', function(keys, argv)
   local call = redis.call
   if call('HGET', keys[1], 'epoch') ~= argv[1] then return { 'epoch' } end
   for t = 3, #keys do
@@ -104,13 +104,13 @@ redis.register_function('hotline_v3_release', function(keys, argv)
   return { 'ok' }
 end)
 
--- hotline_v3_tray: a page of a tray by deadline and number, leased entries in their places.
+-- hotline_v4_tray: a page of a tray by deadline and number, leased entries in their places.
 -- The leased ones are all looked at, for their deadlines stand in their records.
 --
 -- KEYS  1 tray, 2 leases
 -- ARGV  at most how many; deadline and id to read after, or nothing
 -- Returns (member, deadline)*
-redis.register_function { function_name = 'hotline_v3_tray', flags = { 'no-writes' },
+redis.register_function { function_name = 'hotline_v4_tray', flags = { 'no-writes' },
   callback = function(keys, argv)
     local call, id, most = redis.call, string.sub(keys[1], -9), tonumber(argv[1])
     local from, after = '-inf', nil
