@@ -128,7 +128,7 @@ pub async fn assemble(
     parts: Parts,
     clock: Option<Arc<SystemClock>>,
 ) -> Result<Running, ServerError> {
-    let dispatch = Dispatch::new(parts).map_err(|e| ServerError::Catalogue(e.to_string()))?;
+    let dispatch = Dispatch::new(parts);
     let exporter = Exporter::install(dispatch.cell());
     let exporter = exporter.map_err(|e| ServerError::Internal(e.to_string()))?;
     let readiness = Readiness::new(&CONDITIONS);

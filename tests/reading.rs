@@ -46,7 +46,7 @@ fn label(category: Category) -> &'static str {
 #[test]
 fn messages_are_classified() {
     let Some(text) = data("messages/teddy7_train.jsonl") else { return };
-    let classifier = Classifier::new(&Catalogue::builtin().unwrap()).unwrap();
+    let classifier = Classifier::new(&Catalogue::builtin().unwrap());
     let mut kinds: BTreeMap<Kind, usize> = BTreeMap::new();
     let mut urgencies: BTreeMap<Urgency, usize> = BTreeMap::new();
     let mut confusion: BTreeMap<(String, &str), usize> = BTreeMap::new();
@@ -109,7 +109,7 @@ fn messages_are_classified() {
 #[test]
 fn addresses_are_located() {
     let Some(text) = data("addresses/jiaxing_addresses.csv") else { return };
-    let locator = Locator::new(&Catalogue::builtin().unwrap()).unwrap();
+    let locator = Locator::new(&Catalogue::builtin().unwrap());
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let (mut all, mut same, mut deeper, mut shallower, mut wrong, mut doubted) = (0, 0, 0, 0, 0, 0);
     // Of the wrong ones, how many are doubted; of all, how many.
@@ -165,8 +165,8 @@ fn addresses_are_located() {
 fn calls_find_their_way() {
     let Some(text) = data("calls.jsonl") else { return };
     let catalogue = Catalogue::builtin().unwrap();
-    let classifier = Classifier::new(&catalogue).unwrap();
-    let locator = Locator::new(&catalogue).unwrap();
+    let classifier = Classifier::new(&catalogue);
+    let locator = Locator::new(&catalogue);
     let (mut all, mut sure_place, mut sure_matter, mut sure) = (0, 0, 0, 0);
     let mut lengths: BTreeMap<(usize, bool), usize> = BTreeMap::new();
     for line in text.lines() {

@@ -125,5 +125,5 @@ async fn dispatch(url: &str, home: &Path) -> Arc<Dispatch> {
     let sealer = Sealer::create_key_file(&key).expect("the key");
     let clock = Arc::new(SystemClock::new());
     let parts = Parts { store, catalogue, clock, sealer, settings: Settings::default() };
-    Dispatch::new(parts).expect("the dispatcher")
+    Dispatch::new(parts)
 }

@@ -31,7 +31,15 @@ fn sort(c: char) -> Sort {
 /// that changes a letter or a digit. Nearly every text is borrowed as it is.
 pub fn fold(text: &str) -> Cow<'_, str> {
     let mut spaced = false;
-    for c in text.chars() {
+    let mut rest = text;
+    loop {
+        // U+5000 to U+9FFF, most of a Chinese text, by its first byte.
+        while let [0xe5..=0xe9, _, _, ..] = rest.as_bytes() {
+            rest = &rest[3..];
+        }
+        let mut chars = rest.chars();
+        let Some(c) = chars.next() else { break };
+        rest = chars.as_str();
         match sort(c) {
             Sort::Plain => {}
             Sort::Space => spaced = true,

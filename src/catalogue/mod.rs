@@ -17,6 +17,7 @@ mod calendar;
 mod categories;
 mod divisions;
 mod duties;
+pub mod finder;
 pub mod fold;
 mod keywords;
 mod policies;

@@ -13,7 +13,6 @@ pub use crate::catalogue::Speaks;
 use crate::catalogue::{Catalogue, fold::fold};
 use crate::domain::{Category, Confidence, Kind, Urgency};
 use score::Scores;
-use std::fmt;
 use words::Words;
 
 /// The most evidence one classification shows.
@@ -51,18 +50,6 @@ pub struct Evidence {
     pub in_title: bool,
 }
 
-/// Why no classifier can be built from a catalogue.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ClassifierError(String);
-
-impl fmt::Display for ClassifierError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the keywords cannot be compiled: {}", self.0)
-    }
-}
-
-impl std::error::Error for ClassifierError {}
-
 /// Weighs the keywords of a catalogue. Built once per catalogue and shared.
 pub struct Classifier {
     words: Words,
@@ -70,8 +57,8 @@ pub struct Classifier {
 
 impl Classifier {
     /// Compiles the keywords.
-    pub fn new(catalogue: &Catalogue) -> Result<Classifier, ClassifierError> {
-        Words::new(catalogue).map(|words| Classifier { words }).map_err(ClassifierError)
+    pub fn new(catalogue: &Catalogue) -> Classifier {
+        Classifier { words: Words::new(catalogue) }
     }
 
     /// Reads a title and a text, each in one pass. Empty texts are allowed and say nothing.

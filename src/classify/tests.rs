@@ -1,7 +1,7 @@
 use super::*;
 
 fn classifier() -> Classifier {
-    Classifier::new(&Catalogue::builtin().unwrap()).unwrap()
+    Classifier::new(&Catalogue::builtin().unwrap())
 }
 
 #[test]

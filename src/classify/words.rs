@@ -1,10 +1,10 @@
-//! The keywords as one automaton, and what it finds in a text.
+//! The keywords, and which of them stand in a text.
 
 use super::{Evidence, MAX_EVIDENCE};
-use crate::catalogue::{Catalogue, Speaks};
+use crate::catalogue::{Catalogue, Speaks, finder::Finder};
 use crate::domain::{Category, Kind, Urgency};
-use daachorse::{CharwiseDoubleArrayAhoCorasick, CharwiseDoubleArrayAhoCorasickBuilder};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 /// A keyword's strength is counted in sixteenths of its weight.
 pub(super) const ONE: u32 = 16;
@@ -32,7 +32,8 @@ pub(super) struct Vote {
 
 struct Word {
     text: String,
-    votes: Vec<Vote>,
+    /// Where its votes are.
+    votes: Range<usize>,
 }
 
 /// The kind and urgency a category has where the words do not say otherwise.
@@ -70,8 +71,10 @@ impl Found {
 }
 
 pub(super) struct Words {
-    automaton: Option<CharwiseDoubleArrayAhoCorasick<u32>>,
+    finder: Finder,
     words: Vec<Word>,
+    /// Of one word after the other.
+    votes: Vec<Vote>,
     /// The fields, in the order of their slots, which come first.
     pub(super) fields: Vec<u16>,
     /// The categories, in the order of their slots, which follow the fields'.
@@ -79,7 +82,7 @@ pub(super) struct Words {
 }
 
 impl Words {
-    pub(super) fn new(catalogue: &Catalogue) -> Result<Words, String> {
+    pub(super) fn new(catalogue: &Catalogue) -> Words {
         let mut fields: Vec<u16> = catalogue.categories().map(|row| row.category.field()).collect();
         fields.dedup();
         let field_of = |number: u16| fields.binary_search(&number).ok();
@@ -104,19 +107,20 @@ impl Words {
                 at.map(|i| fields.len() + places.len() + Kind::ALL.len() + i)
             }
         };
-        let mut words: Vec<Word> = Vec::new();
-        let mut known: HashMap<&str, usize> = HashMap::new();
+        let mut votes_of: BTreeMap<&str, Vec<Vote>> = BTreeMap::new();
         for keyword in catalogue.keywords() {
             let Some(slot) = slot(keyword.speaks) else { continue };
             let vote = Vote { slot, weight: keyword.weight, speaks: keyword.speaks };
-            let word = *known.entry(&keyword.text).or_insert_with(|| {
-                words.push(Word { text: keyword.text.clone(), votes: Vec::new() });
-                words.len() - 1
-            });
-            words[word].votes.push(vote);
+            votes_of.entry(&keyword.text).or_default().push(vote);
         }
-        let automaton = compile(&words)?;
-        Ok(Words { automaton, words, fields, places })
+        let mut words: Vec<Word> = Vec::with_capacity(votes_of.len());
+        let mut votes = Vec::new();
+        for (text, of_word) in votes_of {
+            let first = votes.len();
+            votes.extend(of_word);
+            words.push(Word { text: text.to_owned(), votes: first..votes.len() });
+        }
+        Words { finder: finder(&words), words, votes, fields, places }
     }
 
     /// How many scores there are.
@@ -125,7 +129,7 @@ impl Words {
     }
 
     pub(super) fn votes(&self, found: &Found) -> &[Vote] {
-        &self.words[found.word].votes
+        &self.votes[self.words[found.word].votes.clone()]
     }
 
     pub(super) fn defaults(&self, category: Category) -> Defaults {
@@ -135,26 +139,25 @@ impl Words {
 
     /// Every keyword that stands in the title or the text, also one within another.
     pub(super) fn find(&self, title: &str, text: &str) -> Vec<Found> {
-        let Some(automaton) = &self.automaton else { return Vec::new() };
         // Per word: how often it stands in the text, and whether early or in the title.
         let mut counts = vec![0_u8; self.words.len()];
         let mut hits: Vec<usize> = Vec::with_capacity(64);
-        for hit in automaton.find_overlapping_iter(title) {
-            let word = hit.value() as usize;
+        for hit in self.finder.find(title) {
+            let word = hit.value as usize;
             if counts[word] == 0 {
                 hits.push(word);
             }
             counts[word] = IN_TITLE | IS_EARLY;
         }
-        for hit in automaton.find_overlapping_iter(text) {
-            let word = hit.value() as usize;
+        for hit in self.finder.find(text) {
+            let word = hit.value as usize;
             if counts[word] == 0 {
                 hits.push(word);
             }
             if counts[word] & TIMES < 4 {
                 counts[word] += 1;
             }
-            if hit.start() < EARLY {
+            if hit.start < EARLY {
                 counts[word] |= IS_EARLY;
             }
         }
@@ -203,23 +206,13 @@ impl Words {
 }
 
 /// Latin letters are matched in the case of the catalogue, all small and all large.
-fn compile(words: &[Word]) -> Result<Option<CharwiseDoubleArrayAhoCorasick<u32>>, String> {
-    let mut patterns: HashMap<String, u32> = HashMap::new();
+fn finder(words: &[Word]) -> Finder {
+    let mut phrases: HashMap<String, u32> = HashMap::new();
     for (i, word) in words.iter().enumerate() {
         for form in [word.text.to_ascii_lowercase(), word.text.to_ascii_uppercase()] {
-            patterns.entry(form).or_insert(i as u32);
+            phrases.entry(form).or_insert(i as u32);
         }
-        patterns.insert(word.text.clone(), i as u32);
+        phrases.insert(word.text.clone(), i as u32);
     }
-    if patterns.is_empty() {
-        return Ok(None);
-    }
-    let mut patterns: Vec<(String, u32)> = patterns.into_iter().collect();
-    patterns.sort();
-    // Half the characters of a complaint begin some keyword: a prefilter only costs.
-    CharwiseDoubleArrayAhoCorasickBuilder::new()
-        .use_prefilter(false)
-        .build_with_values(patterns)
-        .map(Some)
-        .map_err(|error| error.to_string())
+    Finder::new(phrases)
 }

@@ -140,17 +140,6 @@ impl From<StoreError> for Refusal {
     }
 }
 
-/// The catalogue is sound, and yet nothing can be read by it.
-#[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
-    /// Its keywords.
-    #[error(transparent)]
-    Words(#[from] crate::classify::ClassifierError),
-    /// Its names of places.
-    #[error(transparent)]
-    Names(#[from] crate::locate::LocatorError),
-}
-
 /// What the dispatcher is made of.
 pub struct Parts {
     /// Where the orders are.
@@ -188,12 +177,12 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    /// Puts the parts together. Fails if the catalogue's words or names cannot be compiled.
-    pub fn new(parts: Parts) -> Result<Arc<Dispatch>, Unreadable> {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Arc<Dispatch> {
         let Parts { store, catalogue, clock, sealer, settings } = parts;
-        Ok(Arc::new(Dispatch {
-            classifier: Classifier::new(&catalogue)?,
-            locator: Locator::new(&catalogue)?,
+        Arc::new(Dispatch {
+            classifier: Classifier::new(&catalogue),
+            locator: Locator::new(&catalogue),
             store,
             catalogue,
             clock,
@@ -206,7 +195,7 @@ impl Dispatch {
             sleeping_until: std::sync::atomic::AtomicI64::new(i64::MAX),
             skewed: AtomicBool::new(false),
             stopping: watch::Sender::new(false),
-        }))
+        })
     }
 
     /// Runs the timers and the feed's reader until [`Dispatch::stop`].

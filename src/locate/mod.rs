@@ -12,7 +12,6 @@ mod weigh;
 use crate::catalogue::{Catalogue, fold::fold};
 use crate::domain::{Confidence, Division};
 use names::Names;
-use std::fmt;
 
 /// The most names one location shows as evidence.
 pub const MAX_EVIDENCE: usize = 8;
@@ -43,18 +42,6 @@ pub struct Named {
     pub division: Division,
 }
 
-/// Why no locator can be built from a catalogue.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct LocatorError(String);
-
-impl fmt::Display for LocatorError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the names of places cannot be compiled: {}", self.0)
-    }
-}
-
-impl std::error::Error for LocatorError {}
-
 /// Knows every name of a catalogue's divisions. Built once per catalogue and shared.
 pub struct Locator {
     names: Names,
@@ -63,9 +50,8 @@ pub struct Locator {
 
 impl Locator {
     /// Compiles the names.
-    pub fn new(catalogue: &Catalogue) -> Result<Locator, LocatorError> {
-        let names = Names::new(catalogue).map_err(LocatorError)?;
-        Ok(Locator { names, city: catalogue.cell().division() })
+    pub fn new(catalogue: &Catalogue) -> Locator {
+        Locator { names: Names::new(catalogue), city: catalogue.cell().division() }
     }
 
     /// Reads an address in one pass. An empty one is allowed and names nothing.

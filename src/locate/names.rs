@@ -1,9 +1,8 @@
-//! Every name of every division as one automaton, without the suffixes people leave out.
+//! Every name of every division, without the suffixes people leave out.
 
 use super::forms::{self, Form};
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, finder::Finder};
 use crate::domain::{Division, Level};
-use daachorse::CharwiseDoubleArrayAhoCorasick;
 use std::collections::BTreeMap;
 
 /// The most names of an address that are weighed; further ones are left out.
@@ -29,7 +28,7 @@ pub(super) struct Found {
 }
 
 pub(super) struct Names {
-    automaton: Option<CharwiseDoubleArrayAhoCorasick<u32>>,
+    finder: Finder,
     meanings: Vec<Vec<Meaning>>,
 }
 
@@ -65,7 +64,7 @@ fn base(name: &str, level: Level) -> &str {
 }
 
 impl Names {
-    pub(super) fn new(catalogue: &Catalogue) -> Result<Names, String> {
+    pub(super) fn new(catalogue: &Catalogue) -> Names {
         let mut names: BTreeMap<String, Vec<Meaning>> = BTreeMap::new();
         for row in catalogue.divisions() {
             let base = base(&row.name, row.level());
@@ -96,23 +95,17 @@ impl Names {
                 }
             }
         }
-        if names.is_empty() {
-            return Ok(Names { automaton: None, meanings: Vec::new() });
-        }
-        let patterns = names.keys().enumerate().map(|(i, name)| (name.as_str(), i as u32));
-        let automaton = CharwiseDoubleArrayAhoCorasick::with_values(patterns)
-            .map_err(|error| error.to_string())?;
-        Ok(Names { automaton: Some(automaton), meanings: names.into_values().collect() })
+        let finder = Finder::new(names.keys().zip(0..).map(|(name, i)| (name.as_str(), i)));
+        Names { finder, meanings: names.into_values().collect() }
     }
 
     /// Every name that stands in the address and is not part of a longer one or of a road's,
     /// in the order of the address.
     pub(super) fn find(&self, address: &str) -> Vec<Found> {
-        let Some(automaton) = &self.automaton else { return Vec::new() };
         let mut found: Vec<Found> = Vec::with_capacity(8);
-        for hit in automaton.find_overlapping_iter(address).take(4 * MAX_FOUND) {
-            let meanings = &self.meanings[hit.value() as usize];
-            if let Some(hit) = forms::read(address, hit.start(), hit.end(), meanings) {
+        for hit in self.finder.find(address).take(4 * MAX_FOUND) {
+            let meanings = &self.meanings[hit.value as usize];
+            if let Some(hit) = forms::read(address, hit.start, hit.end, meanings) {
                 found.push(hit);
             }
         }

@@ -2,7 +2,7 @@ use super::*;
 use crate::domain::Level;
 
 fn locator() -> Locator {
-    Locator::new(&Catalogue::builtin().unwrap()).unwrap()
+    Locator::new(&Catalogue::builtin().unwrap())
 }
 
 #[test]

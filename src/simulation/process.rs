@@ -49,7 +49,6 @@ impl Process {
             sealer,
             settings: Settings { sweep, ..Settings::default() },
         });
-        let dispatch = dispatch.map_err(|e| Wrong::of(Promise::Answered, e.to_string()))?;
         let process = Process { dispatch, clock, rounds: Some(Rounds::new(holder)) };
         process.look_at_clock();
         Ok(process)

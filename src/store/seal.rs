@@ -1,14 +1,18 @@
 //! Contacts are sealed before they are stored, from the first day.
 //!
-//! One key file of 32 random bytes; from it, by HMAC-SHA256 under labels, one key to seal
-//! (XChaCha20-Poly1305, the order's number as associated data, so that no contact can be put
-//! under another order) and one to digest (so that a caller is found, and a citizen who knows
-//! the last four digits of the phone is believed, without unsealing anything).
+//! One key file of 32 random bytes; from it, by HMAC-SHA256 under labels, the keys to seal
+//! (AES-256-GCM, the order's number as associated data, so that no contact can be put under
+//! another order) and one to digest (so that a caller is found, and a citizen who knows the
+//! last four digits of the phone is believed, without unsealing anything).
+//!
+//! GCM gives way when a key meets a nonce twice, and its nonces are too short to be drawn at
+//! random (NIST SP 800-38D, 8.3). So each process seals with a key of its own, derived for
+//! 128 random bits, and counts. What it sealed begins with these bits and the count.
 
 use super::SealedContact;
 use crate::domain::{Contact, OrderNo, Redacted, normal_phone};
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use aes_gcm::aead::{Aead, KeyInit, Payload};
+use aes_gcm::{Aes256Gcm, Nonce};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use std::fmt;
@@ -18,7 +22,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 const KEY: usize = 32;
-const NONCE: usize = 24;
+/// The random bits that name a process.
+const PROCESS: usize = 16;
 /// The digits that a citizen is asked for.
 const TAIL: usize = 4;
 
@@ -40,10 +45,11 @@ pub enum SealError {
 
 /// Seals and opens contacts.
 pub struct Sealer {
-    cipher: XChaCha20Poly1305,
+    key: [u8; KEY],
     digest: Hmac<Sha256>,
-    /// What the nonces of this process begin with, and how many were used.
-    nonces: ([u8; NONCE - 8], AtomicU64),
+    process: [u8; PROCESS],
+    cipher: Aes256Gcm,
+    sealed: AtomicU64,
 }
 
 impl fmt::Debug for Sealer {
@@ -98,49 +104,48 @@ impl Sealer {
 
     /// With a key that is kept elsewhere.
     pub fn new(key: &[u8; KEY]) -> Result<Sealer, getrandom::Error> {
-        let sealing = mac(key, &[b"hotline contact seal 1"]);
         let digesting = mac(key, &[b"hotline contact digest 1"]);
-        let mut prefix = [0; NONCE - 8];
-        getrandom::fill(&mut prefix)?;
+        let mut process = [0; PROCESS];
+        getrandom::fill(&mut process)?;
         Ok(Sealer {
-            cipher: XChaCha20Poly1305::new(&sealing.into()),
+            key: *key,
             digest: keyed(&digesting),
-            nonces: (prefix, AtomicU64::new(0)),
+            process,
+            cipher: cipher(key, &process),
+            sealed: AtomicU64::new(0),
         })
-    }
-
-    /// Never the same twice: 128 random bits name the process, and it counts.
-    fn nonce(&self) -> [u8; NONCE] {
-        let (prefix, used) = &self.nonces;
-        let mut nonce = [0; NONCE];
-        nonce[..NONCE - 8].copy_from_slice(prefix);
-        nonce[NONCE - 8..].copy_from_slice(&used.fetch_add(1, Relaxed).to_be_bytes());
-        nonce
     }
 
     /// Seals a contact for an order.
     pub fn seal(&self, no: OrderNo, contact: &Contact) -> Result<SealedContact, SealError> {
-        let nonce = self.nonce();
+        let count = self.sealed.fetch_add(1, Relaxed).to_be_bytes();
         let phone = normal_phone(contact.phone.reveal()).unwrap_or_default();
         let plain = pack([contact.name.reveal(), contact.phone.reveal(), contact.address.reveal()]);
         let payload = Payload { msg: &plain, aad: &no.code().to_be_bytes() };
-        let nonce = XNonce::from(nonce);
-        let sealed = self.cipher.encrypt(&nonce, payload).map_err(|_| SealError::DoesNotOpen)?;
+        let sealed = self.cipher.encrypt(&nonce(count), payload);
+        let sealed = sealed.map_err(|_| SealError::DoesNotOpen)?;
         let tail = phone.len().checked_sub(TAIL).map_or("", |at| &phone[at..]);
         Ok(SealedContact {
             phone: self.phone_digest(&phone),
             tail: self.tail_digest(no, tail),
-            sealed: [&nonce[..], &sealed].concat(),
+            sealed: [&self.process[..], &count, &sealed].concat(),
         })
     }
 
     /// Opens the contact of an order.
     pub fn open(&self, no: OrderNo, contact: &SealedContact) -> Result<Contact, SealError> {
-        let (nonce, sealed) =
-            contact.sealed.split_first_chunk::<NONCE>().ok_or(SealError::DoesNotOpen)?;
-        let payload = Payload { msg: sealed, aad: &no.code().to_be_bytes() };
-        let nonce = XNonce::from(*nonce);
-        let plain = self.cipher.decrypt(&nonce, payload).map_err(|_| SealError::DoesNotOpen)?;
+        let split = || {
+            let (process, rest) = contact.sealed.split_first_chunk::<PROCESS>()?;
+            let (count, sealed) = rest.split_first_chunk::<8>()?;
+            Some((process, *count, sealed))
+        };
+        let (process, count, msg) = split().ok_or(SealError::DoesNotOpen)?;
+        let payload = Payload { msg, aad: &no.code().to_be_bytes() };
+        let plain = match *process == self.process {
+            true => self.cipher.decrypt(&nonce(count), payload),
+            false => cipher(&self.key, process).decrypt(&nonce(count), payload),
+        };
+        let plain = plain.map_err(|_| SealError::DoesNotOpen)?;
         let [name, phone, address] = unpack(&plain).ok_or(SealError::DoesNotOpen)?;
         Ok(Contact {
             name: Redacted::new(name),
@@ -176,6 +181,17 @@ impl Sealer {
         half.copy_from_slice(&full[..16]);
         half
     }
+}
+
+/// What a process seals with.
+fn cipher(key: &[u8; KEY], process: &[u8; PROCESS]) -> Aes256Gcm {
+    Aes256Gcm::new(&mac(key, &[b"hotline contact seal 2", process]).into())
+}
+
+fn nonce(count: [u8; 8]) -> Nonce<aes_gcm::aead::consts::U12> {
+    let mut nonce = [0; 12];
+    nonce[4..].copy_from_slice(&count);
+    nonce.into()
 }
 
 fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
@@ -247,6 +263,8 @@ mod tests {
         let sealed = sealer.seal(no(1), &caller()).unwrap();
         assert_eq!(sealer.open(no(1), &sealed).unwrap(), caller());
         assert_eq!(sealer.open(no(2), &sealed).unwrap_err(), SealError::DoesNotOpen);
+        let restarted = Sealer::new(&[7; KEY]).unwrap();
+        assert_eq!(restarted.open(no(1), &sealed).unwrap(), caller());
         let other = Sealer::new(&[8; KEY]).unwrap();
         assert_eq!(other.open(no(1), &sealed).unwrap_err(), SealError::DoesNotOpen);
         for at in 0..sealed.sealed.len() {
