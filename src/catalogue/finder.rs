@@ -57,7 +57,7 @@ impl Finder {
             finder.begins[word] |= bit;
             let (at, _) = finder.slot(hash);
             finder.slots[at] = (hash, finder.phrases.len() as u32);
-            alike.sort_by(|a, b| a.0.as_ref().len().cmp(&b.0.as_ref().len()));
+            alike.sort_by_key(|(phrase, _)| phrase.as_ref().len());
             for (phrase, value) in alike {
                 let phrase = phrase.as_ref().as_bytes();
                 finder.phrases.push(phrase.len() as u8);
