@@ -12,6 +12,7 @@ mod migration;
 mod refused;
 #[path = "../support/server.rs"]
 mod service;
+mod torn;
 mod traffic;
 mod ways;
 

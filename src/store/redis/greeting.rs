@@ -12,6 +12,7 @@
 
 use super::keys::Keys;
 use super::link::Greeting;
+use super::torn;
 use super::trouble::replica;
 use super::value::{integer, items, text};
 use super::wire::{Fresh, Role};
@@ -176,6 +177,7 @@ impl Greeting for Opening {
             return Err(StoreError::Unreachable(replica(fresh.address())));
         }
         self.weigh(fresh).await?;
+        torn::mend(fresh, &self.keys).await?;
         load_library(fresh).await?;
         self.meet(fresh).await?;
         self.started.store(true, Relaxed);

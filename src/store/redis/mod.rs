@@ -26,7 +26,8 @@
 //! - A [`link`] looks after each connection, to wherever the [`master`] is. What was sent and
 //!   not answered is never sent again by us: it is [settled](settle) by asking for its request
 //!   id, and what cannot be settled is *unknown*: the caller asks again with the same id.
-//! - A master that may lack what was acknowledged is noticed before it is used ([`greeting`]).
+//! - A master that may lack what was acknowledged is noticed before it is used ([`greeting`]),
+//!   and what a crash left at the end of its append-only file is made harmless ([`torn`]).
 
 pub mod batch;
 mod city;
@@ -40,6 +41,7 @@ pub mod replicas;
 mod settle;
 pub mod step;
 mod supervisor;
+mod torn;
 pub mod trouble;
 mod value;
 pub mod wire;

@@ -133,7 +133,7 @@ pub fn diagnose(error: &RedisError, address: &str, generation: u64) -> Diagnosis
         "NOPERM" => not_done(
             format!(
                 "Redis at {address} forbids its user commands we need: grant it FUNCTION, FCALL, \
-                 INFO, ROLE, CLIENT and the keys of the cell"
+                 INFO, ROLE, CLIENT, BGREWRITEAOF and the keys of the cell"
             ),
             Remedy::Tell,
         ),
