@@ -90,6 +90,11 @@ async fn a_disk_that_cannot_be_written() {
     let store = open(&server.url(), RedisOptions::default()).await;
     store.commit(order(1)).await.unwrap();
     let () = server.ask(&["CONFIG", "SET", "save", "3600 1"]);
+    // One child at a time: the append-only file is rewritten when the server is first met.
+    until("its child is done", || async {
+        server.info("persistence", "aof_rewrite_in_progress") == "0"
+    })
+    .await;
     std::fs::remove_dir_all(server.folder()).unwrap();
     let () = server.ask(&["BGSAVE"]);
     until("the dump fails", || async {
