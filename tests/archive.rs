@@ -178,6 +178,78 @@ async fn a_changed_digit_never_reads_as_another_order() {
     assert!(told > 30, "{told}");
 }
 
+/// How long the slowest of 50 commits took, but for a fiftieth of them.
+async fn slow(store: &Arc<dyn Store>, from: u32, count: u32) -> std::time::Duration {
+    let mut took = Vec::new();
+    for seq in from..from + count {
+        let began = hotline::clock::tick();
+        put(store, new_order(seq, HEARD)).await;
+        took.push(began.elapsed());
+    }
+    took.sort();
+    took[took.len() - 1 - took.len() / 50]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn intake_goes_on_while_two_processes_archive() {
+    const ORDERS: u32 = 3_000;
+    let folder = tempfile::tempdir().unwrap();
+    let store: Arc<dyn Store> =
+        hotline::store::embedded::Embedded::open(&folder.path().join("cell.redb"), cell()).unwrap();
+    let archive = Archive::new(folder.path().join("archive"), cell());
+    let hands = (0..16).map(|hand| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for seq in (1..=ORDERS).filter(|seq| seq % 16 == hand) {
+                over(&store, seq).await;
+            }
+        })
+    });
+    for hand in hands.collect::<Vec<_>>() {
+        hand.await.unwrap();
+    }
+    let alone = slow(&store, 10_000, 200).await;
+    let archivers: Vec<_> = (0..2)
+        .map(|_| {
+            let (store, archive) = (store.clone(), archive.clone());
+            tokio::spawn(async move {
+                let mut left = 0;
+                // One may find that the other tidied up what it was writing: it begins anew.
+                for _ in 0..10 {
+                    match move_all(&store, &archive).await {
+                        Ok(now) => left += now,
+                        Err(_) => continue,
+                    }
+                    let keep = Keep { read: later(), unread: None };
+                    while !trim(&archive, &*store, keep).await.unwrap().done {}
+                    break;
+                }
+                left
+            })
+        })
+        .collect();
+    let meanwhile = slow(&store, 20_000, 200).await;
+    let mut left = 0;
+    for archiver in archivers {
+        left += archiver.await.unwrap();
+    }
+    println!("p98 of intake: {alone:.1?} alone, {meanwhile:.1?} while {left} orders leave");
+    assert!(left <= u64::from(ORDERS));
+    assert_eq!(archive.orders(date()).await.unwrap().len(), ORDERS as usize);
+    let mut there = 0;
+    let mut after = None;
+    loop {
+        let page = store.scan(after, MAX_BATCH).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.no);
+        there += page.len();
+        assert!(page.iter().all(|order| order.is_open()));
+    }
+    assert_eq!(there, 400);
+    assert_eq!(audit::audit_with(&*store, &archive).await.unwrap(), []);
+    store.close().await;
+}
+
 /// What Redis says it uses.
 async fn used_memory(server: &server::RedisServer) -> u64 {
     let client = ::redis::Client::open(server.url()).unwrap();

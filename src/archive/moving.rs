@@ -15,6 +15,8 @@ const FILE_BYTES: usize = 16 << 20;
 const LEAVE_TOGETHER: usize = 64;
 /// The most events of one step.
 const STEP_EVENTS: usize = 8_192;
+/// So many batches leave the feed at once.
+const TRIM_TOGETHER: usize = 256;
 
 /// What a step did.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -150,10 +152,12 @@ pub async fn trim(archive: &Archive, store: &dyn Store, keep: Keep) -> Result<Mo
     };
     let mut moved = Moved { done: going.len() < STEP_EVENTS, ..Moved::default() };
     going.retain(|(place, _)| stopped_at.is_none_or(|stays| place.sequence < stays));
-    let Some(last) = going.last().map(|(place, _)| place.sequence) else {
+    if going.is_empty() {
         return Ok(Moved { done: true, ..moved });
-    };
+    }
     moved.left = going.len() as u64;
+    let mut batches: Vec<u64> = going.iter().map(|(place, _)| place.sequence).collect();
+    batches.dedup();
     let mut days: BTreeMap<Date, Vec<Placed>> = BTreeMap::new();
     for placed in going {
         days.entry(placed.1.at.date()).or_default().push(placed);
@@ -161,6 +165,8 @@ pub async fn trim(archive: &Archive, store: &dyn Store, keep: Keep) -> Result<Mo
     for (day, events) in days {
         moved.bytes += archive.keep_events(day, events).await?;
     }
-    store.trim_feed(last + 1).await?;
+    for last in batches.chunks(TRIM_TOGETHER).filter_map(<[u64]>::last) {
+        store.trim_feed(last + 1).await?;
+    }
     Ok(moved)
 }

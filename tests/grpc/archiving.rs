@@ -63,7 +63,7 @@ async fn an_order_that_left_the_store_is_still_found_and_can_be_reopened() {
         let filing = pb::SubmitOrderRequest {
             request_id: id(),
             submission: Some(matter()),
-            find_repeats: false,
+            skip_repeats: true,
         };
         let submit = || {
             let (mut client, request) = (s.intake(), by(CENTRE, "agent", filing.clone()));
