@@ -62,6 +62,14 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// How often timers and waiting pulls are looked at even if nothing woke them.
     pub timer_sweep: Duration,
+    /// The folder of what left the store.
+    pub archive: PathBuf,
+    /// How long an order stays in the store that is over; `None` for ever.
+    pub retention: Option<Duration>,
+    /// How long an event stays in the feed at least; `None` for ever.
+    pub feed_keep: Option<Duration>,
+    /// How long an event stays for consumers that have not read it; `None` for ever.
+    pub feed_bound: Option<Duration>,
     /// What is logged.
     pub log: String,
 }
@@ -90,6 +98,10 @@ impl Default for Config {
             long_poll_max: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(10),
             timer_sweep: Duration::from_secs(1),
+            archive: PathBuf::from("hotline.archive"),
+            retention: None,
+            feed_keep: None,
+            feed_bound: None,
             log: "info".to_owned(),
         }
     }
@@ -117,6 +129,18 @@ impl Config {
                 "lease_default = {} is longer than lease_max = {}",
                 humantime::format_duration(self.lease_default),
                 humantime::format_duration(self.lease_max)
+            ));
+        }
+        if let Some(bound) = self.feed_bound
+            && self.feed_keep.is_none_or(|keep| keep > bound)
+        {
+            return Err(format!(
+                "feed_bound = {} is shorter than feed_keep = {}: what is kept at least cannot \
+                 go before",
+                humantime::format_duration(bound),
+                self.feed_keep.map_or("never".to_owned(), |keep| {
+                    humantime::format_duration(keep).to_string()
+                })
             ));
         }
         Ok(())
@@ -185,10 +209,11 @@ mod tests {
 
     #[test]
     fn what_does_not_go_together_is_said() {
-        let cases: [(Spoil, &str); 3] = [
+        let cases: [(Spoil, &str); 4] = [
             (|c| c.listen = SocketAddr::from(([0, 0, 0, 0], 1)), "insecure_bind"),
             (|c| c.metrics_listen = c.listen, "metrics_listen"),
             (|c| c.lease_default = Duration::from_secs(9_999), "lease_max = 1h"),
+            (|c| c.feed_bound = Some(Duration::from_secs(9_999)), "feed_keep = never"),
         ];
         for (spoil, said) in cases {
             let mut config = Config::default();

@@ -18,6 +18,7 @@ pub mod classify;
 pub mod locate;
 pub mod route;
 
+pub mod archive;
 pub mod domain;
 pub mod store;
 

@@ -15,7 +15,7 @@ mod watch;
 use crate::api;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::dispatch::{Dispatch, Parts, Settings};
+use crate::dispatch::{Archiving, Dispatch, Parts, Settings};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Exporter, Readiness, http, metrics, upkeep};
 use std::net::SocketAddr;
@@ -110,6 +110,12 @@ pub async fn start(config: Config, manner: Manner) -> Result<Running, ServerErro
         category_confidence: config.category_confidence.percent(),
         division_confidence: config.division_confidence.percent(),
         sweep: config.timer_sweep,
+        archiving: Some(Archiving {
+            folder: config.archive.clone(),
+            retention: config.retention,
+            feed_keep: config.feed_keep,
+            feed_bound: config.feed_bound,
+        }),
     };
     let parts = Parts {
         store,

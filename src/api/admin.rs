@@ -3,6 +3,7 @@
 use super::Api;
 use super::actor::split;
 use super::status::Fault;
+use crate::dispatch::Day;
 use crate::pb;
 use crate::pb::admin_service_server::AdminService;
 use tonic::{Request, Response, Status};
@@ -57,5 +58,24 @@ impl AdminService for Api {
     ) -> Result<Response<pb::SwitchModeResponse>, Status> {
         let status = Some(self.switch(request).await?);
         Ok(Response::new(pb::SwitchModeResponse { status }))
+    }
+
+    async fn list_archive(
+        &self,
+        request: Request<pb::ListArchiveRequest>,
+    ) -> Result<Response<pb::ListArchiveResponse>, Status> {
+        let (_, pb::ListArchiveRequest {}) = split(request)?;
+        let days = self.dispatch.archive_days().await.map_err(Fault::from)?;
+        let day = |day: Day| pb::ArchiveDay {
+            day: day.day.to_string(),
+            orders: day.orders,
+            events: day.events,
+            files: day.files,
+            bytes: day.bytes,
+            broken: day.broken,
+        };
+        let folder = self.dispatch.archive().map(|archive| archive.root().display().to_string());
+        let days = days.into_iter().map(day).collect();
+        Ok(Response::new(pb::ListArchiveResponse { folder: folder.unwrap_or_default(), days }))
     }
 }

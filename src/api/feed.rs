@@ -3,7 +3,7 @@
 use super::actor::split;
 use super::status::Fault;
 use super::stopped;
-use super::{Api, feed_proto, from_proto as read};
+use super::{Api, feed_proto, from_proto as read, to_proto as write};
 use crate::dispatch::{Cursor, Dispatch, MAX_FEED, Refusal};
 use crate::domain::{Actor, Event};
 use crate::pb;
@@ -53,6 +53,58 @@ impl FeedService for Api {
         tokio::spawn(watch(Arc::clone(&self.dispatch), actor, (after, from_end), events));
         Ok(Response::new(ReceiverStream::new(outgoing)))
     }
+
+    async fn acknowledge_feed(
+        &self,
+        request: Request<pb::AcknowledgeFeedRequest>,
+    ) -> Result<Response<pb::AcknowledgeFeedResponse>, Status> {
+        let (_, pb::AcknowledgeFeedRequest { consumer: name, cursor }) = split(request)?;
+        let (name, cursor) = (consumer(&name)?, read::cursor(&cursor)?);
+        let read = self.dispatch.acknowledge_feed(name, cursor).await.map_err(Fault::from)?;
+        Ok(Response::new(pb::AcknowledgeFeedResponse { cursor: read.to_string() }))
+    }
+
+    async fn list_consumers(
+        &self,
+        request: Request<pb::ListConsumersRequest>,
+    ) -> Result<Response<pb::ListConsumersResponse>, Status> {
+        let (_, pb::ListConsumersRequest {}) = split(request)?;
+        let known = self.dispatch.consumers().await.map_err(Fault::from)?;
+        let oldest = self.dispatch.feed_start().await.map_err(Fault::from)?;
+        let consumers = known.into_iter().map(|consumer| pb::Consumer {
+            consumer: consumer.name,
+            cursor: consumer.cursor.to_string(),
+            acknowledged_at: Some(write::time(consumer.at)),
+        });
+        let consumers = consumers.collect();
+        let oldest_cursor = oldest.to_string();
+        Ok(Response::new(pb::ListConsumersResponse { consumers, oldest_cursor }))
+    }
+
+    async fn forget_consumer(
+        &self,
+        request: Request<pb::ForgetConsumerRequest>,
+    ) -> Result<Response<pb::ForgetConsumerResponse>, Status> {
+        let (actor, pb::ForgetConsumerRequest { consumer: name }) = split(request)?;
+        let name = consumer(&name)?;
+        match self.dispatch.forget_consumer(&actor, name).await.map_err(Fault::from)? {
+            true => Ok(Response::new(pb::ForgetConsumerResponse {})),
+            false => Err(Fault::unknown_consumer(name).into()),
+        }
+    }
+}
+
+/// The longest name of a consumer.
+const MAX_NAME: usize = 64;
+
+/// A consumer's name.
+fn consumer(name: &str) -> Result<&str, Fault> {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
+    if (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(plain) {
+        return Ok(name);
+    }
+    let allowed = "1 to 64 of a-z, 0-9, `.`, `_` and `-`";
+    Err(Fault::field("INVALID_FIELD", "consumer", allowed))
 }
 
 type Events = mpsc::Sender<Result<pb::WatchFeedResponse, Status>>;

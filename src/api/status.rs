@@ -16,7 +16,7 @@
 //! value of the message, and one `LocalizedMessage` in zh-CN. None holds a citizen's word,
 //! phone or name: what was sent is never repeated, only what is allowed.
 
-use crate::dispatch::{Refusal, StoreError};
+use crate::dispatch::{Cursor, Refusal, StoreError};
 use crate::domain::{ActionName, Refused, Rejection, Stage, Standing};
 use crate::pb;
 use std::time::Duration;
@@ -106,6 +106,13 @@ impl Fault {
     pub(super) fn renamed(self, field: &str) -> Fault {
         let Some((_, allowed)) = self.field.as_deref().cloned() else { return self };
         Fault::field(self.reason, field, allowed)
+    }
+
+    /// No consumer of the feed has this name.
+    pub(super) fn unknown_consumer(name: &str) -> Fault {
+        let message = format!("no consumer of the feed is known as {name}");
+        let zh = "没有该名称的事件流消费方。";
+        Fault::new(Code::NotFound, "UNKNOWN_CONSUMER", message, zh).with("consumer", name)
     }
 
     /// The stable reason.
@@ -198,9 +205,11 @@ impl From<Refusal> for Fault {
                     fault(Code::DataLoss, "STORE_DAMAGED", "记录已损坏，请联系运维人员。")
                 }
                 StoreError::FeedDiverged { epoch } => diverged(message.clone(), *epoch),
+                StoreError::FeedTrimmed { start } => trimmed(message.clone(), *start),
             }
             .with("detail", error),
             Refusal::FeedDiverged { epoch } => diverged(message.clone(), epoch),
+            Refusal::FeedTrimmed { start } => trimmed(message.clone(), start),
             Refusal::ModeMoved { version } => fault(
                 Code::FailedPrecondition,
                 "MODE_MOVED",
@@ -219,6 +228,11 @@ impl From<Refusal> for Fault {
 fn diverged(message: String, epoch: u64) -> Fault {
     let zh = "事件流历史已中断，请从头重建副本。";
     Fault::new(Code::FailedPrecondition, "FEED_DIVERGED", message, zh).with("epoch", epoch)
+}
+
+fn trimmed(message: String, start: Cursor) -> Fault {
+    let zh = "该游标之后的部分事件已移入归档，请从归档补读后由最早游标继续。";
+    Fault::new(Code::OutOfRange, "FEED_TRIMMED", message, zh).with("oldest_cursor", start)
 }
 
 /// Every forbidden move says where it was met, whatever the reason.

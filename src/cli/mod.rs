@@ -1,5 +1,6 @@
 //! The command line: one file per family of verbs. Screens speak Chinese, JSON English.
 
+mod archive;
 mod board;
 mod catalogue;
 pub mod client;
@@ -8,6 +9,7 @@ mod crew;
 mod dev;
 mod doctor;
 mod failure;
+mod feed;
 mod happening;
 mod health;
 mod mode;
@@ -72,6 +74,10 @@ enum Verb {
     Health(health::HealthArgs),
     #[command(subcommand)]
     Mode(mode::ModeVerb),
+    #[command(subcommand)]
+    Archive(archive::ArchiveVerb),
+    #[command(subcommand)]
+    Feed(feed::FeedVerb),
 }
 
 /// Does what was asked.
@@ -91,6 +97,8 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Doctor(args) => doctor::run(args).await,
         Verb::Health(args) => health::run(args).await,
         Verb::Mode(verb) => mode::run(verb).await,
+        Verb::Archive(verb) => archive::run(verb).await,
+        Verb::Feed(verb) => feed::run(verb).await,
     }
 }
 

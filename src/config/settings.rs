@@ -183,6 +183,41 @@ pub const SETTINGS: &[Setting] = &[
         get: |c| written(c.timer_sweep),
     },
     Setting {
+        key: "archive",
+        flag: "archive",
+        help: "The folder of what left the store; all processes of a city share it",
+        value: "DIR",
+        set: |c, v| path(v).map(|p| c.archive = p),
+        get: |c| c.archive.display().to_string(),
+    },
+    Setting {
+        key: "retention",
+        flag: "retention",
+        help: "How long an order that is over stays in the store before it moves to the archive, \
+               for example 30d, or `never`",
+        value: "DURATION",
+        set: |c, v| age(v).map(|d| c.retention = d),
+        get: |c| aged(c.retention),
+    },
+    Setting {
+        key: "feed_keep",
+        flag: "feed-keep",
+        help: "How old an event is before it may move from the feed to the archive, once every \
+               named consumer has read it; or `never`",
+        value: "DURATION",
+        set: |c, v| age(v).map(|d| c.feed_keep = d),
+        get: |c| aged(c.feed_keep),
+    },
+    Setting {
+        key: "feed_bound",
+        flag: "feed-bound",
+        help: "How old an event is before it moves even if a named consumer has not read it; or \
+               `never`",
+        value: "DURATION",
+        set: |c, v| age(v).map(|d| c.feed_bound = d),
+        get: |c| aged(c.feed_bound),
+    },
+    Setting {
         key: "log",
         flag: "log",
         help: "What is logged: error, warn, info, debug or trace, or a filter such as \
@@ -243,6 +278,23 @@ fn duration(v: &str, least: Duration, most: Duration) -> Result<Duration, String
     })
 }
 
+/// Longer than this nothing is kept by a setting.
+const CENTURY: Duration = Duration::from_secs(36_525 * 24 * 3_600);
+
+fn age(v: &str) -> Result<Option<Duration>, String> {
+    if v == "never" {
+        return Ok(None);
+    }
+    let parsed = humantime::parse_duration(v).ok().filter(|d| (HOUR..=CENTURY).contains(d));
+    parsed.map(Some).ok_or_else(|| {
+        "expected never, or a duration of at least 1h, written like 30d or 12h".to_owned()
+    })
+}
+
+fn aged(age: Option<Duration>) -> String {
+    age.map_or_else(|| "never".to_owned(), written)
+}
+
 /// The way durations read everywhere.
 fn written(d: Duration) -> String {
     humantime::format_duration(d).to_string()
@@ -283,6 +335,10 @@ mod tests {
             ("lease_max", "2h", "1s to 1h"),
             ("log", "hotline=loud", "log filter"),
             ("key_file", "", "a path"),
+            ("archive", "", "a path"),
+            ("retention", "30", "30d"),
+            ("feed_keep", "59m", "at least 1h"),
+            ("feed_bound", "off", "never"),
         ] {
             let setting = SETTINGS.iter().find(|s| s.key == key).unwrap();
             let error = (setting.set)(&mut Config::default(), value).unwrap_err();

@@ -37,7 +37,7 @@ impl Dispatch {
     /// whether there is nothing more to tell. A child that is read as it was before it was
     /// merged is told the next time.
     async fn tell(&self, child: OrderNo, parent: OrderNo) -> Result<bool, Refusal> {
-        let Some(before) = self.store.load(child).await? else { return Ok(false) };
+        let Some(before) = self.look_up(child).await? else { return Ok(false) };
         if before.links.merged_into != Some(parent) {
             return Ok(before.is_over());
         }
@@ -99,7 +99,7 @@ impl Dispatch {
         let kept: Vec<_> = kept.copied().collect();
         matter.recused.extend(kept);
         let no = match old.links.reopened_as {
-            Some(no) if self.store.load(no).await?.is_none() => no,
+            Some(no) if self.look_up(no).await?.is_none() => no,
             Some(by) => {
                 let why = Rejection::AlreadyReopened { by };
                 return Err(Refused::of(Some(&old), ActionName::Reopened, why).into());

@@ -7,8 +7,10 @@
 //! - [`pull`]: units come for their orders; [`waiters`]: who waits for which unit
 //! - [`timers`]: what falls due happens
 //! - [`numbers`]: order numbers, reserved in blocks
+//! - [`archiving`]: what is over leaves the store and is still found
 
 mod again;
+mod archiving;
 mod deciding;
 mod intake;
 mod links;
@@ -20,6 +22,7 @@ mod step;
 mod timers;
 mod waiters;
 
+use crate::archive::Archive;
 use crate::catalogue::Catalogue;
 use crate::classify::Classifier;
 use crate::clock::Clock;
@@ -34,11 +37,13 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use waiters::Waiters;
 
+pub use crate::archive::Day;
 pub use crate::store::audit::Finding;
 pub use crate::store::{
-    BodyDigest, Claimed, Cursor, Evidence, Lease, MAX_BATCH, MAX_FEED, ModeRow, Paper, Receipt,
-    RequestId, Restamping, StoreError,
+    BodyDigest, Claimed, Consumer, Cursor, Evidence, Lease, MAX_BATCH, MAX_FEED, ModeRow, Paper,
+    Receipt, RequestId, Restamping, StoreError,
 };
+pub use archiving::{Archiving, Passes};
 pub use deciding::{Acceptance, Correction, Routing};
 pub use intake::{Preview, Submission};
 pub use links::Called;
@@ -56,11 +61,18 @@ pub struct Settings {
     pub division_confidence: u8,
     /// How often the timers look even if nothing woke them.
     pub sweep: Duration,
+    /// What leaves the store, and where to; `None` if nothing does and nothing ever did.
+    pub archiving: Option<Archiving>,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { category_confidence: 50, division_confidence: 50, sweep: Duration::from_secs(1) }
+        Settings {
+            category_confidence: 50,
+            division_confidence: 50,
+            sweep: Duration::from_secs(1),
+            archiving: None,
+        }
     }
 }
 
@@ -102,6 +114,12 @@ pub enum Refusal {
         /// The current epoch.
         epoch: u64,
     },
+    /// What came after the cursor has left the feed.
+    #[error("{}", StoreError::FeedTrimmed { start: *start })]
+    FeedTrimmed {
+        /// The place after everything that left.
+        start: Cursor,
+    },
     /// The city was switched by somebody else meanwhile.
     #[error("the city's mode was switched meanwhile: version {version} is in force")]
     ModeMoved {
@@ -132,6 +150,7 @@ impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Refusal {
         match error {
             StoreError::FeedDiverged { epoch } => Refusal::FeedDiverged { epoch },
+            StoreError::FeedTrimmed { start } => Refusal::FeedTrimmed { start },
             StoreError::Unreachable(_)
             | StoreError::Full(_)
             | StoreError::TooNew { .. }
@@ -163,6 +182,9 @@ pub struct Dispatch {
     clock: Arc<dyn Clock>,
     sealer: Sealer,
     settings: Settings,
+    archive: Option<Archive>,
+    /// This process runs the timers, and what goes with them.
+    leads: AtomicBool,
     numbers: Numbers,
     /// The mode as this process knows it.
     in_force: RwLock<Option<InForce>>,
@@ -180,6 +202,8 @@ impl Dispatch {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Arc<Dispatch> {
         let Parts { store, catalogue, clock, sealer, settings } = parts;
+        let archive = settings.archiving.as_ref();
+        let archive = archive.map(|of| Archive::new(of.folder.clone(), store.cell()));
         Arc::new(Dispatch {
             classifier: Classifier::new(&catalogue),
             locator: Locator::new(&catalogue),
@@ -188,6 +212,8 @@ impl Dispatch {
             clock,
             sealer,
             settings,
+            archive,
+            leads: AtomicBool::new(false),
             numbers: Numbers::default(),
             in_force: RwLock::new(None),
             waiters: Waiters::default(),
@@ -198,12 +224,14 @@ impl Dispatch {
         })
     }
 
-    /// Runs the timers and the feed's reader until [`Dispatch::stop`].
+    /// Runs the timers, the archiving and the feed's reader until [`Dispatch::stop`].
     pub async fn run(self: Arc<Self>) {
         let timers = tokio::spawn(Arc::clone(&self).run_timers());
+        let archiving = tokio::spawn(Arc::clone(&self).run_archiving());
         let hints = tokio::spawn(self.run_hints());
         // A task of ours that panicked has said so already; the other goes on to its end.
         let _ = timers.await;
+        let _ = archiving.await;
         let _ = hints.await;
     }
 

@@ -271,7 +271,9 @@ impl Dispatch {
                 | StoreError::Full(_)
                 | StoreError::TooNew { .. }),
             ) => Err(error),
-            Err(error @ StoreError::FeedDiverged { .. }) => Err(error),
+            Err(error @ (StoreError::FeedDiverged { .. } | StoreError::FeedTrimmed { .. })) => {
+                Err(error)
+            }
         }
     }
 

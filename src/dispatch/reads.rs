@@ -1,12 +1,12 @@
 //! What can be asked without changing anything, and the one look that is recorded.
 
 use super::step::With;
-use super::{Dispatch, Finding, Refusal, Request};
+use super::{Dispatch, Refusal, Request};
 use crate::domain::{
     Action, Actor, Command, Contact, Counts, Date, Desk, Dimension, Entry, Event, Links, Marginal,
     Order, OrderNo, Rejection, Tally, Timestamp, Unit, decide,
 };
-use crate::store::{Cursor, MAX_BATCH, Paper, StoreError, audit};
+use crate::store::{Cursor, MAX_BATCH, Paper, SealedContact, StoreError};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,12 +23,22 @@ impl Dispatch {
         if no.cell() != self.cell() {
             return Err(Rejection::NoSuchOrder.into());
         }
-        self.store.load(no).await?.ok_or_else(|| Rejection::NoSuchOrder.into())
+        self.look_up(no).await?.ok_or_else(|| Rejection::NoSuchOrder.into())
     }
 
     /// One paper of an order: 0 is the citizen's text.
     pub async fn paper(&self, no: OrderNo, index: u16) -> Result<Option<Paper>, Refusal> {
-        Ok(self.store.paper(no, index).await?)
+        match self.store.paper(no, index).await? {
+            Some(paper) => Ok(Some(paper)),
+            None => Ok(self.archived(no).await?.and_then(|whole| whole.paper(index))),
+        }
+    }
+
+    async fn sealed_contact(&self, no: OrderNo) -> Result<Option<SealedContact>, Refusal> {
+        match self.store.contact(no).await? {
+            Some(sealed) => Ok(Some(sealed)),
+            None => Ok(self.archived(no).await?.and_then(|whole| whole.contact)),
+        }
     }
 
     /// Whom to call back. The look itself is an event of the order.
@@ -45,7 +55,7 @@ impl Dispatch {
             // The look was written down; whether it may be taken is asked anew.
             decide(Some(&order), &command, self.now())?;
         }
-        let sealed = self.store.contact(no).await?.ok_or(Rejection::NoSuchOrder)?;
+        let sealed = self.sealed_contact(no).await?.ok_or(Rejection::NoSuchOrder)?;
         self.sealer.open(no, &sealed).map_err(|why| {
             Refusal::Unavailable(StoreError::Damaged(format!("the contact of {no}: {why}")))
         })
@@ -60,7 +70,7 @@ impl Dispatch {
         actor: &Actor,
     ) -> Result<Arc<Order>, Refusal> {
         let order = self.seen(no, actor).await?;
-        match self.store.contact(no).await? {
+        match self.sealed_contact(no).await? {
             Some(sealed) if self.sealer.tail_matches(no, last_four, &sealed) => Ok(order),
             Some(_) | None => Err(Rejection::NoSuchOrder.into()),
         }
@@ -173,7 +183,7 @@ impl Dispatch {
         if unit == self.cell().centre() {
             return Ok(false);
         }
-        Ok(self.store.load(no).await?.is_some_and(|order| order.hidden_from(unit)))
+        Ok(self.look_up(no).await?.is_some_and(|order| order.hidden_from(unit)))
     }
 
     /// An order as the actor may see it: without the others it has to do with that complain
@@ -215,21 +225,6 @@ impl Dispatch {
             grown = self.store.feed_grown(after, at_most) => Ok(grown?),
             _ = stopping.wait_for(|stop| *stop) => Err(Refusal::Stopping),
         }
-    }
-
-    /// Compares every order with what is indexed of it, and says what the actor may know.
-    pub async fn doctor(&self, actor: &Actor) -> Result<Vec<Finding>, Refusal> {
-        let mut findings = Vec::new();
-        for finding in audit::audit(&*self.store).await? {
-            let hidden = match finding.order {
-                Some(no) => self.hides(no, actor.unit).await?,
-                None => false,
-            };
-            if !hidden {
-                findings.push(finding);
-            }
-        }
-        Ok(findings)
     }
 
     /// How many open orders have a limit for which plain weekends were counted.

@@ -82,6 +82,13 @@ impl Decided {
 /// What was decided of an order, and of the one that changes beside it.
 type Both = (Decided, Option<Decided>);
 
+/// The orders that were over when it was decided: they may have left the store.
+fn over(decided: &Decided, also: Option<&Decided>) -> Vec<OrderNo> {
+    let both = [Some(decided), also].into_iter().flatten();
+    let over = both.filter_map(|decided| decided.before.as_deref()).filter(|o| o.is_over());
+    over.map(|order| order.no).collect()
+}
+
 impl Dispatch {
     /// Lets a command take effect on an order. `paper` carries the words of a return, a
     /// report or a rejection.
@@ -110,7 +117,7 @@ impl Dispatch {
     ) -> Result<(Done, Arc<Order>), Refusal> {
         self.must_be_here(no)?;
         for _ in 0..MAX_TRIES {
-            let before = self.store.load(no).await?;
+            let before = self.look_up(no).await?;
             if let (Some(as_of), Some(before)) = (with.as_of, &before)
                 && before.version != as_of
             {
@@ -147,7 +154,7 @@ impl Dispatch {
         self.must_be_here(no)?;
         let mut in_force = self.mode().await?;
         for _ in 0..MAX_TRIES {
-            let before = self.store.load(no).await?;
+            let before = self.look_up(no).await?;
             let decided = match before {
                 Some(order) if !order.hidden_from(actor.unit) => {
                     // One moment for the limits and for the decision.
@@ -238,17 +245,23 @@ impl Dispatch {
         with: &With,
     ) -> Result<Option<(Done, Arc<Order>)>, Refusal> {
         let refused = match decided {
-            Ok((decided, also)) => match self.commit(decided, also, with).await {
-                Ok(committed) => return Ok(Some(committed)),
-                Err(CommitError::Conflict) => {
-                    metrics::commit_conflicted();
-                    return Ok(None);
+            Ok((decided, also)) => {
+                let may_have_left = over(&decided, also.as_ref());
+                match self.commit(decided, also, with).await {
+                    Ok(committed) => return Ok(Some(committed)),
+                    Err(CommitError::Conflict) => {
+                        metrics::commit_conflicted();
+                        for no in may_have_left {
+                            self.bring_back(no).await?;
+                        }
+                        return Ok(None);
+                    }
+                    Err(error) => {
+                        let done = self.refused(error, with.request, actor).await?;
+                        return Ok(Some((done.ok_or(Refusal::Busy)?, self.order(no).await?)));
+                    }
                 }
-                Err(error) => {
-                    let done = self.refused(error, with.request, actor).await?;
-                    return Ok(Some((done.ok_or(Refusal::Busy)?, self.order(no).await?)));
-                }
-            },
+            }
             Err(refusal) => refusal,
         };
         // What is refused now may have been done before, by this very request.

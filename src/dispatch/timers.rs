@@ -67,6 +67,7 @@ impl Dispatch {
     pub async fn round(self: &Arc<Self>, rounds: &mut Rounds) -> Result<Duration, StoreError> {
         let sweep = self.settings.sweep;
         let sleep_towards = |at| self.sleeping_until.store(at, Ordering::Relaxed);
+        self.leads.store(false, Ordering::Relaxed);
         // Who may not tick is not woken by every commit of the process, either.
         sleep_towards(UNDISTURBED);
         // Another process may have switched it.
@@ -85,6 +86,7 @@ impl Dispatch {
             }
             return Ok(sweep);
         }
+        self.leads.store(true, Ordering::Relaxed);
         // Nothing that comes up from here on may be slept over.
         sleep_towards(LISTENING);
         // Whoever runs the timers also shows the cell's counters, or they would count twice.

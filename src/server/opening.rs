@@ -35,13 +35,15 @@ pub(super) fn catalogue(config: &Config) -> Result<Catalogue, ServerError> {
     Ok(catalogue)
 }
 
-/// The key that seals contacts. One is made only for a store without orders: beside a store
-/// that has some, a missing key is a mistake, and a new one would lock their contacts away.
+/// The key that seals contacts. One is made only for a store that never had an order: beside
+/// one that has some, or had, a missing key is a mistake, and a new one would lock their contacts away.
 pub(super) async fn sealer(config: &Config, store: &dyn Store) -> Result<Sealer, ServerError> {
     let path = &config.key_file;
     let fault = |e: SealError| ServerError::Key(e.to_string());
     let orders = store.scan(None, SAMPLE).await?;
-    if path.exists() || !orders.is_empty() {
+    let tallies = store.tallies().await?;
+    let had_some = tallies.iter().any(|(tally, n)| *tally == "received" && *n > 0);
+    if path.exists() || had_some || !orders.is_empty() {
         let sealer = Sealer::from_key_file(path).map_err(fault)?;
         if !opens(&sealer, &orders, store).await? {
             return Err(ServerError::Key(format!(

@@ -77,7 +77,7 @@ impl Door {
     }
 
     /// A read arrives, or does not.
-    async fn read(&self) -> Result<MutexGuard<'_, World>, StoreError> {
+    pub(super) async fn read(&self) -> Result<MutexGuard<'_, World>, StoreError> {
         let mut world = self.turn(None).await;
         let rate = world.weather.unread;
         if world.dice.happens(rate) { Err(trouble()) } else { Ok(world) }

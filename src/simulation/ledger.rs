@@ -79,6 +79,7 @@ fn told(answer: &Answer) -> Told {
             | Refusal::Unknown(_)
             | Refusal::Unavailable(_)
             | Refusal::FeedDiverged { .. }
+            | Refusal::FeedTrimmed { .. }
             | Refusal::Stopping,
         ) => Told::Nothing,
     }

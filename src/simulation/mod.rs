@@ -23,6 +23,7 @@ mod city;
 mod crowd;
 mod dice;
 mod door;
+mod leaving;
 mod ledger;
 mod many;
 mod misfortune;

@@ -1,14 +1,16 @@
 //! What the simulated store holds, and its law: plain collections, written step by step, so
 //! that a replica that lags can be written after it. Time is an argument.
 
+use super::leaving::Shed;
 use super::mutant::{Mutant, Slips};
 use crate::domain::{
     Counts, Date, Desk, Entry, Event, Marginal, Order, OrderNo, Tally, Timestamp, Unit, entries,
     indicators, next_deadline, tallies,
 };
+use crate::store::leaving::from;
 use crate::store::{
-    Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_FEED, ModeRow, Paper, Remembered,
-    RequestId, SealedContact, StoreError,
+    Change, Claimed, CommitError, Consumer, Cursor, Lease, MAX_BATCH, MAX_FEED, ModeRow, Paper,
+    Remembered, RequestId, SealedContact, StoreError,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound::{Excluded, Unbounded};
@@ -28,6 +30,8 @@ pub(super) enum Write {
     Claim(OrderNo, Held),
     /// Nobody has it any more.
     Release(OrderNo, Held),
+    /// Something leaves, or somebody reads.
+    Shed(Shed),
 }
 
 /// A claim of one place where an order waits.
@@ -66,6 +70,9 @@ pub(super) struct State {
     pub(super) contacts: BTreeMap<OrderNo, SealedContact>,
     /// What happened, a step at a time; the first has sequence 1.
     pub(super) feed: Vec<Arc<[Event]>>,
+    /// So many steps of it are empty, for they left.
+    pub(super) trimmed: u64,
+    pub(super) consumers: BTreeMap<String, Consumer>,
     pub(super) mode: Option<ModeRow>,
     pub(super) leases: HashMap<OrderNo, Vec<Held>>,
 }
@@ -136,6 +143,7 @@ impl State {
                 self.mode = Some(row.clone());
                 self.feed.extend(event.iter().map(|event| Arc::from([event.clone()])));
             }
+            Write::Shed(shed) => self.shed(shed),
             Write::Claim(no, held) => {
                 let all = self.leases.entry(*no).or_default();
                 all.retain(|other| (other.unit, other.desk) != (held.unit, held.desk));
@@ -296,10 +304,7 @@ impl State {
         after: Option<Cursor>,
         max: usize,
     ) -> Result<Vec<(Cursor, Event)>, StoreError> {
-        let after = after.unwrap_or(Cursor { epoch, sequence: 0, index: 0 });
-        if after.epoch != epoch || after > self.end(epoch) {
-            return Err(StoreError::FeedDiverged { epoch });
-        }
+        let after = from(after, self.trimmed, self.end(epoch))?;
         let steps = (1_u64..).zip(&self.feed).skip(after.sequence.saturating_sub(1) as usize);
         let events = steps.flat_map(|(sequence, step)| {
             let at = move |index| Cursor { epoch, sequence, index };

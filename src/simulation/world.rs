@@ -126,7 +126,7 @@ impl World {
         self.trace.add(Line { step, at, process, what, order, number });
     }
 
-    fn write(&mut self, write: Write) {
+    pub(super) fn write(&mut self, write: Write) {
         self.state.write(&write, &mut self.slips);
         self.replica.behind.push_back(write);
     }

@@ -1,12 +1,13 @@
 //! Whether a store keeps its law: every order against everything that is derived from it.
 //!
 //! Safe on a running system: what does not agree is looked at again, and only reported if
-//! the order stood still meanwhile. Reads everything once; the feed must reach back to its
-//! beginning.
+//! the order stood still meanwhile. Reads everything once. Of what left the feed nothing is
+//! known here; of orders that left the store, what [`Elsewhere`] says.
 
 use super::{Store, StoreError};
-use crate::domain::{Entry, Order, OrderNo, Span, Stage, Tally, entries, next_deadline, tallies};
-use crate::domain::{TALLIES, Timestamp};
+use crate::domain::{Date, Entry, Order, OrderNo, Span, Stage, TALLIES, Tally, Timestamp};
+use crate::domain::{entries, next_deadline, tallies};
+use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
@@ -32,8 +33,33 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Checks a whole store; nothing found is an empty list.
+/// Where orders are that left the store.
+#[async_trait]
+pub trait Elsewhere: Send + Sync {
+    /// Those that were registered on a day, with the version they left at.
+    async fn of_day(&self, day: Date) -> Result<BTreeMap<OrderNo, u32>, StoreError>;
+}
+
+/// No order left.
+struct Nowhere;
+
+#[async_trait]
+impl Elsewhere for Nowhere {
+    async fn of_day(&self, _day: Date) -> Result<BTreeMap<OrderNo, u32>, StoreError> {
+        Ok(BTreeMap::new())
+    }
+}
+
+/// Checks a whole store that no order left; nothing found is an empty list.
 pub async fn audit(store: &dyn Store) -> Result<Vec<Finding>, StoreError> {
+    audit_with(store, &Nowhere).await
+}
+
+/// Checks a whole store; nothing found is an empty list.
+pub async fn audit_with(
+    store: &dyn Store,
+    elsewhere: &dyn Elsewhere,
+) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Vec::new();
     let mut suspects = BTreeSet::new();
     let mut versions = BTreeMap::new();
@@ -54,7 +80,7 @@ pub async fn audit(store: &dyn Store) -> Result<Vec<Finding>, StoreError> {
         }
     }
     suspects.extend(index.numbers().filter(|no| !versions.contains_key(no)));
-    findings.extend(feed(store, &versions).await?);
+    findings.extend(feed(store, elsewhere, &versions).await?);
     findings.extend(believe(store, suspects).await?);
     findings.extend(counters(store, before, gauges).await?);
     findings.sort();
@@ -224,20 +250,31 @@ async fn records(store: &dyn Store, order: &Order) -> Result<Vec<Finding>, Store
 /// it can only know more than they did.
 async fn feed(
     store: &dyn Store,
+    elsewhere: &dyn Elsewhere,
     versions: &BTreeMap<OrderNo, u32>,
 ) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Vec::new();
-    let mut told: HashMap<OrderNo, u32> = HashMap::new();
-    let mut after = None;
+    let mut told: BTreeMap<OrderNo, u32> = BTreeMap::new();
+    let mut after = store.feed_start().await?;
+    let all_is_there = after.sequence == 0;
     loop {
-        let page = store.feed(after, super::MAX_FEED).await?;
+        let page = match store.feed(Some(after), super::MAX_FEED).await {
+            // What it was about to read left meanwhile.
+            Err(StoreError::FeedTrimmed { start }) => {
+                after = start;
+                continue;
+            }
+            page => page?,
+        };
         let Some((last, _)) = page.last() else { break };
-        after = Some(*last);
+        after = *last;
         for (_, event) in page {
             if event.order.is_city() {
                 continue;
             }
-            let last = told.entry(event.order).or_default();
+            // The steps before the first that is told may have left.
+            let before = if all_is_there { 0 } else { event.version };
+            let last = told.entry(event.order).or_insert(before);
             if event.version != *last && event.version != *last + 1 {
                 let what = format!("the feed tells of version {} after {last}", event.version);
                 findings.push(of(event.order, what));
@@ -245,16 +282,48 @@ async fn feed(
             *last = event.version;
         }
     }
-    // Registered after the orders were read, or lost: another look tells.
-    for no in told.keys().filter(|no| !versions.contains_key(no)) {
+    // Registered after the orders were read, gone elsewhere, or lost: another look tells.
+    let mut missing = Vec::new();
+    for (no, version) in told.iter().filter(|(no, _)| !versions.contains_key(no)) {
         if store.load(*no).await?.is_none() {
-            findings.push(of(*no, "the feed tells of it, but it does not exist".to_owned()));
+            missing.push((*no, *version));
         }
     }
+    findings.extend(sought(elsewhere, &missing).await?);
     for (no, version) in versions {
-        let told = told.get(no).copied().unwrap_or(0);
+        let told = told.get(no).copied();
+        let told = told.unwrap_or(if all_is_there { 0 } else { *version });
         if told < *version {
             findings.push(of(*no, format!("is at version {version}, the feed ends at {told}")));
+        }
+    }
+    Ok(findings)
+}
+
+/// Whether orders that the feed tells of, up to a version, are elsewhere; by number.
+async fn sought(
+    elsewhere: &dyn Elsewhere,
+    missing: &[(OrderNo, u32)],
+) -> Result<Vec<Finding>, StoreError> {
+    let mut findings = Vec::new();
+    for of_day in missing.chunk_by(|(a, _), (b, _)| a.day() == b.day()) {
+        let Some((first, _)) = of_day.first() else { continue };
+        let kept = match elsewhere.of_day(first.date()).await {
+            Err(StoreError::Damaged(what)) => {
+                findings.push(Finding { order: None, what });
+                continue;
+            }
+            kept => kept?,
+        };
+        for (no, told) in of_day {
+            let what = match kept.get(no) {
+                None => "the feed tells of it, but it does not exist".to_owned(),
+                Some(version) if version < told => {
+                    format!("left the store at version {version}, the feed tells of {told}")
+                }
+                Some(_) => continue,
+            };
+            findings.push(of(*no, what));
         }
     }
     Ok(findings)

@@ -1,9 +1,13 @@
 //! The simplest store that keeps the law: one lock around plain collections. It forgets
 //! everything with its process. Tests measure the others against it.
 
+mod leaving;
+
+use super::leaving::from;
 use super::{
-    Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_FEED, MAX_OF_CALLER, ModeRow,
-    Paper, Remembered, RequestId, SealedContact, Store, StoreError, Sums, check_together, day_of,
+    Change, Claimed, CommitError, Consumer, Cursor, Lease, MAX_BATCH, MAX_FEED, MAX_OF_CALLER,
+    ModeRow, Paper, Remembered, RequestId, SealedContact, Store, StoreError, Sums, check_together,
+    day_of,
 };
 use crate::clock::{tick, wall_now};
 use crate::domain::{
@@ -40,6 +44,9 @@ struct State {
     contacts: HashMap<OrderNo, SealedContact>,
     /// The events of one step each; the first has sequence 1.
     feed: Vec<Vec<Event>>,
+    /// So many steps of it are empty, for they left.
+    trimmed: u64,
+    consumers: BTreeMap<String, Consumer>,
     numbers: BTreeMap<Date, u32>,
     /// One at most for each place where an order waits.
     leases: HashMap<(OrderNo, Unit, Desk), Held>,
@@ -368,10 +375,7 @@ impl Store for Memory {
     ) -> Result<Vec<(Cursor, Event)>, StoreError> {
         let state = self.state()?;
         let epoch = self.epoch;
-        let after = after.unwrap_or(Cursor { epoch, sequence: 0, index: 0 });
-        if after.epoch != epoch || after > state.end(epoch) {
-            return Err(StoreError::FeedDiverged { epoch });
-        }
+        let after = from(after, state.trimmed, state.end(epoch))?;
         let steps = (1_u64..).zip(&state.feed).skip(after.sequence.saturating_sub(1) as usize);
         let events = steps.flat_map(|(sequence, step)| {
             let at = move |index| Cursor { epoch, sequence, index };

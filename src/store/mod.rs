@@ -11,12 +11,14 @@ pub mod audit;
 pub mod codec;
 pub mod embedded;
 pub mod fault;
+pub(crate) mod leaving;
 pub mod memory;
 mod mode;
 pub mod redis;
 pub mod seal;
 mod together;
 
+pub use leaving::{Consumer, Leaving, MAX_CONSUMERS, Shedding, Whole};
 pub use mode::{ModeRow, Restamping};
 pub(crate) use together::check_together;
 
@@ -216,6 +218,15 @@ pub enum StoreError {
         /// The epoch that is current.
         epoch: u64,
     },
+    /// What came after the cursor has left the feed for the archive.
+    #[error(
+        "the feed no longer reaches back so far: read what is missing from the archive's events, \
+         or build the copy anew from it, and go on from {start}"
+    )]
+    FeedTrimmed {
+        /// The place after everything that left.
+        start: Cursor,
+    },
 }
 
 /// A place in the feed: everything up to and including it has been read.
@@ -253,10 +264,11 @@ impl fmt::Display for Cursor {
 ///    [`crate::domain::indicators`] counts of the feed's events.
 /// 7. **One feed.** Every reader sees the same events in the same order, each exactly once
 ///    per cursor; the events of one order are in the order of its versions. A cursor of
-///    another epoch is [`StoreError::FeedDiverged`].
+///    another epoch is [`StoreError::FeedDiverged`], one before what has left the feed
+///    [`StoreError::FeedTrimmed`].
 /// 8. **Numbers are never given twice**, even if the process dies with some unused.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Shedding + Send + Sync + 'static {
     /// Which cell it holds.
     fn cell(&self) -> Cell;
 
@@ -367,7 +379,7 @@ pub trait Store: Send + Sync + 'static {
     async fn contact(&self, no: OrderNo) -> Result<Option<SealedContact>, StoreError>;
 
     /// Up to `max` (at most [`MAX_FEED`]) events after the cursor, each with its own.
-    /// `None` reads from the beginning.
+    /// `None` reads from the beginning of the epoch.
     async fn feed(
         &self,
         after: Option<Cursor>,

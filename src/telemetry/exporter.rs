@@ -60,6 +60,10 @@ pub(super) struct Handles {
     pub(super) commit: Histogram,
     pub(super) commit_conflicts: Counter,
     pub(super) commit_unknown: Counter,
+    pub(super) archive_orders: Counter,
+    pub(super) archive_events: Counter,
+    pub(super) archive_bytes: Counter,
+    pub(super) archive_failures: Counter,
     pub(super) store_up: Gauge,
     pub(super) ready: Gauge,
 }
@@ -112,6 +116,10 @@ impl Exporter {
                 commit: metrics::histogram!(COMMIT),
                 commit_conflicts: metrics::counter!(COMMIT_CONFLICTS),
                 commit_unknown: metrics::counter!(COMMIT_UNKNOWN),
+                archive_orders: metrics::counter!(ARCHIVE_ORDERS),
+                archive_events: metrics::counter!(ARCHIVE_EVENTS),
+                archive_bytes: metrics::counter!(ARCHIVE_BYTES),
+                archive_failures: metrics::counter!(ARCHIVE_FAILURES),
                 store_up: metrics::gauge!(STORE_UP),
                 ready: metrics::gauge!(READY),
             }

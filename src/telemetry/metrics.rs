@@ -88,6 +88,14 @@ metrics! {
         "Commits refused because the order had changed, and decided again";
     COMMIT_UNKNOWN = "hotline_commit_unknown_total" Kind::Counter, Count:
         "Commits whose answer never came";
+    ARCHIVE_ORDERS = "hotline_archive_orders_total" Kind::Counter, Count:
+        "Orders that left the store for the archive";
+    ARCHIVE_EVENTS = "hotline_archive_events_total" Kind::Counter, Count:
+        "Events that left the feed for the archive";
+    ARCHIVE_BYTES = "hotline_archive_bytes_total" Kind::Counter, Bytes:
+        "Bytes of the archive's files that this process wrote";
+    ARCHIVE_FAILURES = "hotline_archive_failures_total" Kind::Counter, Count:
+        "Times nothing could leave the store; the log says why";
     RPCS = "hotline_rpcs_total" Kind::Counter, Count:
         "Calls answered, by method and gRPC code";
     RPC_TIME = "hotline_rpc_seconds" Kind::Histogram(LATENCY_EDGES), Seconds:
@@ -370,7 +378,7 @@ pub(super) fn ready(ready: bool) {
     with(|exporter| exporter.handles().ready.set(f64::from(u8::from(ready))));
 }
 
-fn with(feed: impl FnOnce(&Exporter)) {
+pub(super) fn with(feed: impl FnOnce(&Exporter)) {
     if let Some(exporter) = installed() {
         feed(exporter);
     }

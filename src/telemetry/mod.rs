@@ -3,6 +3,7 @@
 //! Nothing here ever carries a citizen's word, name or number: labels are levels, clocks,
 //! methods and codes.
 
+pub mod archiving;
 mod exporter;
 pub mod http;
 pub mod logs;

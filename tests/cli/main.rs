@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod archiving;
 mod moving;
 mod offline;
 mod program;

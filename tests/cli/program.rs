@@ -71,11 +71,22 @@ impl Serve {
         Serve::on(&format!("redb:{}", home.join("orders.redb").display()), home, listen, log)
     }
 
+    /// With more settings, on a port of its own.
+    pub fn with(home: &Path, more: &[&str]) -> Serve {
+        let store = format!("redb:{}", home.join("orders.redb").display());
+        Serve::run_with(&store, home, "127.0.0.1:0", "info", more)
+    }
+
     pub fn on(store: &str, home: &Path, listen: &str, log: &str) -> Serve {
+        Serve::run_with(store, home, listen, log, &[])
+    }
+
+    fn run_with(store: &str, home: &Path, listen: &str, log: &str, more: &[&str]) -> Serve {
         let log_file = home.join(format!("serve-{}.log", Uuid::new_v4()));
         let mut child = hotline()
             .args(["serve", "--listen", listen, "--metrics-listen", "127.0.0.1:0", "--log", log])
             .args(["--store", store])
+            .args(more)
             .arg("--key-file")
             .arg(home.join("contacts.key"))
             .stdout(Stdio::null())

@@ -109,7 +109,7 @@ async fn seen(store: &Arc<dyn Store>, ids: &[RequestId]) -> Vec<String> {
 }
 
 /// Whoever reads the feed from the beginning counts what the store has counted, to the digit.
-async fn replayed(store: &Arc<dyn Store>, events: &[Event]) {
+pub async fn replayed(store: &Arc<dyn Store>, events: &[Event]) {
     let mut facts: HashMap<OrderNo, Facts> = HashMap::new();
     let mut counted: BTreeMap<(Date, Marginal), Counts> = BTreeMap::new();
     for event in events {
@@ -192,6 +192,7 @@ pub async fn random_lives_are_as_in_the_model(factory: &impl Factory) {
             assert_eq!(seen(&store, &ids).await, seen(&model, &ids).await, "after reopening");
             assert_eq!(audit::audit(&*store).await.unwrap(), []);
         }
+        crate::leaving::replayed_from_archive_and_feed(&store).await;
         store.close().await;
     }
 }

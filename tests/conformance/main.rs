@@ -11,6 +11,7 @@ mod support;
 mod commits;
 mod feeds;
 mod leases;
+mod leaving;
 mod lives;
 mod numbers;
 mod on_redis;
@@ -113,6 +114,12 @@ macro_rules! suite {
             feeds::a_reader_goes_on_where_it_stopped,
             feeds::a_cursor_of_another_epoch_has_diverged,
             feeds::whoever_waits_is_woken,
+            leaving::what_is_over_leaves_whole_and_reads_back,
+            leaving::only_what_is_kept_as_it_is_leaves,
+            leaving::what_comes_back_is_as_it_was_and_goes_on,
+            leaving::the_feed_loses_its_beginning_only,
+            leaving::consumers_are_known_by_name,
+            leaving::what_a_consumer_has_not_read_stays_up_to_a_bound,
             numbers::numbers_are_never_given_twice,
             numbers::numbers_given_before_are_never_given_again,
             numbers::one_holder_runs_the_timers,

@@ -2,10 +2,13 @@
 
 use crate::cluster::Cluster;
 use crate::open;
+use crate::support::*;
 use crate::traffic::{Traffic, kept};
 use hotline::clock::tick;
-use hotline::store::Store;
-use hotline::store::redis::RedisOptions;
+use hotline::domain::*;
+use hotline::store::redis::{RedisOptions, RedisStore};
+use hotline::store::*;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How many keys move at once.
@@ -40,6 +43,30 @@ async fn a_slot_moves_under_load_and_nobody_hears_of_it() {
     assert_eq!((ledger.unknown, ledger.unavailable), (0, 0), "nobody hears of it");
     kept(&store, &ledger).await;
     assert_eq!(cluster.master(), to);
+    leaving(&store).await;
+}
+
+/// What leaves a Cluster, and who reads: all of it in the cell's slot.
+async fn leaving(store: &Arc<RedisStore>) {
+    let start = store.feed_start().await.unwrap();
+    let consumer = Consumer { name: "copy".to_owned(), cursor: start, at: HEARD };
+    assert!(store.acknowledge(&consumer).await.unwrap());
+    assert_eq!(store.consumers().await.unwrap(), [consumer]);
+    store.trim_feed(store.feed_end().await.unwrap().sequence).await.unwrap();
+    assert!(store.feed_start().await.unwrap() > start);
+    let new = new_order(70_000, HEARD);
+    let filed = new.after.clone();
+    store.commit(new).await.unwrap();
+    let command = Command { actor: actor(cell().centre(), Role::Agent), action: Action::Withdraw };
+    let now = HEARD.plus(Span::minutes(5));
+    let change = change(Some(filed), &command, now).unwrap().unwrap();
+    let over = change.after.clone();
+    store.commit(change).await.unwrap();
+    let whole = Whole::of(&**store, over.clone()).await.unwrap();
+    assert_eq!(store.dismiss(&[Leaving::of(&whole)]).await.unwrap(), 1);
+    assert_eq!(store.load(over.no).await.unwrap(), None);
+    store.readmit(&whole).await.unwrap();
+    assert_eq!(Whole::of(&**store, over).await.unwrap(), whole);
 }
 
 fn move_slot(cluster: &Cluster, from: usize, to: usize) {

@@ -11,6 +11,23 @@ use std::sync::Arc;
 
 /// Runs it on every store.
 pub async fn everywhere(test: impl AsyncFn(&Server)) {
+    on_every_store(async |store| {
+        let server = Server::on(store).await;
+        test(&server).await;
+        sound(&server).await;
+        server.running.stop().await;
+    })
+    .await;
+}
+
+/// The doctor finds nothing.
+pub async fn sound(server: &Server) {
+    let doctor = server.admin().doctor(by(CENTRE, "dispatcher", pb::DoctorRequest {})).await;
+    assert_eq!(doctor.unwrap().into_inner().findings, []);
+}
+
+/// Gives it a store of each kind.
+pub async fn on_every_store(test: impl AsyncFn(Arc<dyn Store>)) {
     let cell = CENTRE.parse().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let redis = RedisServer::start("everysec");
@@ -20,10 +37,6 @@ pub async fn everywhere(test: impl AsyncFn(&Server)) {
         RedisStore::open(&redis.url(), cell, RedisOptions::default()).await.unwrap(),
     ];
     for store in stores {
-        let server = Server::on(store).await;
-        test(&server).await;
-        let doctor = server.admin().doctor(by(CENTRE, "dispatcher", pb::DoctorRequest {})).await;
-        assert_eq!(doctor.unwrap().into_inner().findings, []);
-        server.running.stop().await;
+        test(store).await;
     }
 }

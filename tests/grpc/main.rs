@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails should panic")]
 
+mod archiving;
 mod bad_input;
 mod bad_moves;
 mod belonging;

@@ -19,6 +19,7 @@ const EVERYTHING: &[&str] = &[
     "locate",
     "route",
     "store",
+    "archive",
     "telemetry",
     "clock",
     "simulation",
@@ -33,7 +34,17 @@ const TABLE: &[(&str, &[&str])] = &[
     ("pb", &[]),
     (
         "dispatch",
-        &["domain", "catalogue", "classify", "locate", "route", "store", "clock", "telemetry"],
+        &[
+            "domain",
+            "catalogue",
+            "classify",
+            "locate",
+            "route",
+            "store",
+            "archive",
+            "clock",
+            "telemetry",
+        ],
     ),
     ("domain", &[]),
     ("catalogue", &["domain"]),
@@ -43,6 +54,8 @@ const TABLE: &[(&str, &[&str])] = &[
     // Leases and remembered requests run in real time, whatever the orders' clock does, and
     // `clock` is the only place to read it.
     ("store", &["domain", "clock"]),
+    // What leaves a store is written as the stores write it.
+    ("archive", &["domain", "store"]),
     ("telemetry", &["domain"]),
     ("clock", &["domain"]),
     // It drives the real shell over a store of its own.
@@ -79,6 +92,7 @@ const STRANGERS: &[(&[&str], &[&str])] = &[
     (&["prost", "prost_types", "tonic"], &["api", "pb", "cli", "server"]),
     (&["redis", "deadpool_redis"], &["store/redis", "server"]),
     (&["redb"], &["store/embedded"]),
+    (&["parquet"], &["archive"]),
     (&["metrics_exporter_prometheus", "axum"], &["telemetry", "server"]),
 ];
 

@@ -103,6 +103,37 @@ macro_rules! faulty {
     };
 }
 
+#[async_trait::async_trait]
+impl Shedding for Faulty {
+    async fn dismiss(&self, leaving: &[Leaving]) -> Found<u64> {
+        self.store.dismiss(leaving).await
+    }
+
+    async fn readmit(&self, whole: &Whole) -> Found<()> {
+        self.store.readmit(whole).await
+    }
+
+    async fn feed_start(&self) -> Found<Cursor> {
+        self.store.feed_start().await
+    }
+
+    async fn trim_feed(&self, first: u64) -> Found<()> {
+        self.store.trim_feed(first).await
+    }
+
+    async fn consumers(&self) -> Found<Vec<Consumer>> {
+        self.store.consumers().await
+    }
+
+    async fn acknowledge(&self, consumer: &Consumer) -> Found<bool> {
+        self.store.acknowledge(consumer).await
+    }
+
+    async fn forget_consumer(&self, name: &str) -> Found<bool> {
+        self.store.forget_consumer(name).await
+    }
+}
+
 type Found<T> = Result<T, StoreError>;
 type Place = (Timestamp, OrderNo);
 

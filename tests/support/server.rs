@@ -5,7 +5,7 @@
 use hotline::catalogue::Catalogue;
 use hotline::clock::{Clock, ManualClock};
 use hotline::config::Config;
-use hotline::dispatch::{Parts, Settings};
+use hotline::dispatch::{Archiving, Parts, Settings};
 use hotline::domain::{Span, Timestamp};
 use hotline::pb;
 use hotline::pb::admin_service_client::AdminServiceClient;
@@ -52,13 +52,26 @@ impl Server {
 
     /// On this store, with this key.
     pub async fn sealed(store: Arc<dyn Store>, sealer: Sealer) -> Server {
+        Server::with(store, sealer, None).await
+    }
+
+    /// On this store; what is over leaves it.
+    pub async fn archiving(store: Arc<dyn Store>, archiving: Archiving) -> Server {
+        Server::with(store, sealer(), Some(archiving)).await
+    }
+
+    async fn with(store: Arc<dyn Store>, sealer: Sealer, archiving: Option<Archiving>) -> Server {
         let clock = Arc::new(ManualClock::at(NOW));
         let parts = Parts {
             store: Arc::clone(&store),
             catalogue: Arc::clone(catalogue()),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             sealer,
-            settings: Settings { sweep: Duration::from_millis(20), ..Settings::default() },
+            settings: Settings {
+                sweep: Duration::from_millis(20),
+                archiving,
+                ..Settings::default()
+            },
         };
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let config = Config {

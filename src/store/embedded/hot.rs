@@ -9,7 +9,7 @@ use super::prepared::Prepared;
 use super::requests::{Requests, Slot};
 use super::tray::{Place, Tray};
 use crate::domain::{Cell, Desk, Entry, Order, OrderNo, TALLIES, Unit, entries, next_deadline};
-use crate::store::{Cursor, Lease, ModeRow, StoreError};
+use crate::store::{Consumer, Cursor, Lease, ModeRow, StoreError};
 use redb::Database;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -46,6 +46,10 @@ pub(super) struct Hot {
     /// The highest number that was ever archived: above it nobody need look in the file.
     pub(super) archive_end: Option<OrderNo>,
     pub(super) feed_end: Cursor,
+    /// The last batch of the feed that left.
+    pub(super) trimmed: u64,
+    /// Who reads the feed under a name.
+    pub(super) consumers: BTreeMap<String, Consumer>,
     /// The file, or why it cannot be used.
     pub(super) db: Result<Arc<Database>, StoreError>,
 }
@@ -63,6 +67,8 @@ impl Hot {
             claims: 0,
             archive_end: None,
             feed_end: Cursor { epoch, sequence: 0, index: 0 },
+            trimmed: 0,
+            consumers: BTreeMap::new(),
             db: Ok(db),
         }
     }

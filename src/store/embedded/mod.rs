@@ -14,6 +14,7 @@
 
 mod group;
 mod hot;
+mod leaving;
 mod opening;
 mod prepared;
 mod reads;

@@ -81,7 +81,7 @@ pub(super) fn load(db: Database, cell: Cell) -> Result<Opened, StoreError> {
     Ok(Opened { hot, numbers, next_feed, next_pack })
 }
 
-fn damaged(error: impl std::fmt::Display) -> StoreError {
+pub(super) fn damaged(error: impl std::fmt::Display) -> StoreError {
     StoreError::Unreachable(format!("the store cannot be read: {error}"))
 }
 
@@ -172,6 +172,7 @@ fn load_meta(read: &ReadTransaction, hot: &mut Hot) -> Result<BTreeMap<u16, u32>
     if let Some(value) = meta.get(META_MODE).map_err(damaged)? {
         hot.mode = Some(codec::decode_mode(value.value())?);
     }
+    super::leaving::load(&meta, hot)?;
     let mut numbers = BTreeMap::new();
     for row in meta.range(META_NUMBER..).map_err(damaged)? {
         let (key, value) = row.map_err(damaged)?;

@@ -12,6 +12,7 @@ use crate::domain::{
     Cell, Counts, Date, Desk, Dimension, Entry, Event, Marginal, Order, OrderNo, TALLIES, Tally,
     Timestamp, Unit,
 };
+use crate::store::leaving::from;
 use crate::store::{
     Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_FEED, MAX_OF_CALLER, ModeRow,
     Paper, Remembered, RequestId, SealedContact, Store, StoreError, Sums, check_together, codec,
@@ -30,7 +31,7 @@ fn closed() -> StoreError {
 }
 
 /// The writer is gone without having answered: it panicked, or was killed.
-fn no_answer() -> StoreError {
+pub(super) fn no_answer() -> StoreError {
     StoreError::Unreachable("the store's writer stopped; start the hotline again".to_owned())
 }
 
@@ -41,19 +42,22 @@ fn of(what: &str, no: OrderNo) -> impl Fn(StoreError) -> StoreError {
         e @ (StoreError::Unreachable(_)
         | StoreError::Full(_)
         | StoreError::TooNew { .. }
-        | StoreError::FeedDiverged { .. }) => e,
+        | StoreError::FeedDiverged { .. }
+        | StoreError::FeedTrimmed { .. }) => e,
     }
 }
 
 impl Embedded {
     /// The state, if the file behind it can be used.
-    fn hot(&self) -> Result<(RwLockReadGuard<'_, super::Hot>, Arc<Database>), StoreError> {
+    pub(super) fn hot(
+        &self,
+    ) -> Result<(RwLockReadGuard<'_, super::Hot>, Arc<Database>), StoreError> {
         let hot = self.shared.read();
         let db = hot.db.clone()?;
         Ok((hot, db))
     }
 
-    async fn ask<T>(
+    pub(super) async fn ask<T>(
         &self,
         job: impl FnOnce(oneshot::Sender<T>) -> Job,
     ) -> Result<oneshot::Receiver<T>, StoreError> {
@@ -332,34 +336,13 @@ impl Store for Embedded {
         after: Option<Cursor>,
         max: usize,
     ) -> Result<Vec<(Cursor, Event)>, StoreError> {
-        let (end, db) = {
+        let (end, after, db) = {
             let (hot, db) = self.hot()?;
-            (hot.feed_end, db)
+            (hot.feed_end, from(after, hot.trimmed, hot.feed_end)?, db)
         };
-        let epoch = end.epoch;
-        let after = after.unwrap_or(Cursor { epoch, sequence: 0, index: 0 });
-        if after.epoch != epoch || after > end {
-            return Err(StoreError::FeedDiverged { epoch });
-        }
-        let max = max.min(MAX_FEED);
-        let mut page = Vec::new();
-        let table = || -> Result<_, redb::Error> { Ok(db.begin_read()?.open_table(FEED)?) };
-        let table = table().map_err(unreadable)?;
-        let (first, last) = (after.sequence.to_be_bytes(), end.sequence.to_be_bytes());
-        let rows = table.range::<&[u8; 8]>(&first..=&last).map_err(|e| unreadable(e.into()))?;
-        for row in rows {
-            let (key, value) = row.map_err(|e| unreadable(e.into()))?;
-            let sequence = u64::from_be_bytes(*key.value());
-            for (index, event) in (0..).zip(feed_events(sequence, value.value())?) {
-                let cursor = Cursor { epoch, sequence, index };
-                if cursor > end || page.len() == max {
-                    return Ok(page);
-                }
-                if cursor > after {
-                    page.push((cursor, event));
-                }
-            }
-        }
+        let page = page(&db, after, end, max.min(MAX_FEED))?;
+        // What left while it was read is missed, not passed over.
+        from(Some(after), self.hot()?.0.trimmed, end)?;
         Ok(page)
     }
 
@@ -400,4 +383,33 @@ impl Store for Embedded {
             let _ = answer.await;
         }
     }
+}
+
+/// Up to `max` events after a cursor.
+fn page(
+    db: &Database,
+    after: Cursor,
+    end: Cursor,
+    max: usize,
+) -> Result<Vec<(Cursor, Event)>, StoreError> {
+    let epoch = end.epoch;
+    let mut page = Vec::new();
+    let table = || -> Result<_, redb::Error> { Ok(db.begin_read()?.open_table(FEED)?) };
+    let table = table().map_err(unreadable)?;
+    let (first, last) = (after.sequence.to_be_bytes(), end.sequence.to_be_bytes());
+    let rows = table.range::<&[u8; 8]>(&first..=&last).map_err(|e| unreadable(e.into()))?;
+    for row in rows {
+        let (key, value) = row.map_err(|e| unreadable(e.into()))?;
+        let sequence = u64::from_be_bytes(*key.value());
+        for (index, event) in (0..).zip(feed_events(sequence, value.value())?) {
+            let cursor = Cursor { epoch, sequence, index };
+            if cursor > end || page.len() == max {
+                return Ok(page);
+            }
+            if cursor > after {
+                page.push((cursor, event));
+            }
+        }
+    }
+    Ok(page)
 }

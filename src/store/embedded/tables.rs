@@ -2,7 +2,7 @@
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `meta` | a name | format, cell, epoch, claims, tallies; `number` + day → highest number given |
+//! | `meta` | a name | format, cell, epoch, claims, tallies, mode; `number` + day → highest number given; `trimmed`: the last batch of the feed that left; `consumer` + name → how far it has read |
 //! | `orders` | number | snapshot of an order that is not archived |
 //! | `archived` | number | snapshot of one that is, so that opening need not read it |
 //! | `papers` | number, index | paper |
@@ -44,6 +44,10 @@ pub(super) const META_CLAIMS: &[u8] = b"claims";
 pub(super) const META_TALLIES: &[u8] = b"tallies";
 /// The city's mode row.
 pub(super) const META_MODE: &[u8] = b"mode";
+/// Eight bytes: the last batch of the feed that left.
+pub(super) const META_TRIMMED: &[u8] = b"trimmed";
+/// Before the name of a consumer: epoch, sequence, index, and when it said so.
+pub(super) const META_CONSUMER: &[u8] = b"consumer";
 /// Before two bytes of day: four bytes, the highest number given.
 pub(super) const META_NUMBER: &[u8] = b"number";
 

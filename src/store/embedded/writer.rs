@@ -5,6 +5,7 @@
 
 use super::Shared;
 use super::group::{Accepted, Group, Outcome};
+use super::leaving::Aside;
 use super::opening::{Opened, load};
 use super::prepared::Prepared;
 use super::requests::bucket_of;
@@ -32,8 +33,19 @@ const HEAL_PATIENCE: u32 = 200;
 /// What is asked of the writer.
 pub(super) enum Job {
     Commit(Box<Prepared>, oneshot::Sender<Outcome>),
-    Reserve { day: u16, count: u32, above: u32, answer: oneshot::Sender<Result<u32, StoreError>> },
-    SetMode { row: ModeRow, events: Vec<u8>, answer: oneshot::Sender<Outcome> },
+    Reserve {
+        day: u16,
+        count: u32,
+        above: u32,
+        answer: oneshot::Sender<Result<u32, StoreError>>,
+    },
+    SetMode {
+        row: ModeRow,
+        events: Vec<u8>,
+        answer: oneshot::Sender<Outcome>,
+    },
+    /// What leaves, comes back or is read: see `leaving`.
+    Aside(Aside),
     Check(oneshot::Sender<Result<(), StoreError>>),
     Close(oneshot::Sender<()>),
 }
@@ -102,6 +114,8 @@ impl Writer {
                 (Job::SetMode { answer, .. }, Err(e)) => {
                     let _ = answer.send(Outcome::Unavailable(e.clone()));
                 }
+                (Job::Aside(aside), Ok(db)) => self.aside(db, aside),
+                (Job::Aside(aside), Err(e)) => aside.refuse(e.clone()),
                 (Job::Commit(change, answer), Ok(_)) => group.changes.push((change, answer)),
                 (Job::Commit(_, answer), Err(e)) => {
                     let _ = answer.send(Outcome::Unavailable(e.clone()));
@@ -274,7 +288,7 @@ impl Writer {
 
     /// Closes the file and says to everybody why. Reads in progress keep it open for a
     /// moment, and it cannot be opened again before they are done.
-    fn let_go(&mut self, why: StoreError) {
+    pub(super) fn let_go(&mut self, why: StoreError) {
         let db = std::mem::replace(&mut self.shared.write().db, Err(why));
         let Ok(mut db) = db else { return };
         for _ in 0..HEAL_PATIENCE {

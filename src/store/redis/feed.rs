@@ -5,7 +5,7 @@ use super::greeting::Opening;
 use super::keys::Keys;
 use super::link::Link;
 use super::step::FRAME_HEAD;
-use super::value::{items, must, must_integer, text};
+use super::value::{integer, items, must, must_integer, text};
 use crate::domain::Event;
 use crate::store::{Cursor, MAX_FEED, StoreError, codec};
 use ::redis::{Value, cmd};
@@ -86,21 +86,23 @@ pub async fn read(
 ) -> Result<Vec<(Cursor, Event)>, StoreError> {
     let max = max.min(MAX_FEED);
     let after = after.unwrap_or(Cursor { epoch, sequence: 0, index: 0 });
-    let diverged = || StoreError::FeedDiverged { epoch };
     if after.epoch != epoch {
-        return Err(diverged());
+        return Err(StoreError::FeedDiverged { epoch });
     }
     let mut found = Vec::new();
     // The batch the cursor stands in is read again: if it is not there, or is shorter, then
     // this is not the history the cursor came from.
-    let mut expected = after.sequence.max(1);
+    let mut expected =
+        if after.is_after_batch() { after.sequence + 1 } else { after.sequence.max(1) };
+    let first = expected;
     loop {
         let mut call = cmd("XRANGE");
         call.arg(keys.feed()).arg(format!("{expected}-0")).arg("+").arg("COUNT").arg(PAGE);
         let page = items(link.call(&call).await?)?;
         let short = page.len() < PAGE;
-        if page.is_empty() && expected == after.sequence {
-            return Err(diverged());
+        // The last batch never leaves: something follows what has left.
+        if page.is_empty() && expected == first && after.sequence > 0 {
+            return Err(missing(link, keys, after).await);
         }
         for entry in page {
             let batch = Batch::of(entry)?;
@@ -110,11 +112,10 @@ pub async fn read(
                 expected = batch.sequence + 1;
                 continue;
             }
-            if batch.sequence != expected {
-                return Err(diverged());
-            }
-            if batch.sequence == after.sequence && after.index >= batch.count()? {
-                return Err(diverged());
+            let is_another = batch.sequence != expected
+                || (batch.sequence == after.sequence && after.index >= batch.count()?);
+            if is_another {
+                return Err(missing(link, keys, after).await);
             }
             expected += 1;
             let mut index = 0;
@@ -141,6 +142,21 @@ pub async fn read(
             return Ok(found);
         }
     }
+}
+
+/// Why what follows a cursor is not there.
+async fn missing(link: &Link, keys: &Keys, after: Cursor) -> StoreError {
+    match start(link, keys, after.epoch).await {
+        Ok(start) if after < start => StoreError::FeedTrimmed { start },
+        Ok(_) => StoreError::FeedDiverged { epoch: after.epoch },
+        Err(trouble) => trouble,
+    }
+}
+
+/// Where what is left of the feed begins.
+pub async fn start(link: &Link, keys: &Keys, epoch: u64) -> Result<Cursor, StoreError> {
+    let trimmed = link.call(cmd("HGET").arg(keys.meta()).arg("trimmed")).await?;
+    Ok(Cursor::after_batch(epoch, integer(&trimmed).map_or(0, i64::unsigned_abs)))
 }
 
 /// Where the feed ends.

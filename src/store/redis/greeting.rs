@@ -29,7 +29,8 @@ pub const LIBRARY: &str = "hotline_v4";
 pub const SOURCE: &str = concat!(
     include_str!("lua/commit.lua"),
     include_str!("lua/trays.lua"),
-    include_str!("lua/cell.lua")
+    include_str!("lua/cell.lua"),
+    include_str!("lua/leaving.lua")
 );
 /// Functions came with it.
 const OLDEST: (u32, u32) = (7, 0);

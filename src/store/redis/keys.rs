@@ -3,7 +3,7 @@
 //!
 //! | key | type | what it is |
 //! |---|---|---|
-//! | `{3304}m` | hash | `format`, `cell`, `epoch` (random, made once), `sequence` of the feed, `bucket` of request ids, `claim`, `history` of the data and how often it changed (`losses`), `mode` and its `mode_version`, `mode_revision` |
+//! | `{3304}m` | hash | `format`, `cell`, `epoch` (random, made once), `sequence` of the feed, `bucket` of request ids, `claim`, `history` of the data and how often it changed (`losses`), `mode` and its `mode_version`, `mode_revision`, the last number of the feed that was `trimmed` |
 //! | `{3304}o` id | string | an order: version (4 bytes, big-endian), then the codec's record |
 //! | `{3304}p` id | string | paper 0 and the contact: length (4 bytes), paper, contact |
 //! | `{3304}p` id index | string | a later paper |
@@ -19,6 +19,7 @@
 //! | `{3304}f` | stream | one entry per batch, `sequence-0`, one field: `e` frames of events, or `l` what it follows, where numbers leapt |
 //! | `{3304}n` | hash | day → highest number reserved; day `l` → `losses` at that time |
 //! | `{3304}h` | string | who runs the timers; expires |
+//! | `{3304}g` | hash | consumer of the feed → `epoch sequence index when` it has read |
 //!
 //! An id is day (2 bytes) and sequence (4), a tray is unit (8) and desk (1), a member is id
 //! and assignment (2), all big-endian so that bytes sort as numbers do.
@@ -150,6 +151,11 @@ impl Keys {
     /// The feed.
     pub fn feed(&self) -> Vec<u8> {
         self.key(b'f', &[])
+    }
+
+    /// Who reads the feed under a name.
+    pub fn consumers(&self) -> Vec<u8> {
+        self.key(b'g', &[])
     }
 
     /// The numbers reserved.

@@ -34,6 +34,7 @@ mod city;
 pub mod feed;
 pub mod greeting;
 pub mod keys;
+mod leaving;
 pub mod link;
 pub mod master;
 mod reads;

@@ -411,7 +411,7 @@ fn split(value: &[u8], no: OrderNo) -> Result<(&[u8], &[u8]), StoreError> {
 }
 
 /// Every number of a block, whether there is an order or not.
-fn numbers_of(cell: Cell, block: &[u8]) -> Result<Vec<OrderNo>, StoreError> {
+pub(super) fn numbers_of(cell: Cell, block: &[u8]) -> Result<Vec<OrderNo>, StoreError> {
     let [a, b, c, d, e] = *block else {
         return Err(StoreError::Damaged("a block of numbers has the wrong size".to_owned()));
     };

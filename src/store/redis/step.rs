@@ -172,7 +172,7 @@ fn lease_field(place: &Place) -> [u8; 17] {
 }
 
 /// What comes in with an order, as one value: the paper's length, the paper, the contact.
-fn intake(paper: &[u8], contact: &[u8]) -> Vec<u8> {
+pub(super) fn intake(paper: &[u8], contact: &[u8]) -> Vec<u8> {
     let mut value = Vec::with_capacity(4 + paper.len() + contact.len());
     value.extend_from_slice(&(paper.len() as u32).to_be_bytes());
     value.extend_from_slice(paper);

@@ -9,11 +9,15 @@ use std::time::Duration;
 use tonic::Status;
 
 /// What only counts, and names no order whoever asks.
-pub const COUNTERS: [&str; 4] = [
+pub const COUNTERS: [&str; 8] = [
     "CommandService/GetBoard",
     "CommandService/GetIndicators",
     "AdminService/Doctor",
     "AdminService/GetMode",
+    "AdminService/ListArchive",
+    "FeedService/AcknowledgeFeed",
+    "FeedService/ListConsumers",
+    "FeedService/ForgetConsumer",
 ];
 
 const DESKS: [pb::Desk; 8] = [
@@ -164,6 +168,23 @@ pub async fn look(s: &Server, unit: &str, method: &str, all: &[Order]) -> Vec<u8
         }
         "AdminService/Doctor" => {
             seen.take(s.admin().doctor(by(unit, "handler", pb::DoctorRequest {})).await);
+        }
+        "AdminService/ListArchive" => {
+            let request = by(unit, "handler", pb::ListArchiveRequest {});
+            seen.take(s.admin().list_archive(request).await);
+        }
+        "FeedService/AcknowledgeFeed" => {
+            let (consumer, cursor) = ("copy".to_owned(), String::new());
+            let request = pb::AcknowledgeFeedRequest { consumer, cursor };
+            seen.take(s.feed().acknowledge_feed(by(unit, "handler", request)).await);
+        }
+        "FeedService/ListConsumers" => {
+            let request = by(unit, "handler", pb::ListConsumersRequest {});
+            seen.take(s.feed().list_consumers(request).await);
+        }
+        "FeedService/ForgetConsumer" => {
+            let request = pb::ForgetConsumerRequest { consumer: "copy".to_owned() };
+            seen.take(s.feed().forget_consumer(by(unit, "handler", request)).await);
         }
         "AdminService/GetMode" => {
             seen.take(s.admin().get_mode(by(unit, "handler", pb::GetModeRequest {})).await);
