@@ -2,7 +2,7 @@
 //! "when" for each variant.
 
 use super::ids::Unit;
-use super::order::{Clock, Order};
+use super::order::{Clock, Order, Pause};
 use super::stage::{ClockKind, Duty, Stage};
 use super::time::{Span, Timestamp};
 
@@ -104,7 +104,7 @@ fn holding_timer(order: &Order) -> Option<(Timestamp, Timer)> {
 }
 
 /// When the share of the holder's level ends. A level has one share: what its units held
-/// before counts against it, what stood still does not.
+/// before counts against it, what stood still in their hands does not.
 fn share_ends(order: &Order) -> Timestamp {
     let leg = order.leg();
     let level = leg.unit.level();
@@ -112,12 +112,16 @@ fn share_ends(order: &Order) -> Timestamp {
         Duty::Triage | Duty::Lead | Duty::Returned => true,
         Duty::Review | Duty::Approve => false,
     };
-    let before = order
-        .legs
-        .iter()
-        .filter(|l| l.ended.is_some() && counts(l.duty) && l.unit.level() == level)
-        .fold(0, |sum, l| sum + l.held(leg.started_at).0);
-    let stood = order.pauses.iter().filter_map(|p| p.until.map(|until| until.since(p.from).0));
-    let left = Span((order.policy.share(level).0 - before + stood.sum::<i64>()).max(0));
+    let of_level = || order.legs.iter().filter(|l| counts(l.duty) && l.unit.level() == level);
+    let before =
+        of_level().filter(|l| l.ended.is_some()).fold(0, |sum, l| sum + l.held(leg.started_at).0);
+    let stood = of_level().fold(0, |sum, l| {
+        let within = |pause: &Pause| {
+            let until = pause.until?.min(l.ended.map_or(Timestamp(i64::MAX), |(at, _)| at));
+            Some(until.since(pause.from.max(l.started_at)).0.max(0))
+        };
+        sum + order.pauses.iter().filter_map(within).sum::<i64>()
+    });
+    let left = Span((order.policy.share(level).0 - before + stood).max(0));
     leg.started_at.plus(left)
 }

@@ -114,6 +114,39 @@ fn a_level_has_one_share_whatever_comes_back() {
 }
 
 #[test]
+fn a_pause_counts_for_the_level_that_held_the_order_then() {
+    // The citizen was asked in triage and answered forty minutes later.
+    let asked = order_in(Stage::Supplement);
+    let pause = asked.paused().unwrap().from;
+    let answered = pause.plus(Span::minutes(40));
+    let mut order = step(&asked, "3304", Action::Supply, answered).after;
+    assert_eq!(order.stage, Stage::Triage);
+    let left = Span(Span::minutes(5).0 - pause.since(HEARD).0);
+    assert_eq!(next_timer(&order), Some((answered.plus(left), Timer::TriageOver)));
+    order = step(&order, "3304", accept(), answered).after;
+    order = step(&order, "3304", RELAY, answered).after;
+    let over = Timer::ShareOver(unit("330402001"));
+    assert_eq!(next_timer(&order), Some((answered.plus(Span::minutes(10)), over)));
+}
+
+#[test]
+fn whoever_signed_on_the_way_signs_again_as_the_front_line() {
+    let mut order = new_order(Some(&CHAIN), HEARD);
+    for (from, minute) in [("3304", 1), ("330402", 2)] {
+        order = step(&order, from, RELAY, at(minute)).after;
+    }
+    order = step(&order, "330402001", Action::Sign, at(3)).after;
+    let refused = try_step(&order, "330402001", Action::Sign, at(4)).unwrap_err();
+    assert_eq!(refused.reason(), "ALREADY_SIGNED");
+    for left in [Action::Recuse { unit: unit(CHAIN[3]) }, correct_to(105, Some(&CHAIN[..3]))] {
+        let last = step(&order, "3304", left, at(5)).after;
+        assert_eq!((last.stage, last.next_down()), (Stage::Assigned, None));
+        let signed = step(&last, "330402001", Action::Sign, at(6)).after;
+        assert_eq!((signed.stage, signed.arrival.stopped_at), (Stage::Handling, Some(at(6))));
+    }
+}
+
+#[test]
 fn heard_at_is_the_zero_and_is_bounded() {
     let late = |minutes| {
         let command = Command { actor: actor("3304"), action: register(Some(&CHAIN)) };

@@ -19,18 +19,21 @@ impl Step<'_> {
     }
 
     /// The unit has taken the order. At the front line the first promise is kept, and the
-    /// people who can act begin; a unit with somebody below has only said that it saw it.
+    /// people who can act begin; a unit with somebody below has only said that it saw it. Where
+    /// a correction or a recusal left nobody below it, it signs once more, as the front line.
     pub(super) fn sign(&mut self) -> Result<(), Rejection> {
         if let Some(unit) = self.helping() {
             return self.co_sign(unit);
         }
         let unit = self.must_hold()?;
-        if let Some(at) = self.order.leg().signed_at {
+        let is_front_line = self.order.next_down().is_none();
+        if let Some(at) = self.order.leg().signed_at
+            && !is_front_line
+        {
             return Err(Rejection::AlreadySigned { unit, at });
         }
         self.settle();
         let now = self.now;
-        let is_front_line = self.order.next_down().is_none();
         let leg = self.order.leg_mut();
         leg.signed_at = Some(now);
         // Whoever signs has seen it, however it reached them.
