@@ -1,0 +1,111 @@
+//! The orders of an image, each followed by its contact and its papers.
+
+use super::Taking;
+use crate::domain::OrderNo;
+use crate::store::image::{Kind, Row};
+use crate::store::redis::keys::{self, BLOCK};
+use crate::store::redis::reads::{ask, numbers_of};
+use crate::store::redis::step::{VERSION, split_intake};
+use crate::store::redis::value::{bytes, items, must};
+use crate::store::{StoreError, codec};
+use ::redis::{Value, cmd};
+
+/// What came in with so many orders is read at once.
+const INTAKES: usize = 64;
+
+impl Taking<'_> {
+    /// Hands out every order, by number; answers the first day on which there is one.
+    pub(super) async fn all_orders(&mut self) -> Result<u16, StoreError> {
+        let (mut from, mut first) = (b"-".to_vec(), u16::MAX);
+        loop {
+            let mut call = cmd("ZRANGE");
+            call.arg(self.store.keys.blocks()).arg(&from).arg("+").arg("BYLEX").arg("LIMIT");
+            call.arg(0).arg(1);
+            let found = items(ask(&self.store.read, &call).await?)?;
+            let Some(block) = found.first() else { return Ok(first) };
+            let block = must(block)?;
+            let numbers = numbers_of(self.store.keys.cell(), block)?;
+            first = first.min(numbers.first().map_or(u16::MAX, |no| no.day()));
+            for some in numbers.chunks(BLOCK as usize / 2) {
+                let values = self.values(some).await?;
+                let found = some.iter().copied().zip(values);
+                self.found(Kind::Order, found.filter(|(_, v)| bytes(v).is_some()).collect())
+                    .await?;
+            }
+            from = [&b"("[..], block].concat();
+        }
+    }
+
+    /// Reads orders again that moved.
+    pub(super) async fn orders_again(&mut self, moved: &[OrderNo]) -> Result<(), StoreError> {
+        for some in moved.chunks(BLOCK as usize / 2) {
+            let values = self.values(some).await?;
+            self.found_again(some.iter().copied().zip(values).collect()).await?;
+        }
+        Ok(())
+    }
+
+    /// Orders that moved, as they are now. One that was never one is the city itself.
+    pub(super) async fn found_again(
+        &mut self,
+        found: Vec<(OrderNo, Value)>,
+    ) -> Result<(), StoreError> {
+        let city = OrderNo::city(self.store.keys.cell());
+        let orders = found.into_iter().filter(|(no, _)| *no != city).collect();
+        self.found(Kind::OrderAgain, orders).await
+    }
+
+    async fn values(&self, numbers: &[OrderNo]) -> Result<Vec<Value>, StoreError> {
+        let all = numbers.iter().map(|no| self.store.keys.order(keys::id(*no)));
+        self.get(all.collect()).await
+    }
+
+    async fn get(&self, all: Vec<Vec<u8>>) -> Result<Vec<Value>, StoreError> {
+        if all.is_empty() {
+            return Ok(Vec::new());
+        }
+        items(ask(&self.store.read, cmd("MGET").arg(all)).await?)
+    }
+
+    async fn found(&mut self, kind: Kind, found: Vec<(OrderNo, Value)>) -> Result<(), StoreError> {
+        for some in found.chunks(INTAKES) {
+            let intakes = some.iter().map(|(no, _)| self.store.keys.intake(keys::id(*no)));
+            let intakes = self.get(intakes.collect()).await?;
+            for ((no, value), intake) in some.iter().zip(intakes) {
+                // What is gone has no contact and no papers that count.
+                let record = bytes(value).and_then(|value| value.get(VERSION..));
+                self.out.put(Row::of_order(kind, *no, record.unwrap_or_default())).await?;
+                if let Some(record) = record {
+                    self.beside(*no, codec::decode_order(record)?.papers, &intake).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// An order's contact, and its first papers, so many.
+    async fn beside(&mut self, no: OrderNo, papers: u16, intake: &Value) -> Result<(), StoreError> {
+        let split = bytes(intake).map(|value| {
+            split_intake(value)
+                .ok_or_else(|| StoreError::Damaged(format!("what came in with {no}")))
+        });
+        let (paper, contact) = split.transpose()?.unwrap_or_default();
+        if !contact.is_empty() {
+            self.out.put(Row::of_order(Kind::Contact, no, contact)).await?;
+        }
+        // The first may stand by itself.
+        let first = u16::from(!paper.is_empty());
+        if !paper.is_empty() {
+            self.out.put(Row::paper(no, 0, paper)).await?;
+        }
+        let later: Vec<_> = (first..papers).collect();
+        let all = later.iter().map(|index| self.store.keys.paper(keys::id(no), *index));
+        let found = self.get(all.collect()).await?;
+        for (index, paper) in later.into_iter().zip(found) {
+            if let Some(paper) = bytes(&paper) {
+                self.out.put(Row::paper(no, index, paper)).await?;
+            }
+        }
+        Ok(())
+    }
+}
