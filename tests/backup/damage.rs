@@ -58,7 +58,7 @@ impl Target for Breaks {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restore_that_was_cut_short_is_not_served_and_can_be_begun_again() {
-    let places = Places::new();
+    let places = Places::here();
     let (store, file) = worked_on(&places, &places.file()).await;
     let before = seen(&store, &[]).await;
     for place in [places.file(), places.redis()] {
@@ -96,7 +96,7 @@ async fn a_target_that_does_not_hold_what_was_written_is_found_out() {
             self.0.finish().await
         }
     }
-    let places = Places::new();
+    let places = Places::here();
     let (_store, file) = worked_on(&places, &places.file()).await;
     for place in [places.file(), places.redis()] {
         let plan = Plan::read(&file, |_| {}).unwrap();
@@ -109,7 +109,7 @@ async fn a_target_that_does_not_hold_what_was_written_is_found_out() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_with_anything_in_it_is_left_alone() {
-    let places = Places::new();
+    let places = Places::here();
     let (_store, file) = worked_on(&places, &places.file()).await;
     for place in [places.file(), places.redis()] {
         let store = place.open().await.unwrap();
@@ -138,7 +138,7 @@ async fn a_store_with_anything_in_it_is_left_alone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_is_not_whole_touches_nothing_and_says_where() {
-    let places = Places::new();
+    let places = Places::here();
     let (_store, file) = worked_on(&places, &places.redis()).await;
     let whole = std::fs::read(&file).unwrap();
     let mut dice = Dice::new(7);
@@ -162,7 +162,7 @@ async fn a_file_that_is_not_whole_touches_nothing_and_says_where() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_stops_taking_a_backup_leaves_the_store_as_it_was() {
-    let places = Places::new();
+    let places = Places::here();
     for place in [places.file(), places.redis()] {
         let (store, _) = worked_on(&places, &place).await;
         let head = Head { cell: cell(), began: HEARD, key: None };

@@ -4,12 +4,14 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 #![allow(missing_docs, reason = "tests")]
 
+#[path = "../support/cluster.rs"]
+mod cluster;
 mod damage;
 mod live;
 mod moving;
-#[path = "../support/redis.rs"]
-mod redis;
 mod same;
+#[path = "../support/redis.rs"]
+mod server;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -18,7 +20,7 @@ use hotline::store::embedded::{self, Embedded};
 use hotline::store::image::{self, Head, Plan, RestoreError, Summary, Tallied, Target};
 use hotline::store::redis::{self as on_redis, RedisOptions, RedisStore};
 use hotline::store::{Store, StoreError};
-use redis::RedisServer;
+use server::RedisServer;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,7 +42,7 @@ pub enum Place {
 }
 
 impl Places {
-    pub fn new() -> Places {
+    pub fn here() -> Places {
         Places {
             folder: tempfile::tempdir().unwrap(),
             redis: RedisServer::start("always"),

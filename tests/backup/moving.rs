@@ -1,5 +1,6 @@
 //! From one store to another and back, under load.
 
+use crate::cluster::Cluster;
 use crate::live::{Work, p99};
 use crate::same::{feed, same, seen, sound};
 use crate::support::*;
@@ -13,14 +14,22 @@ const LONG: Duration = Duration::from_secs(600);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn from_a_file_to_redis_and_back_under_load() {
-    let places = Places::new();
+    let places = Places::here();
     there_and_back(&places, places.file(), places.redis(), places.file()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn from_redis_to_a_file_and_back_under_load() {
-    let places = Places::new();
+    let places = Places::here();
     there_and_back(&places, places.redis(), places.file(), places.redis()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn to_a_cluster_and_back_under_load() {
+    let places = Places::here();
+    let cluster = Cluster::start();
+    let middle = Place::Redis(cluster.url());
+    there_and_back(&places, places.file(), middle, places.file()).await;
 }
 
 /// Backs the first up while it works, restores it as the second, works on there and does the
@@ -70,7 +79,7 @@ async fn there_and_back(places: &Places, first: Place, second: Place, third: Pla
 /// seen of the other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_can_be_seen_of_one_can_be_seen_of_the_other() {
-    let places = Places::new();
+    let places = Places::here();
     let mut from = places.file().open().await.unwrap();
     let work = Work::start(from.clone(), HEARD);
     work.until(600).await;
@@ -87,6 +96,15 @@ async fn whatever_can_be_seen_of_one_can_be_seen_of_the_other() {
         restamping: Some(Restamping { looked: 3, ..Restamping::default() }),
     };
     from.set_mode(&row, None).await.unwrap();
+    // Two read the feed under a name, and what both have read has left.
+    let (events, end) = (feed(&from).await, from.feed_end().await.unwrap());
+    let half = events[events.len() / 2].0;
+    for (name, cursor) in [("copy", half), ("数据平台", end)] {
+        let consumer = Consumer { name: name.to_owned(), cursor, at: now };
+        assert!(from.acknowledge(&consumer).await.unwrap());
+    }
+    from.trim_feed(half.sequence).await.unwrap();
+    assert!(feed(&from).await.len() < events.len());
     let ids: Vec<_> = ledger.iter().map(|a| a.id).collect();
     let before = seen(&from, &ids).await;
     let claimed = from.claim(&[unit("3304")], Desk::Lead, 1, LONG).await.unwrap();
@@ -122,7 +140,7 @@ async fn whatever_can_be_seen_of_one_can_be_seen_of_the_other() {
 /// have are told so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_go_on_or_are_told() {
-    let places = Places::new();
+    let places = Places::here();
     for (first, second) in [(places.file(), places.redis()), (places.redis(), places.file())] {
         let from = first.open().await.unwrap();
         for seq in 1..=5 {

@@ -58,6 +58,8 @@ pub async fn seen(store: &Arc<dyn Store>, ids: &[RequestId]) -> BTreeMap<String,
     for (cursor, event) in events {
         all.insert(format!("event {cursor}"), format!("{event:?}"));
     }
+    let readers = (store.feed_start().await.unwrap(), store.consumers().await.unwrap());
+    all.insert("feed's readers".to_owned(), format!("{readers:?}"));
     all.insert("feed end".to_owned(), format!("{:?}", store.feed_end().await.unwrap()));
     all
 }
@@ -86,9 +88,10 @@ pub async fn orders(store: &Arc<dyn Store>) -> Vec<Arc<Order>> {
 
 pub async fn feed(store: &Arc<dyn Store>) -> Vec<(Cursor, Event)> {
     let mut all: Vec<(Cursor, Event)> = Vec::new();
+    let start = store.feed_start().await.unwrap();
     loop {
-        let after = all.last().map(|(cursor, _)| *cursor);
-        let page = store.feed(after, MAX_FEED).await.unwrap();
+        let after = all.last().map_or(start, |(cursor, _)| *cursor);
+        let page = store.feed(Some(after), MAX_FEED).await.unwrap();
         if page.is_empty() {
             return all;
         }

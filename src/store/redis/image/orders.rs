@@ -72,40 +72,63 @@ impl Taking<'_> {
             let intakes = some.iter().map(|(no, _)| self.store.keys.intake(keys::id(*no)));
             let intakes = self.get(intakes.collect()).await?;
             for ((no, value), intake) in some.iter().zip(intakes) {
-                // What is gone has no contact and no papers that count.
-                let record = bytes(value).and_then(|value| value.get(VERSION..));
-                self.out.put(Row::of_order(kind, *no, record.unwrap_or_default())).await?;
-                if let Some(record) = record {
-                    self.beside(*no, codec::decode_order(record)?.papers, &intake).await?;
+                let mut whole = None;
+                if let Some(record) = bytes(value).and_then(|value| value.get(VERSION..)) {
+                    whole = self.beside(*no, record, &intake).await?.map(|rows| (record, rows));
+                }
+                match whole {
+                    Some((record, beside)) => {
+                        self.out.put(Row::of_order(kind, *no, record)).await?;
+                        for row in beside {
+                            self.out.put(row).await?;
+                        }
+                    }
+                    // It has left: what stands in the file of it does not count.
+                    None if kind == Kind::OrderAgain => {
+                        self.out.put(Row::of_order(kind, *no, [])).await?;
+                    }
+                    None => {}
                 }
             }
         }
         Ok(())
     }
 
-    /// An order's contact, and its first papers, so many.
-    async fn beside(&mut self, no: OrderNo, papers: u16, intake: &Value) -> Result<(), StoreError> {
+    /// An order's contact and papers; `None` if it left for the archive while they were read.
+    async fn beside(
+        &self,
+        no: OrderNo,
+        record: &[u8],
+        intake: &Value,
+    ) -> Result<Option<Vec<Row>>, StoreError> {
+        let papers = codec::decode_order(record)?.papers;
         let split = bytes(intake).map(|value| {
             split_intake(value)
                 .ok_or_else(|| StoreError::Damaged(format!("what came in with {no}")))
         });
         let (paper, contact) = split.transpose()?.unwrap_or_default();
+        let mut rows = Vec::with_capacity(usize::from(papers) + 1);
         if !contact.is_empty() {
-            self.out.put(Row::of_order(Kind::Contact, no, contact)).await?;
+            rows.push(Row::of_order(Kind::Contact, no, contact));
         }
         // The first may stand by itself.
         let first = u16::from(!paper.is_empty());
         if !paper.is_empty() {
-            self.out.put(Row::paper(no, 0, paper)).await?;
+            rows.push(Row::paper(no, 0, paper));
         }
         let later: Vec<_> = (first..papers).collect();
         let all = later.iter().map(|index| self.store.keys.paper(keys::id(no), *index));
         let found = self.get(all.collect()).await?;
+        let mut missing = false;
         for (index, paper) in later.into_iter().zip(found) {
-            if let Some(paper) = bytes(&paper) {
-                self.out.put(Row::paper(no, index, paper)).await?;
+            match bytes(&paper) {
+                Some(paper) => rows.push(Row::paper(no, index, paper)),
+                None => missing = true,
             }
         }
-        Ok(())
+        if missing && self.store.read_order(no).await?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(rows))
     }
 }
