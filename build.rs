@@ -16,9 +16,10 @@ const PROTOS: [&str; 6] = [
 
 /// Messages that hold a citizen's words or contact, or a clerk's words on them: `pb.rs` gives
 /// them a `Debug` that shows nothing, so that no log line can.
-const SILENT: [&str; 21] = [
+const SILENT: [&str; 22] = [
     ".hotline.v1.AnswerOrderRequest",
     ".hotline.v1.AskInformationRequest",
+    ".hotline.v1.BackupResponse",
     ".hotline.v1.CloseBatchRequest",
     ".hotline.v1.Contact",
     ".hotline.v1.DecideExtensionRequest",

@@ -31,8 +31,8 @@ macro_rules! silent {
 }
 
 silent! {
-    AnswerOrderRequest AskInformationRequest CloseBatchRequest Contact DecideExtensionRequest
-    DecideReportRequest DecideSuspensionRequest DeclineOrderRequest EscalateOrderRequest Paper
+    AnswerOrderRequest AskInformationRequest BackupResponse CloseBatchRequest Contact
+    DecideExtensionRequest DecideReportRequest DecideSuspensionRequest DeclineOrderRequest EscalateOrderRequest Paper
     PlaceClue PreviewOrderRequest ReportOrderRequest RequestExtensionRequest
     RequestSuspensionRequest ReturnOrderRequest Submission SupplementOrderRequest
     TerminateOrderRequest TrackOrderRequest TriageItem
@@ -45,8 +45,8 @@ mod tests {
     use prost_types::FileDescriptorSet;
 
     /// Fields that hold what a citizen said or who that is.
-    const TELLING: [&str; 8] =
-        ["text", "title", "body", "phone", "phone_last4", "name", "address", "words"];
+    const TELLING: [&str; 9] =
+        ["image", "text", "title", "body", "phone", "phone_last4", "name", "address", "words"];
     /// Their words are the program's or the catalogue's own: what the doctor found, what a counter
     /// or a unit is called.
     const OURS: [&str; 3] = ["Finding", "Tally", "Indicators"];

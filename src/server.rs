@@ -9,7 +9,7 @@
 
 mod grpc;
 mod observe;
-mod opening;
+pub mod opening;
 mod watch;
 
 use crate::api;

@@ -4,8 +4,11 @@ use super::Api;
 use super::actor::split;
 use super::status::Fault;
 use crate::dispatch::Day;
+use crate::dispatch::{Backup, Piece, Refusal};
 use crate::pb;
 use crate::pb::admin_service_server::AdminService;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 /// The most findings one answer lists.
@@ -29,6 +32,19 @@ impl AdminService for Api {
             truncated: findings.len() > MAX_FINDINGS,
             plain_weekends,
         }))
+    }
+
+    type BackupStream = ReceiverStream<Result<pb::BackupResponse, Status>>;
+
+    async fn backup(
+        &self,
+        request: Request<pb::BackupRequest>,
+    ) -> Result<Response<Self::BackupStream>, Status> {
+        let (actor, pb::BackupRequest {}) = split(request)?;
+        let backup = self.dispatch.backup(&actor).await.map_err(Fault::from)?;
+        let (pieces, outgoing) = mpsc::channel(1);
+        tokio::spawn(written(backup, pieces));
+        Ok(Response::new(ReceiverStream::new(outgoing)))
     }
 
     async fn get_mode(
@@ -77,5 +93,19 @@ impl AdminService for Api {
         let folder = self.dispatch.archive().map(|archive| archive.root().display().to_string());
         let days = days.into_iter().map(day).collect();
         Ok(Response::new(pb::ListArchiveResponse { folder: folder.unwrap_or_default(), days }))
+    }
+}
+
+/// Sends the pieces until there are no more, or nobody takes them.
+async fn written(mut backup: Backup, out: mpsc::Sender<Result<pb::BackupResponse, Status>>) {
+    let orders_expected = backup.orders_expected;
+    let wire = |piece: Result<Piece, Refusal>| {
+        let Piece { bytes: image, orders } = piece.map_err(Fault::from)?;
+        Ok(pb::BackupResponse { image, orders, orders_expected })
+    };
+    while let Some(piece) = backup.pieces.recv().await {
+        if out.send(wire(piece)).await.is_err() {
+            return;
+        }
     }
 }

@@ -21,6 +21,13 @@ impl ConfigArgs {
     }
 }
 
+impl ConfigArgs {
+    /// Whether a setting was given as a flag.
+    pub fn names(&self, key: &str) -> bool {
+        self.flags.iter().any(|(flag, _)| flag == key)
+    }
+}
+
 impl FromArgMatches for ConfigArgs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<ConfigArgs, clap::Error> {
         let mut args = ConfigArgs::default();

@@ -1,6 +1,7 @@
 //! The command line: one file per family of verbs. Screens speak Chinese, JSON English.
 
 mod archive;
+mod backup;
 mod board;
 mod catalogue;
 pub mod client;
@@ -19,6 +20,7 @@ mod output;
 mod queue;
 mod rehearsal;
 mod report;
+mod restore;
 mod retry;
 mod serve;
 mod show;
@@ -71,6 +73,8 @@ enum Verb {
     #[command(subcommand)]
     Config(config::ConfigVerb),
     Doctor(doctor::DoctorArgs),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
     Health(health::HealthArgs),
     #[command(subcommand)]
     Mode(mode::ModeVerb),
@@ -95,6 +99,8 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Catalogue(verb) => catalogue::run(verb).await,
         Verb::Config(verb) => config::run(verb),
         Verb::Doctor(args) => doctor::run(args).await,
+        Verb::Backup(args) => backup::run(args).await,
+        Verb::Restore(args) => restore::run(args).await,
         Verb::Health(args) => health::run(args).await,
         Verb::Mode(verb) => mode::run(verb).await,
         Verb::Archive(verb) => archive::run(verb).await,

@@ -29,7 +29,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn failure(error: ServerError) -> Failure {
+pub(super) fn failure(error: ServerError) -> Failure {
     match error {
         ServerError::Config(words) => Failure::Usage(words),
         ServerError::Bind { .. }

@@ -3,6 +3,7 @@
 //! - [`intake`]: a citizen's words become an order; [`deciding`]: a person says what it is about
 //!   and where it goes; [`links`]: orders that have to do with others
 //! - [`step`]: a command takes effect, once; [`again`]: its request comes again
+//! - [`backup`]: everything there is, as a file
 //! - [`mode`]: which limits are in force
 //! - [`pull`]: units come for their orders; [`waiters`]: who waits for which unit
 //! - [`timers`]: what falls due happens
@@ -11,6 +12,7 @@
 
 mod again;
 mod archiving;
+mod backup;
 mod deciding;
 mod intake;
 mod links;
@@ -39,11 +41,13 @@ use waiters::Waiters;
 
 pub use crate::archive::Day;
 pub use crate::store::audit::Finding;
+pub use crate::store::image::Piece;
 pub use crate::store::{
     BodyDigest, Claimed, Consumer, Cursor, Evidence, Lease, MAX_BATCH, MAX_FEED, ModeRow, Paper,
     Receipt, RequestId, Restamping, StoreError,
 };
 pub use archiving::{Archiving, Passes};
+pub use backup::Backup;
 pub use deciding::{Acceptance, Correction, Routing};
 pub use intake::{Preview, Submission};
 pub use links::Called;

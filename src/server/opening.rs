@@ -1,12 +1,14 @@
-//! Opens what the settings name: catalogue, key, store.
+//! Opens what the settings name: catalogue, key, store; to be served, backed up, or restored.
 
 use super::ServerError;
 use crate::catalogue::Catalogue;
+use crate::clock::wall_now;
 use crate::config::{CatalogueSource, Config, StoreUrl};
 use crate::domain::Order;
 use crate::store::Store;
-use crate::store::embedded::Embedded;
-use crate::store::redis::{RedisOptions, RedisStore};
+use crate::store::embedded::{self, Embedded};
+use crate::store::image::{Head, Target};
+use crate::store::redis::{self, RedisOptions, RedisStore};
 use crate::store::seal::{SealError, Sealer};
 use std::sync::Arc;
 
@@ -81,16 +83,65 @@ async fn opens(
     Ok(!any)
 }
 
-pub(super) async fn store(config: &Config) -> Result<Arc<dyn Store>, ServerError> {
+/// The store that the settings name, opened, and made where there is none.
+pub async fn store(config: &Config) -> Result<Arc<dyn Store>, ServerError> {
     Ok(match &config.store {
         StoreUrl::Redb(path) => Embedded::open(path, config.cell)? as Arc<dyn Store>,
+        StoreUrl::Redis(url) => RedisStore::open(url, config.cell, redis_options(config)).await?,
+    })
+}
+
+fn redis_options(config: &Config) -> RedisOptions {
+    RedisOptions {
+        replicas_ack: config.replicas_ack,
+        allow_unsafe: config.redis_allow_unsafe,
+        ..RedisOptions::default()
+    }
+}
+
+/// A store that nobody serves, to be backed up as it lies: and what its backup says first.
+pub async fn store_at_rest(config: &Config) -> Result<(Arc<dyn Store>, Head), ServerError> {
+    if let StoreUrl::Redb(path) = &config.store
+        && !path.exists()
+    {
+        return Err(ServerError::Config(format!("{}: there is no such file", path.display())));
+    }
+    let store = store(config).await?;
+    let used = !store.scan(None, 1).await?.is_empty();
+    let key = match used || config.key_file.exists() {
+        true => Some(sealer(config, &*store).await?.fingerprint()),
+        false => None,
+    };
+    Ok((store, Head { cell: config.cell, began: wall_now(), key }))
+}
+
+/// The store that the settings name, to be restored from a backup that says this first. It
+/// must be of the same city, and the key must be the one that sealed the backup's contacts.
+pub async fn target(config: &Config, head: &Head) -> Result<Box<dyn Target>, ServerError> {
+    if head.cell != config.cell {
+        return Err(ServerError::Config(format!(
+            "the backup is of the cell {}, not {}: set cell = {0}, or name another backup",
+            head.cell, config.cell
+        )));
+    }
+    if let Some(sealed_by) = head.key {
+        let path = &config.key_file;
+        let key = Sealer::from_key_file(path).map_err(|e| ServerError::Key(e.to_string()))?;
+        if key.fingerprint() != sealed_by {
+            return Err(ServerError::Key(format!(
+                "{}: it is not the key that sealed this backup's contacts, and none of them could \
+                 ever be read again; name the key that the city was served with",
+                path.display()
+            )));
+        }
+    }
+    Ok(match &config.store {
+        StoreUrl::Redb(path) => {
+            Box::new(embedded::restore::Restoring::begin(path, config.cell)?) as Box<dyn Target>
+        }
         StoreUrl::Redis(url) => {
-            let options = RedisOptions {
-                replicas_ack: config.replicas_ack,
-                allow_unsafe: config.redis_allow_unsafe,
-                ..RedisOptions::default()
-            };
-            RedisStore::open(url, config.cell, options).await? as Arc<dyn Store>
+            let options = redis_options(config);
+            Box::new(redis::restore::Restoring::begin(url, config.cell, options).await?)
         }
     })
 }

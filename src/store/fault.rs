@@ -25,3 +25,21 @@ pub fn drops_this_commit() -> bool {
 pub const fn drops_this_commit() -> bool {
     false
 }
+
+/// Ends the process as a kill would, once so many batches were restored as
+/// `HOTLINE_FAULT_DIE_RESTORING` says: a restore that was cut short must be shown to be one.
+#[cfg(debug_assertions)]
+pub fn dies_restoring() {
+    use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static DIES: LazyLock<Option<u64>> =
+        LazyLock::new(|| std::env::var("HOTLINE_FAULT_DIE_RESTORING").ok()?.parse().ok());
+    static BATCHES: AtomicU64 = AtomicU64::new(0);
+    if DIES.is_some_and(|at| BATCHES.fetch_add(1, Ordering::Relaxed) + 1 == at) {
+        std::process::abort();
+    }
+}
+
+/// Never in a release build.
+#[cfg(not(debug_assertions))]
+pub const fn dies_restoring() {}

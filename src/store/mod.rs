@@ -11,6 +11,7 @@ pub mod audit;
 pub mod codec;
 pub mod embedded;
 pub mod fault;
+pub mod image;
 pub(crate) mod leaving;
 pub mod memory;
 mod mode;
@@ -402,6 +403,13 @@ pub trait Store: Shedding + Send + Sync + 'static {
 
     /// Whether it can be read and written now.
     async fn check(&self) -> Result<(), StoreError>;
+
+    /// Hands out everything the cell holds, as [`image`] has it, at one moment, and says which.
+    /// Every change that was acknowledged before the call is in it, none is in it half, and
+    /// the store goes on meanwhile.
+    async fn dump(&self, _out: image::Out) -> Result<image::Moment, StoreError> {
+        Err(StoreError::Unreachable("this kind of store cannot be backed up".to_owned()))
+    }
 
     /// Finishes what was handed over and closes. Later calls answer [`StoreError::Unreachable`].
     async fn close(&self);

@@ -169,6 +169,11 @@ impl Sealer {
         self.digested(&[b"phone", normal.as_bytes()])
     }
 
+    /// Tells this key from any other, and nothing about it.
+    pub fn fingerprint(&self) -> [u8; 16] {
+        self.digested(&[b"fingerprint"])
+    }
+
     fn tail_digest(&self, no: OrderNo, tail: &str) -> [u8; 16] {
         self.digested(&[b"tail", &no.code().to_be_bytes(), tail.as_bytes()])
     }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod archiving;
+mod backing_up;
 mod moving;
 mod offline;
 mod program;

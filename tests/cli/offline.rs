@@ -27,6 +27,8 @@ fn every_verb_has_help_with_an_example() {
         "submit",
         "board",
         "doctor",
+        "backup",
+        "restore",
         "simulate",
         "health",
         "order get",

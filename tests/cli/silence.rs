@@ -117,6 +117,11 @@ fn whole_life(home: &Path, mut serve: Serve, disk: &[std::path::PathBuf]) {
     for verb in [&["doctor"][..], &["board"], &["queue", "ls"], &["queue", "ls", front]] {
         keep(verb[0], serve.run(verb).ends(0));
     }
+    let file = home.join("city.backup");
+    keep("backup", serve.run(&["backup", "--out", file.to_str().unwrap()]).ends(0));
+    let file = std::fs::read(file).unwrap();
+    assert!(file.windows(SAID.len()).any(|w| w == SAID.as_bytes()), "the papers are not in it");
+    seen.push(("the backup".to_owned(), file));
     seen.push(("the feed".to_owned(), events(&serve).into_bytes()));
     let metrics = serve.probe("/metrics");
     assert!(metrics.contains("hotline_rpcs_total"), "{metrics}");

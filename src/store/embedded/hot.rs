@@ -5,6 +5,7 @@
 //! the orders that are not archived; nothing but the snapshots is needed.
 
 use super::Map;
+use super::leaps::Leaps;
 use super::prepared::Prepared;
 use super::requests::{Requests, Slot};
 use super::tray::{Place, Tray};
@@ -50,6 +51,8 @@ pub(super) struct Hot {
     pub(super) trimmed: u64,
     /// Who reads the feed under a name.
     pub(super) consumers: BTreeMap<String, Consumer>,
+    /// Where the feed leapt.
+    pub(super) leaps: Leaps,
     /// The file, or why it cannot be used.
     pub(super) db: Result<Arc<Database>, StoreError>,
 }
@@ -69,6 +72,7 @@ impl Hot {
             feed_end: Cursor { epoch, sequence: 0, index: 0 },
             trimmed: 0,
             consumers: BTreeMap::new(),
+            leaps: Leaps::default(),
             db: Ok(db),
         }
     }

@@ -12,13 +12,16 @@
 //! never wait for the flush of a commit; only while the file itself grows, now and then, what
 //! must be read from it waits. The open orders are in memory as bytes; archived ones are not.
 
+mod dump;
 mod group;
 mod hot;
+mod leaps;
 mod leaving;
 mod opening;
 mod prepared;
 mod reads;
 mod requests;
+pub mod restore;
 mod tables;
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,12 @@
 //! Opening the file: is it ours, may it be written, and what is in it.
 
 use super::hot::{Hot, Tallies, other_cell};
+use super::leaps::{self, Leaps};
 use super::requests::{BUCKETS, Slot, bucket_of};
 use super::tables::*;
 use crate::clock::wall_now;
 use crate::domain::{Cell, OrderNo, TALLIES};
+use crate::store::image::restore::{UNFINISHED, unfinished};
 use crate::store::{Cursor, StoreError, codec};
 use redb::backends::FileBackend;
 use redb::{
@@ -76,8 +78,7 @@ pub(super) fn load(db: Database, cell: Cell) -> Result<Opened, StoreError> {
     let numbers = load_meta(&read, &mut hot)?;
     load_orders(&read, &mut hot)?;
     let next_pack = load_requests(&read, &mut hot)?;
-    load_feed_end(&read, &mut hot)?;
-    let next_feed = hot.feed_end.sequence + 1;
+    let next_feed = load_feed_end(&read, &mut hot)?;
     Ok(Opened { hot, numbers, next_feed, next_pack })
 }
 
@@ -85,13 +86,23 @@ pub(super) fn damaged(error: impl std::fmt::Display) -> StoreError {
     StoreError::Unreachable(format!("the store cannot be read: {error}"))
 }
 
-struct Identity {
+pub(super) struct Identity {
     epoch: u64,
     claims: u64,
 }
 
+/// The layout of the file, if it says so.
+pub(super) fn format_of(db: &Database) -> Result<Option<u16>, StoreError> {
+    let read = db.begin_read().map_err(damaged)?;
+    match read.open_table(META) {
+        Ok(meta) => Ok(Some(u16::from_be_bytes(field(&meta, META_FORMAT)?))),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(e) => Err(damaged(e)),
+    }
+}
+
 /// Whose file it is; `None` for a new one. Changes nothing.
-fn identity(db: &Database, cell: Cell) -> Result<Option<Identity>, StoreError> {
+pub(super) fn identity(db: &Database, cell: Cell) -> Result<Option<Identity>, StoreError> {
     let read = db.begin_read().map_err(damaged)?;
     let meta = match read.open_table(META) {
         Ok(meta) => meta,
@@ -108,6 +119,9 @@ fn identity(db: &Database, cell: Cell) -> Result<Option<Identity>, StoreError> {
         Err(e) => return Err(damaged(e)),
     };
     let found = u16::from_be_bytes(field(&meta, META_FORMAT)?);
+    if found == UNFINISHED {
+        return Err(unfinished());
+    }
     if found > FORMAT {
         return Err(StoreError::TooNew { found, known: FORMAT });
     }
@@ -121,7 +135,7 @@ fn identity(db: &Database, cell: Cell) -> Result<Option<Identity>, StoreError> {
     Ok(Some(Identity { epoch, claims }))
 }
 
-fn field<const N: usize>(
+pub(super) fn field<const N: usize>(
     meta: &impl ReadableTable<&'static [u8], &'static [u8]>,
     key: &[u8],
 ) -> Result<[u8; N], StoreError> {
@@ -197,7 +211,7 @@ pub(super) fn write_tallies(tallies: &Tallies) -> Vec<u8> {
     bytes
 }
 
-fn read_tallies(bytes: &[u8]) -> Option<Tallies> {
+pub(super) fn read_tallies(bytes: &[u8]) -> Option<Tallies> {
     let (mut rest, sum) = bytes.split_last_chunk::<4>()?;
     if crc32fast::hash(rest).to_le_bytes() != *sum {
         return None;
@@ -255,7 +269,10 @@ fn load_requests(read: &ReadTransaction, hot: &mut Hot) -> Result<u64, StoreErro
     Ok(next)
 }
 
-fn load_feed_end(read: &ReadTransaction, hot: &mut Hot) -> Result<(), StoreError> {
+/// Returns the number of the next batch.
+fn load_feed_end(read: &ReadTransaction, hot: &mut Hot) -> Result<u64, StoreError> {
+    let meta = read.open_table(META).map_err(damaged)?;
+    hot.leaps = Leaps::read(&meta)?;
     let feed = read.open_table(FEED).map_err(damaged)?;
     if let Some((key, value)) = feed.last().map_err(damaged)? {
         let sequence = u64::from_be_bytes(*key.value());
@@ -263,7 +280,7 @@ fn load_feed_end(read: &ReadTransaction, hot: &mut Hot) -> Result<(), StoreError
         let index = events.len().saturating_sub(1) as u32;
         hot.feed_end = Cursor { sequence, index, ..hot.feed_end };
     }
-    Ok(())
+    Ok(leaps::goes_on_after(&meta)?.max(hot.feed_end.sequence) + 1)
 }
 
 /// The events of one pack of the feed.

@@ -12,6 +12,7 @@ use crate::domain::{
     Cell, Counts, Date, Desk, Dimension, Entry, Event, Marginal, Order, OrderNo, TALLIES, Tally,
     Timestamp, Unit,
 };
+use crate::store::image::{Moment, Out};
 use crate::store::leaving::from;
 use crate::store::{
     Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_FEED, MAX_OF_CALLER, ModeRow,
@@ -338,12 +339,20 @@ impl Store for Embedded {
     ) -> Result<Vec<(Cursor, Event)>, StoreError> {
         let (end, after, db) = {
             let (hot, db) = self.hot()?;
-            (hot.feed_end, from(after, hot.trimmed, hot.feed_end)?, db)
+            let end = hot.feed_end;
+            if after.is_some_and(|after| hot.leaps.pass_over(after)) {
+                return Err(StoreError::FeedDiverged { epoch: end.epoch });
+            }
+            (end, from(after, hot.trimmed, end)?, db)
         };
         let page = page(&db, after, end, max.min(MAX_FEED))?;
         // What left while it was read is missed, not passed over.
         from(Some(after), self.hot()?.0.trimmed, end)?;
         Ok(page)
+    }
+
+    async fn dump(&self, out: Out) -> Result<Moment, StoreError> {
+        self.dump_file(out).await
     }
 
     async fn feed_end(&self) -> Result<Cursor, StoreError> {

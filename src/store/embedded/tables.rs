@@ -2,7 +2,7 @@
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `meta` | a name | format, cell, epoch, claims, tallies, mode; `number` + day → highest number given; `trimmed`: the last batch of the feed that left; `consumer` + name → how far it has read |
+//! | `meta` | a name | format, cell, epoch, claims, tallies, mode; `feed`: after which number it goes on, and its `leaps`; `number` + day → highest number given; `trimmed`: the last batch of the feed that left; `consumer` + name → how far it has read |
 //! | `orders` | number | snapshot of an order that is not archived |
 //! | `archived` | number | snapshot of one that is, so that opening need not read it |
 //! | `papers` | number, index | paper |
@@ -48,6 +48,10 @@ pub(super) const META_MODE: &[u8] = b"mode";
 pub(super) const META_TRIMMED: &[u8] = b"trimmed";
 /// Before the name of a consumer: epoch, sequence, index, and when it said so.
 pub(super) const META_CONSUMER: &[u8] = b"consumer";
+/// Eight bytes: after which number the feed goes on at least.
+pub(super) const META_FEED: &[u8] = b"feed";
+/// Sixteen bytes each: where the feed leapt, from and to.
+pub(super) const META_LEAPS: &[u8] = b"leaps";
 /// Before two bytes of day: four bytes, the highest number given.
 pub(super) const META_NUMBER: &[u8] = b"number";
 

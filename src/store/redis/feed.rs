@@ -23,15 +23,15 @@ pub const SWEEP: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// An entry of the feed: its number, and what it is.
-struct Batch {
-    sequence: u64,
-    frames: Vec<u8>,
+pub(super) struct Batch {
+    pub(super) sequence: u64,
+    pub(super) frames: Vec<u8>,
     /// No batch at all, but the end of a leap from this number to its own.
-    leapt_from: Option<u64>,
+    pub(super) leapt_from: Option<u64>,
 }
 
 impl Batch {
-    fn of(entry: Value) -> Result<Batch, StoreError> {
+    pub(super) fn of(entry: Value) -> Result<Batch, StoreError> {
         let odd = || StoreError::Damaged("an entry of the feed".to_owned());
         let parts = items(entry)?;
         let [id, fields] = &parts[..] else { return Err(odd()) };
@@ -46,7 +46,7 @@ impl Batch {
     }
 
     /// Each step's events, as bytes, and how many there are.
-    fn steps(&self) -> impl Iterator<Item = Result<(u32, &[u8]), StoreError>> {
+    pub(super) fn steps(&self) -> impl Iterator<Item = Result<(u32, &[u8]), StoreError>> {
         let mut rest = &self.frames[..];
         std::iter::from_fn(move || {
             if rest.is_empty() {

@@ -16,6 +16,7 @@ use super::torn;
 use super::trouble::replica;
 use super::value::{integer, items, text};
 use super::wire::{Fresh, Role};
+use crate::store::image::restore::{UNFINISHED, unfinished};
 use crate::store::{StoreError, codec};
 use ::redis::cmd;
 use async_trait::async_trait;
@@ -30,7 +31,8 @@ pub const SOURCE: &str = concat!(
     include_str!("lua/commit.lua"),
     include_str!("lua/trays.lua"),
     include_str!("lua/cell.lua"),
-    include_str!("lua/leaving.lua")
+    include_str!("lua/leaving.lua"),
+    include_str!("lua/image.lua")
 );
 /// Functions came with it.
 const OLDEST: (u32, u32) = (7, 0);
@@ -40,6 +42,8 @@ pub struct Opening {
     keys: Keys,
     /// Serve even from a Redis that may throw orders away.
     allow_unsafe: bool,
+    /// Whether this is who restores the cell, and so may open one that is not whole.
+    restoring: bool,
     /// The epoch of the data that is there.
     pub epoch: AtomicU64,
     /// The 48 hours of request ids that were current when last heard of.
@@ -54,10 +58,11 @@ pub struct Opening {
 
 impl Opening {
     /// Nothing known yet.
-    pub fn new(keys: Keys, allow_unsafe: bool) -> Arc<Opening> {
+    pub fn new(keys: Keys, allow_unsafe: bool, restoring: bool) -> Arc<Opening> {
         Arc::new(Opening {
             keys,
             allow_unsafe,
+            restoring,
             epoch: AtomicU64::new(0),
             bucket: AtomicU64::new(0),
             seen: AtomicU64::new(0),
@@ -89,6 +94,9 @@ impl Opening {
         };
         let found: u16 = number(format, "format")?;
         let known = u16::from(codec::FORMAT);
+        if found == UNFINISHED {
+            return if self.restoring { Ok(()) } else { Err(unfinished()) };
+        }
         if found > known {
             return Err(StoreError::TooNew { found, known });
         }

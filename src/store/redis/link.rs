@@ -150,6 +150,21 @@ impl Link {
         self.shared.call(&Ask::Confirmed(both), call + held).await
     }
 
+    /// Sends commands together; each of them must be done.
+    pub async fn call_each(&self, all: &Pipeline) -> Result<Vec<Value>, Fault> {
+        let answers = self.shared.call(&Ask::Confirmed(all), self.shared.patience.call).await?;
+        let refused = |answer: &Value| match answer {
+            Value::ServerError(error) => Some(error.code().to_owned()),
+            _ => None,
+        };
+        match answers.iter().find_map(refused) {
+            None => Ok(answers),
+            Some(code) => Err(Fault::Unknown(StoreError::Unreachable(format!(
+                "Redis refused a part of what was written ({code}): see its log"
+            )))),
+        }
+    }
+
     /// How many replicas the server had when last asked; `None` without a connection.
     pub fn replicas(&self) -> Option<u32> {
         self.live().map(|live| live.replicas.load(Relaxed))

@@ -33,12 +33,14 @@ pub mod batch;
 mod city;
 pub mod feed;
 pub mod greeting;
+mod image;
 pub mod keys;
 mod leaving;
 pub mod link;
 pub mod master;
 mod reads;
 pub mod replicas;
+pub mod restore;
 mod settle;
 pub mod step;
 mod supervisor;
@@ -55,6 +57,7 @@ use self::link::{Alarm, Link, Patience, closed};
 use self::master::Masters;
 use self::replicas::Replicas;
 use self::step::Step;
+use super::image::{Moment, Out};
 use super::{
     Change, Claimed, CommitError, Cursor, Lease, ModeRow, Paper, Remembered, RequestId,
     SealedContact, Store, StoreError, check_together,
@@ -119,11 +122,20 @@ impl RedisStore {
         cell: Cell,
         options: RedisOptions,
     ) -> Result<Arc<RedisStore>, StoreError> {
+        RedisStore::open_as(url, cell, options, false).await
+    }
+
+    async fn open_as(
+        url: &str,
+        cell: Cell,
+        options: RedisOptions,
+        restoring: bool,
+    ) -> Result<Arc<RedisStore>, StoreError> {
         let keys = Keys::of(cell);
         let masters = Arc::new(Masters::parse(url, keys.meta())?);
         let wanted = options.replicas_ack.unwrap_or(u32::from(masters.has_replicas()));
         let replicas = Replicas { wanted, within: options.replicas_timeout };
-        let opening = Opening::new(keys.clone(), options.allow_unsafe);
+        let opening = Opening::new(keys.clone(), options.allow_unsafe, restoring);
         let alarm = Arc::new(Alarm::new(String::new()));
         let link = async |held| {
             let RedisOptions { connect_timeout: connect, call_timeout: call, .. } = options;
@@ -335,6 +347,10 @@ impl Store for RedisStore {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.try_out().await
+    }
+
+    async fn dump(&self, out: Out) -> Result<Moment, StoreError> {
+        self.take_image(out).await
     }
 
     async fn close(&self) {

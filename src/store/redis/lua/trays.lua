@@ -36,6 +36,15 @@ local function give_back(tray, leases, now)
   end
 end
 
+-- So many less than a claim, as text: a cell that was embedded once counts beyond what a Lua
+-- number holds exactly.
+local function before(claim, n)
+  local head, tail = string.sub(claim, 1, -13), tonumber(string.sub(claim, -12)) - n
+  if tail < 0 then head, tail = whole(tonumber(head) - 1), tail + 1e12 end
+  if head == '' or head == '0' then return whole(tail) end
+  return head .. string.format('%012.0f', tail)
+end
+
 -- hotline_v4_claim: the earliest entries nobody has under a running lease, over many trays.
 --
 -- KEYS  1 meta, 2 leases, 3.. trays
@@ -64,20 +73,21 @@ redis.register_function('hotline_v4_claim', function(keys, argv)
   if #found == 0 then return { 'ok' } end
   table.sort(found, earlier)
   local count = math.min(#found, most)
-  local claim = call('HINCRBY', keys[1], 'claim', count) - count
+  call('HINCRBY', keys[1], 'claim', count)
+  local last = call('HGET', keys[1], 'claim')
   local ends = now + tonumber(argv[3])
   local records, moved, answer = { keys[2] }, {}, { 'ok' }
   for j = 1, count do
     local entry = found[j]
-    claim = claim + 1
+    local claim = before(last, count - j)
     records[#records + 1] = string.sub(keys[entry.tray], -9) .. entry.member
-    records[#records + 1] = whole(claim) .. ' ' .. entry.score .. ' ' .. whole(ends)
+    records[#records + 1] = claim .. ' ' .. entry.score .. ' ' .. whole(ends)
     local args = gather(moved, keys[entry.tray])
     args[#args + 1] = whole(LEASED + ends)
     args[#args + 1] = entry.member
     answer[#answer + 1] = whole(entry.tray - 2)
     answer[#answer + 1] = entry.member
-    answer[#answer + 1] = whole(claim)
+    answer[#answer + 1] = claim
   end
   call('HSET', unpack(records))
   for _, args in ipairs(moved) do call('ZADD', unpack(args)) end
