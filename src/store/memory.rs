@@ -1,8 +1,10 @@
 //! The simplest store that keeps the law: one lock around plain collections. It forgets
 //! everything with its process. Tests measure the others against it.
 
+mod dump;
 mod leaving;
 
+use super::image;
 use super::leaving::from;
 use super::{
     Change, Claimed, CommitError, Consumer, Cursor, Lease, MAX_BATCH, MAX_FEED, MAX_OF_CALLER,
@@ -382,6 +384,10 @@ impl Store for Memory {
             (0..).zip(step).map(move |(index, event)| (at(index), event.clone()))
         });
         Ok(events.filter(|(cursor, _)| *cursor > after).take(max.min(MAX_FEED)).collect())
+    }
+
+    async fn dump(&self, out: image::Out) -> Result<image::Moment, StoreError> {
+        self.dump_all(out).await
     }
 
     async fn feed_end(&self) -> Result<Cursor, StoreError> {

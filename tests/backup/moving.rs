@@ -7,7 +7,9 @@ use crate::support::*;
 use crate::{Place, Places, backup};
 use hotline::domain::*;
 use hotline::store::image::Kind;
+use hotline::store::memory::Memory;
 use hotline::store::*;
+use std::sync::Arc;
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(600);
@@ -134,6 +136,26 @@ async fn whatever_can_be_seen_of_one_can_be_seen_of_the_other() {
         from = to;
     }
     from.close().await;
+}
+
+/// The simplest store hands out what any other does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_in_memory_can_be_kept() {
+    let places = Places::here();
+    let from: Arc<dyn Store> = Arc::new(Memory::new(cell()));
+    let work = Work::start(from.clone(), HEARD);
+    work.until(600).await;
+    let (ledger, _) = work.stop().await;
+    let ids: Vec<_> = ledger.iter().map(|a| a.id).collect();
+    let before = seen(&from, &ids).await;
+    for place in [places.file(), places.redis()] {
+        let file = places.path("backup");
+        backup(&*from, &file, false).await.unwrap();
+        let to = place.restored(&file).await;
+        same(&before, &seen(&to, &ids).await);
+        sound(&to, &ledger, &ledger).await;
+        to.close().await;
+    }
 }
 
 /// Readers of the feed go on where they are, and only those who read what the image does not

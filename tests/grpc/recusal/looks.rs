@@ -169,6 +169,18 @@ pub async fn look(s: &Server, unit: &str, method: &str, all: &[Order]) -> Vec<u8
         "AdminService/Doctor" => {
             seen.take(s.admin().doctor(by(unit, "handler", pb::DoctorRequest {})).await);
         }
+        "AdminService/Backup" => {
+            let request = by(unit, "handler", pb::BackupRequest {});
+            match s.admin().backup(request).await {
+                Ok(pieces) => {
+                    let mut pieces = pieces.into_inner();
+                    while let Some(piece) = pieces.message().await.unwrap() {
+                        seen.0.extend(piece.image);
+                    }
+                }
+                Err(status) => seen.0.extend(wire(&status)),
+            }
+        }
         "AdminService/ListArchive" => {
             let request = by(unit, "handler", pb::ListArchiveRequest {});
             seen.take(s.admin().list_archive(request).await);
