@@ -2,6 +2,7 @@
 //! everything with its process. Tests measure the others against it.
 
 mod leaving;
+mod reconcile;
 
 use super::leaving::from;
 use super::{
