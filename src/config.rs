@@ -56,8 +56,12 @@ pub struct Config {
     pub lease_default: Duration,
     /// The longest a puller may ask for.
     pub lease_max: Duration,
+    /// How often an order is handed out unsigned before it is parked.
+    pub park_after: u8,
     /// The longest an empty pull waits.
     pub long_poll_max: Duration,
+    /// How long a watcher of the feed may take nothing of what is sent before it is cut.
+    pub slow_reader: Duration,
     /// How long calls in flight may take to finish once the server is told to stop.
     pub drain_timeout: Duration,
     /// How often timers and waiting pulls are looked at even if nothing woke them.
@@ -95,7 +99,9 @@ impl Default for Config {
             division_confidence: Confidence::new(50),
             lease_default: Duration::from_secs(60),
             lease_max: Duration::from_secs(3_600),
+            park_after: 10,
             long_poll_max: Duration::from_secs(60),
+            slow_reader: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(10),
             timer_sweep: Duration::from_secs(1),
             archive: PathBuf::from("hotline.archive"),

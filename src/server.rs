@@ -116,6 +116,7 @@ pub async fn start(config: Config, manner: Manner) -> Result<Running, ServerErro
             feed_keep: config.feed_keep,
             feed_bound: config.feed_bound,
         }),
+        park_after: config.park_after,
     };
     let parts = Parts {
         store,
@@ -155,6 +156,7 @@ pub async fn assemble(
         lease_default: config.lease_default,
         lease_max: config.lease_max,
         long_poll_max: config.long_poll_max,
+        slow_reader: config.slow_reader,
     };
     let services = grpc::Services::new(Arc::clone(&dispatch), limits, &readiness)?;
     let (end_grpc, grpc_ends) = oneshot::channel();

@@ -3,8 +3,7 @@
 use super::Api;
 use super::actor::split;
 use super::status::Fault;
-use crate::dispatch::Day;
-use crate::dispatch::{Backup, Piece, Refusal};
+use crate::dispatch::{Backup, Day, Finding, Piece, Refusal};
 use crate::pb;
 use crate::pb::admin_service_server::AdminService;
 use tokio::sync::mpsc;
@@ -20,15 +19,15 @@ impl AdminService for Api {
         &self,
         request: Request<pb::DoctorRequest>,
     ) -> Result<Response<pb::DoctorResponse>, Status> {
-        let (actor, pb::DoctorRequest {}) = split(request)?;
+        let (actor, pb::DoctorRequest { repair }) = split(request)?;
         let received = self.dispatch.board().await.map_err(Fault::from)?;
         let received = received.iter().find(|(tally, _)| *tally == "received");
-        let findings = self.dispatch.doctor(&actor).await.map_err(Fault::from)?;
+        let findings = self.dispatch.doctor(&actor, repair).await.map_err(Fault::from)?;
         let plain_weekends = self.dispatch.plain_weekends().await.map_err(Fault::from)?;
         let listed = findings.iter().take(MAX_FINDINGS);
         Ok(Response::new(pb::DoctorResponse {
             orders_checked: received.map_or(0, |(_, n)| (*n).max(0) as u64),
-            findings: listed.map(|finding| pb::Finding { text: finding.to_string() }).collect(),
+            findings: listed.map(finding).collect(),
             truncated: findings.len() > MAX_FINDINGS,
             plain_weekends,
         }))
@@ -108,4 +107,9 @@ async fn written(mut backup: Backup, out: mpsc::Sender<Result<pb::BackupResponse
             return;
         }
     }
+}
+
+fn finding(finding: &Finding) -> pb::Finding {
+    let (kind, mended) = (finding.name.to_owned(), finding.mended);
+    pb::Finding { text: finding.to_string(), kind, mended }
 }

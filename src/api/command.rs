@@ -205,6 +205,14 @@ impl CommandService for Api {
         Ok(Response::new(pb::LiftSupervisionResponse { receipt }))
     }
 
+    async fn release_order(
+        &self,
+        request: Request<pb::ReleaseOrderRequest>,
+    ) -> Result<Response<pb::ReleaseOrderResponse>, Status> {
+        let receipt = self.change(request, "ReleaseOrder", moves::release_order).await?;
+        Ok(Response::new(pb::ReleaseOrderResponse { receipt }))
+    }
+
     async fn terminate_order(
         &self,
         request: Request<pb::TerminateOrderRequest>,

@@ -41,7 +41,7 @@ wire! {
     Kind { Inquiry Request Complaint Tip Suggestion Praise }
     Urgency { Normal Urgent Critical }
     Channel { Phone Web Wechat App Paper }
-    Desk { Triage Lead Review FollowUp Raised CoHandler Approval Copy }
+    Desk { Triage Lead Review FollowUp Raised CoHandler Approval Copy Parked }
     Level { City County Town Village }
     ClockKind { Arrival Closure }
     Duty { Triage Lead Review Returned Approve }

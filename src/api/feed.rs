@@ -11,6 +11,7 @@ use crate::pb::feed_service_server::FeedService;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
@@ -50,7 +51,8 @@ impl FeedService for Api {
             return Err(Fault::field("BAD_CURSOR", "cursor", allowed).into());
         }
         let (events, outgoing) = mpsc::channel(BUFFER);
-        tokio::spawn(watch(Arc::clone(&self.dispatch), actor, (after, from_end), events));
+        let reader = Reader { events, patience: self.limits.slow_reader };
+        tokio::spawn(watch(Arc::clone(&self.dispatch), actor, (after, from_end), reader));
         Ok(Response::new(ReceiverStream::new(outgoing)))
     }
 
@@ -107,26 +109,49 @@ fn consumer(name: &str) -> Result<&str, Fault> {
     Err(Fault::field("INVALID_FIELD", "consumer", allowed))
 }
 
-type Events = mpsc::Sender<Result<pb::WatchFeedResponse, Status>>;
+/// Who watches. No more than [`BUFFER`] batches wait for anybody, and nobody for ever.
+struct Reader {
+    events: mpsc::Sender<Result<pb::WatchFeedResponse, Status>>,
+    patience: Duration,
+}
+
+impl Reader {
+    /// Hands a batch over; `false` when the reader is gone, or is cut for taking nothing: it
+    /// goes on from its last cursor when it can.
+    async fn send(&self, batch: Vec<pb::FeedEvent>, cursor: Cursor) -> bool {
+        let next_cursor = cursor.to_string();
+        let batch = pb::WatchFeedResponse { events: batch, next_cursor };
+        match self.events.send_timeout(Ok(batch), self.patience).await {
+            Ok(()) => true,
+            Err(SendTimeoutError::Closed(_)) => false,
+            Err(SendTimeoutError::Timeout(_)) => {
+                let cut = Fault::slow_reader(self.patience);
+                // It is told behind what it has not taken yet, if it ever takes that.
+                let _ = self.events.send(Err(cut.into())).await;
+                false
+            }
+        }
+    }
+}
 
 /// Sends until the reader leaves or the server stops; then the stream ends with OK.
 async fn watch(
     dispatch: Arc<Dispatch>,
     actor: Actor,
     from: (Option<Cursor>, bool),
-    events: Events,
+    reader: Reader,
 ) {
     let mut stopping = dispatch.stopping();
     tokio::select! {
-        followed = follow(&dispatch, &actor, from, &events) => match followed {
+        followed = follow(&dispatch, &actor, from, &reader) => match followed {
             Ok(()) | Err(Refusal::Stopping) => {}
             Err(refusal) => {
                 // Nobody left to tell is nobody harmed.
-                let _ = events.send(Err(Fault::from(refusal).into())).await;
+                let _ = reader.events.send(Err(Fault::from(refusal).into())).await;
             }
         },
         () = stopped(&mut stopping) => {}
-        () = events.closed() => {}
+        () = reader.events.closed() => {}
     }
 }
 
@@ -134,12 +159,12 @@ async fn follow(
     dispatch: &Dispatch,
     actor: &Actor,
     (mut after, from_end): (Option<Cursor>, bool),
-    events: &Events,
+    reader: &Reader,
 ) -> Result<(), Refusal> {
     if from_end {
         let end = dispatch.feed_end().await?;
         after = Some(end);
-        if !send(events, Vec::new(), end).await {
+        if !reader.send(Vec::new(), end).await {
             return Ok(());
         }
     }
@@ -151,7 +176,7 @@ async fn follow(
         match last {
             Some(last) => {
                 after = Some(last);
-                if !send(events, wire, last).await {
+                if !reader.send(wire, last).await {
                     return Ok(());
                 }
             }
@@ -162,11 +187,6 @@ async fn follow(
             }
         }
     }
-}
-
-async fn send(events: &Events, batch: Vec<pb::FeedEvent>, cursor: Cursor) -> bool {
-    let next_cursor = cursor.to_string();
-    events.send(Ok(pb::WatchFeedResponse { events: batch, next_cursor })).await.is_ok()
 }
 
 fn written(events: &[(Cursor, Event)]) -> Vec<pb::FeedEvent> {

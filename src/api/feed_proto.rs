@@ -36,6 +36,14 @@ fn what(what: &What) -> pb::feed_event::What {
             Wire::Registered(pb::Registered { heard_at: Some(time(*heard_at)) })
         }
         What::Accepted { by_clock } => Wire::Accepted(pb::Accepted { by_clock: *by_clock }),
+        What::Redelivered { unit, deliveries } => Wire::Redelivered(pb::Redelivered {
+            unit: unit.to_string(),
+            deliveries: (*deliveries).into(),
+        }),
+        What::Parked { unit, deliveries } => {
+            Wire::Parked(pb::Parked { unit: unit.to_string(), deliveries: (*deliveries).into() })
+        }
+        What::Released { unit } => Wire::Released(pb::Released { unit: unit.to_string() }),
         What::Delivered { unit } => Wire::Delivered(pb::Delivered { unit: unit.to_string() }),
         What::Signed { unit, arrived_after } => Wire::Signed(pb::Signed {
             unit: unit.to_string(),

@@ -57,6 +57,8 @@ pub struct Limits {
     pub lease_max: Duration,
     /// The longest wait of an empty pull.
     pub long_poll_max: Duration,
+    /// How long a watcher of the feed may take nothing of what is sent before it is cut.
+    pub slow_reader: Duration,
 }
 
 impl Default for Limits {
@@ -65,6 +67,7 @@ impl Default for Limits {
             lease_default: Duration::from_secs(60),
             lease_max: Duration::from_secs(600),
             long_poll_max: Duration::from_secs(30),
+            slow_reader: Duration::from_secs(30),
         }
     }
 }

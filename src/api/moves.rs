@@ -52,6 +52,7 @@ moves! {
     DecideSuspensionRequest
     SuperviseOrderRequest
     LiftSupervisionRequest
+    ReleaseOrderRequest
     TerminateOrderRequest
     RecuseUnitRequest
 }
@@ -153,6 +154,10 @@ pub(super) fn decide_suspension(body: pb::DecideSuspensionRequest) -> Result<Wan
 
 pub(super) fn supervise_order(body: pb::SuperviseOrderRequest) -> Result<Wanted, Fault> {
     Ok((Action::Supervise { card: read::said("card", body.card)? }, None))
+}
+
+pub(super) fn release_order(_: pb::ReleaseOrderRequest) -> Result<Wanted, Fault> {
+    Ok((Action::Release, None))
 }
 
 pub(super) fn lift_supervision(_: pb::LiftSupervisionRequest) -> Result<Wanted, Fault> {

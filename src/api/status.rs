@@ -47,6 +47,16 @@ impl Fault {
         Fault { code, reason, message, zh: zh.into(), metadata: Vec::new(), field: None }
     }
 
+    /// A watcher took nothing for so long that it is cut.
+    pub(super) fn slow_reader(patience: Duration) -> Fault {
+        let message =
+            format!("nothing was taken for {patience:?}: watch again from the last cursor");
+        let zh = "长时间未读取，订阅已中断，请从最后的游标继续。";
+        let patience = humantime::format_duration(patience);
+        Fault::new(Code::ResourceExhausted, "SLOW_READER", message, zh)
+            .with("slow_reader", patience)
+    }
+
     fn with(mut self, key: &'static str, value: impl ToString) -> Fault {
         self.metadata.push((key, value.to_string()));
         self
@@ -276,6 +286,7 @@ fn why(rejection: &Rejection) -> Fault {
         | Rejection::CannotCoHandle { .. }
         | Rejection::NotCoHandling { .. }
         | Rejection::NotSupervised
+        | Rejection::NotParked
         | Rejection::NotYetDue { .. }
         | Rejection::AlreadyReopened { .. } => Code::FailedPrecondition,
     };
@@ -372,6 +383,7 @@ fn why(rejection: &Rejection) -> Fault {
             fault
         }
         Rejection::NotSupervised => fault("工单未被督办。".to_owned()),
+        Rejection::NotParked => fault("工单未滞留。".to_owned()),
         Rejection::NotYetDue { due } => {
             fault(format!("办结后或时限 {due} 届满后方可回访。")).with("due", due)
         }

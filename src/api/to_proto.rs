@@ -144,6 +144,8 @@ pub(super) fn order(order: &Order, now: Timestamp, viewer: Unit) -> pb::Order {
         plain_weekends: order.policy.plain_weekends,
         policy_id: order.policy.id.into(),
         policy_version: order.policy.version,
+        deliveries: order.tries.deliveries.into(),
+        parked_at: order.tries.parked_at.map(time),
     }
 }
 

@@ -146,9 +146,12 @@ impl Crew {
             Desk::Triage => self.accept(&order, holder, channel).await,
             Desk::Review => self.review(&order, lease, holder, channel).await,
             Desk::Lead => self.lead(&order, lease, holder, channel).await,
-            Desk::Unspecified | Desk::FollowUp | Desk::Raised | Desk::CoHandler | Desk::Copy => {
-                Ok(())
-            }
+            Desk::Unspecified
+            | Desk::FollowUp
+            | Desk::Raised
+            | Desk::CoHandler
+            | Desk::Copy
+            | Desk::Parked => Ok(()),
         }
     }
 

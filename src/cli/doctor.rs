@@ -8,10 +8,10 @@ use super::submit::{Ledger, Row, Rows};
 use crate::domain::Role;
 use crate::pb::admin_service_client::AdminServiceClient;
 use crate::pb::intake_service_client::IntakeServiceClient;
-use crate::pb::{DoctorRequest, GetOrderRequest, SubmitOrderRequest};
+use crate::pb::{self, DoctorRequest, GetOrderRequest, SubmitOrderRequest};
 use clap::Args;
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use tonic::Code;
 
@@ -19,12 +19,17 @@ use tonic::Code;
 const MAX_FINDINGS: usize = 1_000;
 
 /// Checks every order against what is indexed about it, and the ledger of a client against
-/// the store. Exit code 1 if anything does not agree.
+/// the store. Exit code 0 if everything agrees, or does again; 1 if anything is left that does
+/// not, or the check failed.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  hotline doctor\n  hotline doctor --ledger acked.txt --file calls.jsonl"
+    after_help = "Examples:\n  hotline doctor\n  hotline doctor --repair\n  hotline doctor --ledger acked.txt --file calls.jsonl"
 )]
 pub(super) struct DoctorArgs {
+    /// Mend what follows from the orders and is not as it must be: trays, leases, timers, lists,
+    /// counters of what stands where. Online; without it nothing is written.
+    #[arg(long)]
+    repair: bool,
     /// What `submit --ledger` wrote: every order in it must be there.
     #[arg(long)]
     ledger: Option<PathBuf>,
@@ -41,8 +46,12 @@ pub(super) struct DoctorArgs {
 pub(super) async fn run(args: DoctorArgs) -> Result<(), Failure> {
     let server = args.client.connect_patiently(Role::Dispatcher).await?;
     let mut client = AdminServiceClient::new(server.channel.clone());
-    let answer = server.answer(client.doctor(server.stamp(DoctorRequest {})).await)?;
-    let mut findings: Vec<_> = answer.findings.into_iter().map(|f| f.text).collect();
+    let answer =
+        server.answer(client.doctor(server.stamp(DoctorRequest { repair: args.repair })).await)?;
+    let kinds: BTreeMap<String, usize> = kinds(&answer.findings);
+    let (mended, left): (Vec<_>, Vec<_>) = answer.findings.into_iter().partition(|f| f.mended);
+    let mended: Vec<_> = mended.into_iter().map(|f| f.text).collect();
+    let mut findings: Vec<_> = left.into_iter().map(|f| f.text).collect();
     let mut truncated = answer.truncated;
     let mut acknowledged = 0;
     if let Some(path) = &args.ledger {
@@ -62,6 +71,8 @@ pub(super) async fn run(args: DoctorArgs) -> Result<(), Failure> {
                 "orders_checked": answer.orders_checked,
                 "ledger_checked": acknowledged,
                 "findings": findings,
+                "mended": mended,
+                "kinds": kinds,
                 "truncated": truncated,
                 "plain_weekends": answer.plain_weekends,
             })
@@ -72,11 +83,18 @@ pub(super) async fn run(args: DoctorArgs) -> Result<(), Failure> {
                 true => text.push_str("全部一致"),
                 false => text.push_str(&format!("{} 处不符", findings.len())),
             }
+            if !mended.is_empty() {
+                text.push_str(&format!("；已修复 {} 处", mended.len()));
+            }
             if answer.plain_weekends > 0 {
                 text.push_str(&format!(
                     "；{} 件在办工单的时限跨入节假日尚未公布的年份，按双休日计算",
                     answer.plain_weekends
                 ));
+            }
+            for finding in &mended {
+                text.push_str("\n  已修复 ");
+                text.push_str(finding);
             }
             for finding in &findings {
                 text.push_str("\n  ");
@@ -89,6 +107,15 @@ pub(super) async fn run(args: DoctorArgs) -> Result<(), Failure> {
         },
     )?;
     if ok { Ok(()) } else { Err(Failure::Told) }
+}
+
+/// How many there are of each kind.
+fn kinds(findings: &[pb::Finding]) -> BTreeMap<String, usize> {
+    let mut kinds = BTreeMap::new();
+    for finding in findings {
+        *kinds.entry(finding.kind.clone()).or_default() += 1;
+    }
+    kinds
 }
 
 /// What the ledger says and the store does not.

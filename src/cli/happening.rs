@@ -18,6 +18,13 @@ pub(super) fn event(event: &pb::FeedEvent) -> (&'static str, String, Value) {
         }
         What::Accepted(e) => ("accepted", "受理", json!({ "by_clock": e.by_clock })),
         What::Delivered(e) => ("delivered", "送达", json!({ "unit": e.unit })),
+        What::Redelivered(e) => {
+            ("redelivered", "再次送达", json!({ "unit": e.unit, "deliveries": e.deliveries }))
+        }
+        What::Parked(e) => {
+            ("parked", "滞留", json!({ "unit": e.unit, "deliveries": e.deliveries }))
+        }
+        What::Released(e) => ("released", "放行", json!({ "unit": e.unit })),
         What::Signed(e) => (
             "signed",
             "签收",

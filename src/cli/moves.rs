@@ -36,6 +36,11 @@ macro_rules! moved {
     }};
 }
 
+/// Lets a parked order be handed out again.
+pub(super) async fn release(change: ChangeArgs) -> Result<(), Failure> {
+    moved!(change, Dispatcher, CommandServiceClient, release_order, ReleaseOrderRequest {})
+}
+
 pub(super) async fn run(verb: MoveVerb) -> Result<(), Failure> {
     use CommandServiceClient as Command;
     use IntakeServiceClient as Intake;

@@ -1,10 +1,12 @@
-//! `hotline queue …`: what waits at a unit's desks.
+//! `hotline queue …`: what waits at a unit's desks, and what is kept from them.
 
 use super::client::{ClientArgs, parse};
 use super::failure::Failure;
+use super::moves;
 use super::order::{order_table, pages};
 use super::output::OutputArgs;
 use super::show;
+use super::work::ChangeArgs;
 use crate::domain::{Desk, Role, Unit};
 use crate::pb::{self, ListOrdersRequest};
 use clap::{Args, Subcommand};
@@ -17,6 +19,33 @@ const MAX_TRAY: u32 = 10_000;
 #[derive(Subcommand, Debug)]
 pub(super) enum QueueVerb {
     Ls(LsArgs),
+    Parked(ParkedArgs),
+    /// Lets a parked order be handed out again, once somebody has looked at it.
+    #[command(after_help = "Example:\n  hotline queue release 3304-261123-00042-5")]
+    Release {
+        /// Which.
+        #[command(flatten)]
+        change: ChangeArgs,
+    },
+}
+
+/// Lists what is no longer handed out, for it was pulled again and again and never signed: with
+/// the unit itself or one level below it. Its clocks run on. The centre sees all of the city.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  hotline queue parked          all of the city\n  hotline queue parked 330402   a county's, and those of the level below"
+)]
+pub(super) struct ParkedArgs {
+    /// Before whose eyes; else those of the unit one acts for.
+    #[arg(value_parser = parse::<Unit>)]
+    of: Option<Unit>,
+    /// The most to list.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_TRAY)))]
+    limit: u32,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    client: ClientArgs,
 }
 
 /// Lists what waits with a unit, earliest deadline first, tray by tray.
@@ -48,6 +77,10 @@ fn desk(text: &str) -> Result<Desk, String> {
 pub(super) async fn run(verb: QueueVerb) -> Result<(), Failure> {
     match verb {
         QueueVerb::Ls(args) => ls(args).await,
+        QueueVerb::Parked(ParkedArgs { of, limit, output, client }) => {
+            ls(LsArgs { of, desk: Some(Desk::Parked), limit, output, client }).await
+        }
+        QueueVerb::Release { change } => moves::release(change).await,
     }
 }
 

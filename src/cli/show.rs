@@ -178,6 +178,8 @@ fn life_json(order: &pb::Order) -> Value {
         "plain_weekends": order.plain_weekends,
         "policy_id": order.policy_id,
         "policy_version": order.policy_version,
+        "deliveries": order.deliveries,
+        "parked_at": moment_json(&order.parked_at),
     })
 }
 

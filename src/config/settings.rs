@@ -159,12 +159,28 @@ pub const SETTINGS: &[Setting] = &[
         get: |c| written(c.lease_max),
     },
     Setting {
+        key: "park_after",
+        flag: "park-after",
+        help: "How often an order is handed out and not signed before it is parked for a person",
+        value: "NUMBER",
+        set: |c, v| times(v).map(|n| c.park_after = n),
+        get: |c| c.park_after.to_string(),
+    },
+    Setting {
         key: "long_poll_max",
         flag: "long-poll-max",
         help: "The longest an empty pull waits",
         value: "DURATION",
         set: |c, v| duration(v, SECOND, 60 * SECOND).map(|d| c.long_poll_max = d),
         get: |c| written(c.long_poll_max),
+    },
+    Setting {
+        key: "slow_reader",
+        flag: "slow-reader",
+        help: "How long a watcher of the feed may take nothing of what is sent before it is cut",
+        value: "DURATION",
+        set: |c, v| duration(v, SECOND, HOUR).map(|d| c.slow_reader = d),
+        get: |c| written(c.slow_reader),
     },
     Setting {
         key: "drain_timeout",
@@ -258,6 +274,17 @@ fn replicas(v: &str) -> Result<Option<u32>, String> {
     number.map(Some).ok_or_else(|| format!("expected auto, or a number from 0 to {MAX_REPLICAS}"))
 }
 
+/// Fewer than this and one crash of a client would park what is sound.
+const LEAST_DELIVERIES: u8 = 2;
+/// More than this and nobody would ever hear of it.
+const MOST_DELIVERIES: u8 = 100;
+
+fn times(v: &str) -> Result<u8, String> {
+    let allowed = LEAST_DELIVERIES..=MOST_DELIVERIES;
+    let number = v.parse().ok().filter(|n| allowed.contains(n));
+    number.ok_or_else(|| format!("expected a number from {LEAST_DELIVERIES} to {MOST_DELIVERIES}"))
+}
+
 fn path(v: &str) -> Result<PathBuf, String> {
     if v.is_empty() { Err("expected a path".to_owned()) } else { Ok(PathBuf::from(v)) }
 }
@@ -331,6 +358,7 @@ mod tests {
             ("replicas_ack", "all", "auto, or a number from 0 to 16"),
             ("redis_allow_unsafe", "1", "true or false"),
             ("category_confidence", "101", "0 to 100"),
+            ("park_after", "1", "2 to 100"),
             ("lease_max", "forever", "90s"),
             ("lease_max", "2h", "1s to 1h"),
             ("log", "hotline=loud", "log filter"),

@@ -143,13 +143,16 @@ impl Dispatch {
 
     /// Compares every order with what is indexed of it, opens every file of the archive, and
     /// says what the actor may know.
-    pub async fn doctor(&self, actor: &Actor) -> Result<Vec<Finding>, Refusal> {
+    pub async fn doctor(&self, actor: &Actor, mend: bool) -> Result<Vec<Finding>, Refusal> {
+        if mend {
+            self.must_be_centre(actor)?;
+        }
         let mut all = match &self.archive {
-            Some(archive) => audit::audit_with(&*self.store, archive).await?,
-            None => audit::audit(&*self.store).await?,
+            Some(archive) => audit::examine(&*self.store, archive, mend).await?,
+            None => audit::examine(&*self.store, &audit::Nowhere, mend).await?,
         };
         for day in self.archive_days().await? {
-            all.extend(day.broken.into_iter().map(|what| Finding { order: None, what }));
+            all.extend(day.broken.into_iter().map(Finding::of_the_archive));
         }
         all.sort();
         all.dedup();

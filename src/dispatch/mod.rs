@@ -67,6 +67,8 @@ pub struct Settings {
     pub sweep: Duration,
     /// What leaves the store, and where to; `None` if nothing does and nothing ever did.
     pub archiving: Option<Archiving>,
+    /// How often an order is handed out unsigned before it is parked.
+    pub park_after: u8,
 }
 
 impl Default for Settings {
@@ -76,6 +78,7 @@ impl Default for Settings {
             division_confidence: 50,
             sweep: Duration::from_secs(1),
             archiving: None,
+            park_after: 10,
         }
     }
 }

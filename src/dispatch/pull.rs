@@ -1,13 +1,16 @@
 //! Units come for their orders: a claim under a lease, waiting if there is none.
 
 use super::step::With;
-use super::waiters::SWEEP;
 use super::{Dispatch, Refusal};
 use crate::domain::{Action, Actor, Command, Desk, Entry, Rejection, Unit, entries};
 use crate::store::{Claimed, MAX_BATCH};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
+
+/// How often a waiting pull looks although nothing rang: nobody rings when a lease runs out, and
+/// what it held is handed out again within a second.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// What a unit, or its district's system, comes for.
 #[derive(Clone, Debug)]
@@ -56,7 +59,7 @@ impl Dispatch {
             }
             tokio::select! {
                 () = &mut rung => {}
-                () = tokio::time::sleep(left.min(SWEEP)) => {}
+                () = tokio::time::sleep(left.min(LOOK)) => {}
                 _ = stopping.changed() => {}
             }
         }
@@ -110,8 +113,9 @@ impl Dispatch {
         Ok(seen)
     }
 
-    /// Records first deliveries, all at once so that they share a commit. An order that moved
-    /// on between claim and delivery is left out: it is somebody else's now.
+    /// Records deliveries of what nobody has signed, all at once so that they share a commit. An
+    /// order that moved on between claim and delivery is left out: it is somebody else's now. So
+    /// is one that is parked for having been delivered too often.
     async fn deliver(
         self: &Arc<Self>,
         actor: &Actor,
@@ -121,7 +125,9 @@ impl Dispatch {
         match desk {
             Desk::Triage | Desk::Lead | Desk::Review | Desk::Approval => {}
             // Nobody is handed the order itself here: it is looked at or helped with.
-            Desk::FollowUp | Desk::Raised | Desk::CoHandler | Desk::Copy => return Ok(claimed),
+            Desk::FollowUp | Desk::Raised | Desk::CoHandler | Desk::Copy | Desk::Parked => {
+                return Ok(claimed);
+            }
         }
         let mut tasks = JoinSet::new();
         for (at, claimed) in claimed.into_iter().enumerate() {
@@ -148,14 +154,20 @@ impl Dispatch {
         claimed: Claimed,
     ) -> Result<Option<Claimed>, Refusal> {
         let Claimed { order, lease } = claimed;
-        if order.leg().delivered_at.is_some() {
-            return Ok(Some(Claimed { order, lease }));
-        }
-        let command = Command { actor, action: Action::Deliver };
+        let action = match order.leg().delivered_at {
+            None => Action::Deliver,
+            Some(_) if order.is_unsigned() => {
+                Action::Redeliver { at_most: self.settings.park_after }
+            }
+            Some(_) => return Ok(Some(Claimed { order, lease })),
+        };
+        let command = Command { actor, action };
         let with = With { lease: Some(lease), ..With::default() };
         match self.step(order.no, &command, with).await {
-            Ok((_, order)) if lease.is_of(&order) => Ok(Some(Claimed { order, lease })),
-            // It moved on.
+            Ok((_, order)) if lease.is_of(&order) && !order.is_parked() => {
+                Ok(Some(Claimed { order, lease }))
+            }
+            // It moved on, or is parked.
             Ok(_) | Err(Refusal::LeaseStale) => Ok(None),
             // It has come to complain about who asks.
             Err(Refusal::Rejected(refused)) if refused.why == Rejection::NoSuchOrder => Ok(None),

@@ -31,6 +31,13 @@ pub enum Action {
     Accept(Box<Accept>),
     /// It was handed to somebody of the unit for the first time.
     Deliver,
+    /// It is handed out again, and was never signed.
+    Redeliver {
+        /// How often that may be before it is parked.
+        at_most: u8,
+    },
+    /// Let what is parked be handed out again.
+    Release,
     /// The unit has taken it.
     Sign,
     /// A co-handler has taken its part.

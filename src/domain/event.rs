@@ -51,6 +51,25 @@ pub enum What {
         /// To which unit.
         unit: Unit,
     },
+    /// Handed out again: the lease before ran out, and nobody had signed.
+    Redelivered {
+        /// To which unit.
+        unit: Unit,
+        /// How often by now.
+        deliveries: u8,
+    },
+    /// Handed out too often and never signed: no longer handed out, but listed.
+    Parked {
+        /// With which unit.
+        unit: Unit,
+        /// How often it was handed out.
+        deliveries: u8,
+    },
+    /// Parked no more: handed out again.
+    Released {
+        /// With which unit.
+        unit: Unit,
+    },
     /// Taken by a unit.
     Signed {
         /// By which unit.
@@ -312,6 +331,9 @@ impl What {
             What::Registered { .. } => "registered",
             What::Accepted { .. } => "accepted",
             What::Delivered { .. } => "delivered",
+            What::Redelivered { .. } => "redelivered",
+            What::Parked { .. } => "parked",
+            What::Released { .. } => "released",
             What::Signed { .. } => "signed",
             What::Relayed { .. } => "relayed",
             What::Returned { .. } => "returned",
@@ -375,6 +397,9 @@ impl What {
     pub fn level(&self) -> Option<Level> {
         match self {
             What::Delivered { unit }
+            | What::Redelivered { unit, .. }
+            | What::Parked { unit, .. }
+            | What::Released { unit }
             | What::Signed { unit, .. }
             | What::ContactViewed { unit }
             | What::CoHandlerAdded { unit }

@@ -27,6 +27,8 @@ named! {
         Approval = 7 "approval" "审批",
         /// To be known of: it went straight to the front line.
         Copy = 8 "copy" "抄送",
+        /// To be known of: nobody is handed it any more, for it was never signed.
+        Parked = 9 "parked" "滞留",
     }
 }
 
@@ -49,7 +51,8 @@ pub const NO_HOLDING: u16 = u16::MAX;
 /// The assignments of co-handlers begin here.
 pub const CO_HOLDING: u16 = 0x8000;
 
-/// Everywhere the order waits; no unit's tray twice. At most 1 place to act, 2 to be told of
+/// Everywhere the order waits; no unit's tray twice. At most 1 place to act (or 3 to be known of
+/// when it is parked), 2 to be told of
 /// broken promises, 1 to call the citizen, [`super::MAX_CO_HANDLERS`] to help and
 /// [`super::MAX_CHAIN`] - 1 copies.
 pub fn entries(order: &Order) -> Vec<Entry> {
@@ -77,8 +80,18 @@ pub fn entries(order: &Order) -> Vec<Entry> {
         | Stage::Withdrawn => return Vec::new(),
     };
     let mut all = Vec::with_capacity(3);
-    all.push(entry(order.leg().unit, desk, deadline));
     let told = |unit, desk, deadline| Entry { unit, desk, assignment: NO_HOLDING, deadline };
+    if order.is_parked() {
+        // Before nobody's hands, and before everybody's eyes.
+        let holder = order.leg().unit;
+        for unit in [Some(holder), order.above(holder), Some(centre)].into_iter().flatten() {
+            if !all.iter().any(|e: &Entry| e.unit == unit) {
+                all.push(told(unit, Desk::Parked, deadline));
+            }
+        }
+    } else {
+        all.push(entry(order.leg().unit, desk, deadline));
+    }
     for kind in ClockKind::ALL {
         let clock = order.clock(*kind);
         if let (Some(unit), None) = (clock.raised_to, clock.stopped_at)
@@ -177,6 +190,24 @@ pub const TALLIES: &[Tally] = &[
     "reworked",
     "reopened",
     "restamped",
+    "redelivered",
+    "parkings",
+    "parked",
+];
+
+/// Those of them that say how many orders stand somewhere, and so follow from the orders.
+pub const GAUGES: &[Tally] = &[
+    "open",
+    "triage",
+    "review",
+    "follow_up",
+    "supplement",
+    "suspended",
+    "parked",
+    "waiting.city",
+    "waiting.county",
+    "waiting.town",
+    "waiting.village",
 ];
 
 const fn by_level(names: [Tally; 4], level: Level) -> Tally {
@@ -206,6 +237,9 @@ fn standing(order: &Order, mut count: impl FnMut(Tally)) {
     if order.is_open() {
         count("open");
     }
+    if order.is_parked() {
+        count("parked");
+    }
     match order.stage {
         Stage::Triage | Stage::Dispatching => count("triage"),
         Stage::Supplement => count("supplement"),
@@ -233,6 +267,8 @@ fn happening(what: &What, after: &Order, mut count: impl FnMut(Tally)) {
         What::Registered { .. } => count("received"),
         What::Accepted { .. } => count("accepted"),
         What::Delivered { .. } => {}
+        What::Redelivered { .. } => count("redelivered"),
+        What::Parked { .. } => count("parkings"),
         What::Signed { unit, arrived_after } => {
             count(by_level(
                 ["signed.city", "signed.county", "signed.town", "signed.village"],
@@ -317,6 +353,7 @@ fn happening(what: &What, after: &Order, mut count: impl FnMut(Tally)) {
         | What::SuspensionDecided { .. }
         | What::Resumed { .. }
         | What::Supervised { card: None }
+        | What::Released { .. }
         | What::Recused { .. }
         | What::ModeSwitched { .. }
         | What::Corrected => {}

@@ -257,6 +257,9 @@ impl Facts {
             | What::Signed { .. }
             | What::Accepted { .. }
             | What::Delivered { .. }
+            | What::Redelivered { .. }
+            | What::Parked { .. }
+            | What::Released { .. }
             | What::Relayed { .. }
             | What::ReportRejected { .. }
             | What::Warned { .. }

@@ -115,6 +115,16 @@ impl Clock {
     }
 }
 
+/// How often the holding that runs was handed out unsigned: something may be wrong with the
+/// order that nobody survives looking at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tries {
+    /// How often, since it came or was released.
+    pub deliveries: u8,
+    /// Since when it is parked: no longer handed out, but listed until somebody looks.
+    pub parked_at: Option<Timestamp>,
+}
+
 /// What is counted about an order's troubles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Marks {
@@ -167,6 +177,8 @@ pub struct Order {
     pub granted: Span,
     /// Every holding, oldest first; never empty. At most [`MAX_LEGS`].
     pub legs: Vec<Leg>,
+    /// How often the holding that runs was handed out.
+    pub tries: Tries,
     /// Units that gave the order back: the clock never sends it there again.
     pub refused_by: Vec<Unit>,
     /// What is counted.
@@ -292,6 +304,16 @@ impl Order {
             }
             Some(_) | None => &[],
         }
+    }
+
+    /// Whether it is before a unit that must sign it and has not.
+    pub fn is_unsigned(&self) -> bool {
+        self.stage == Stage::Assigned && self.leg().signed_at.is_none()
+    }
+
+    /// Whether it is no longer handed out.
+    pub fn is_parked(&self) -> bool {
+        self.tries.parked_at.is_some()
     }
 
     /// The pause that lasts.

@@ -145,6 +145,8 @@ pub enum Rejection {
     EvidenceMissing,
     /// Nobody supervises it.
     NotSupervised,
+    /// It is handed out as it is.
+    NotParked,
     /// A citizen is called after closing, or once the limit has passed.
     NotYetDue {
         /// When it will be.
@@ -199,6 +201,7 @@ impl Rejection {
             Rejection::NotCoHandling { .. } => "NOT_CO_HANDLING",
             Rejection::EvidenceMissing => "EVIDENCE_MISSING",
             Rejection::NotSupervised => "NOT_SUPERVISED",
+            Rejection::NotParked => "NOT_PARKED",
             Rejection::NotYetDue { .. } => "NOT_YET_DUE",
             Rejection::AlreadyReopened { .. } => "ALREADY_REOPENED",
             Rejection::HeardInFuture { .. } => "HEARD_IN_FUTURE",
@@ -222,6 +225,7 @@ impl Rejection {
             | Rejection::TooLate { .. }
             | Rejection::HasChildren { .. }
             | Rejection::NotSupervised
+            | Rejection::NotParked
             | Rejection::NotYetDue { .. }
             | Rejection::AlreadyReopened { .. } => true,
             Rejection::NoSuchOrder
@@ -331,6 +335,7 @@ impl fmt::Display for Rejection {
                 write!(f, "the order's policy wants at least one piece of evidence with a report")
             }
             Rejection::NotSupervised => write!(f, "the order is not under supervision"),
+            Rejection::NotParked => write!(f, "the order is not parked"),
             Rejection::NotYetDue { due } => write!(
                 f,
                 "the citizen is called once the order is closed, or after its deadline, {due}"

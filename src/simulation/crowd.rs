@@ -157,6 +157,7 @@ impl Crowd {
             | ActionName::CoReport
             | ActionName::Register
             | ActionName::Deliver
+            | ActionName::Redeliver
             | ActionName::ViewContact
             | ActionName::Tick
             | ActionName::HearResult
@@ -204,6 +205,7 @@ impl Crowd {
                 return Some(Call::FollowUp(no, *dice.pick(Outcome::ALL)?));
             }
             ActionName::Recuse => Action::Recuse { unit: self.accused(dice) },
+            ActionName::Release => Action::Release,
             ActionName::Dispose => Action::Dispose { evidence: dice.happens(900) },
         };
         Some(Call::Act { no, action, lease: None })

@@ -8,8 +8,8 @@ use crate::domain::{
     Timestamp, Unit,
 };
 use crate::store::{
-    Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_OF_CALLER, ModeRow, Paper,
-    Remembered, RequestId, SealedContact, Store, StoreError, check_together,
+    Change, Claimed, CommitError, Cursor, Lease, Look, MAX_BATCH, MAX_OF_CALLER, Mismatch, ModeRow,
+    Paper, Reconcile, Remembered, RequestId, SealedContact, Store, StoreError, check_together,
 };
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -102,6 +102,27 @@ fn is_stale(world: &mut World) -> bool {
     let stale = world.dice.happens(rate);
     world.stale += u64::from(stale);
     stale
+}
+
+/// Nothing is mended here: in the simulation whatever does not agree is a failure.
+#[async_trait]
+impl Reconcile for Door {
+    async fn reconcile(&self, look: &Look, _: bool) -> Result<Option<Vec<Mismatch>>, StoreError> {
+        let world = self.read().await?;
+        let state = &world.state;
+        if state.orders.get(&look.no).map(|order| order.version) != look.version() {
+            return Ok(None);
+        }
+        let entries = state.all_entries().into_iter().filter(|(_, no)| *no == look.no);
+        let entries: Vec<Entry> = entries.map(|(entry, _)| entry).collect();
+        let due = state.deadlines.iter().filter(|(_, no)| *no == look.no);
+        let due: Vec<Timestamp> = due.map(|(at, _)| *at).collect();
+        Ok(Some(look.compare(&entries, &due)))
+    }
+
+    async fn mark(&self) -> Result<Cursor, StoreError> {
+        self.feed_end().await
+    }
 }
 
 #[async_trait]

@@ -17,6 +17,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
+/// How often an order is handed out unsigned before it is parked: soon, so that it happens.
+const PARK_AFTER: u8 = 3;
+
 /// One process of the city: the real shell, with a clock that may be off.
 pub(super) struct Process {
     pub(super) dispatch: Arc<Dispatch>,
@@ -47,7 +50,7 @@ impl Process {
             catalogue: Arc::clone(catalogue),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             sealer,
-            settings: Settings { sweep, ..Settings::default() },
+            settings: Settings { sweep, park_after: PARK_AFTER, ..Settings::default() },
         });
         let process = Process { dispatch, clock, rounds: Some(Rounds::new(holder)) };
         process.look_at_clock();

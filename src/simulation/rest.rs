@@ -132,7 +132,7 @@ impl City {
         let dispatch = self.processes[0].dispatch.clone();
         let failed = |e: Refusal| Wrong::of(Promise::Answered, e.to_string());
         let centre = of_unit(self.crowd.centre(), Role::Dispatcher);
-        let found = dispatch.doctor(&centre).await.map_err(failed)?;
+        let found = dispatch.doctor(&centre, false).await.map_err(failed)?;
         must(found.is_empty(), Promise::Derived, || {
             let found: Vec<_> = found.iter().take(4).map(ToString::to_string).collect();
             found.join("; ")

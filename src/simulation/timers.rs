@@ -67,6 +67,9 @@ fn timer_of(before: &Order, event: &Event, legs: usize) -> Option<(Fired, Option
         What::Registered { .. }
         | What::Accepted { by_clock: false }
         | What::Delivered { .. }
+        | What::Redelivered { .. }
+        | What::Parked { .. }
+        | What::Released { .. }
         | What::Signed { .. }
         | What::Relayed { late: None, .. }
         | What::Returned { .. }

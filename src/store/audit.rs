@@ -1,13 +1,16 @@
 //! Whether a store keeps its law: every order against everything that is derived from it.
 //!
-//! Safe on a running system: what does not agree is looked at again, and only reported if
-//! the order stood still meanwhile. Reads everything once. Of what left the feed nothing is
-//! known here; of orders that left the store, what [`Elsewhere`] says.
+//! Safe on a running system: what does not agree is compared again in one look, and only
+//! reported if the order stood still meanwhile. Reads everything once. Of what left the feed
+//! nothing is known here; of orders that left the store, what [`Elsewhere`] says. [`mend`] writes anew what follows from the orders and is not as it must be.
 
-use super::{Store, StoreError};
-use crate::domain::{Date, Entry, Order, OrderNo, Span, Stage, TALLIES, Tally, Timestamp};
-use crate::domain::{entries, next_deadline, tallies};
+mod mending;
+
+use super::{Cursor, Store, StoreError};
+use crate::domain::{Date, Timestamp};
+use crate::domain::{Entry, Order, OrderNo, Span, Stage, Tally, entries, next_deadline, tallies};
 use async_trait::async_trait;
+use mending::Callers;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
@@ -20,8 +23,19 @@ const LOOKS: usize = 5;
 pub struct Finding {
     /// With which order; `None` for a counter.
     pub order: Option<OrderNo>,
+    /// What kind of disagreement it is, by a stable name.
+    pub name: &'static str,
+    /// It was, and is as it must be by now.
+    pub mended: bool,
     /// What is wrong.
     pub what: String,
+}
+
+impl Finding {
+    /// Something about the archive that can no longer be read.
+    pub fn of_the_archive(what: String) -> Finding {
+        Finding { order: None, name: "archive", mended: false, what }
+    }
 }
 
 impl fmt::Display for Finding {
@@ -41,7 +55,7 @@ pub trait Elsewhere: Send + Sync {
 }
 
 /// No order left.
-struct Nowhere;
+pub struct Nowhere;
 
 #[async_trait]
 impl Elsewhere for Nowhere {
@@ -50,21 +64,37 @@ impl Elsewhere for Nowhere {
     }
 }
 
-/// Checks a whole store that no order left; nothing found is an empty list.
+/// Checks a whole store that no order left; nothing found is an empty list. Writes nothing.
 pub async fn audit(store: &dyn Store) -> Result<Vec<Finding>, StoreError> {
-    audit_with(store, &Nowhere).await
+    examine(store, &Nowhere, false).await
 }
 
-/// Checks a whole store; nothing found is an empty list.
+/// The same of a store that some orders left.
 pub async fn audit_with(
     store: &dyn Store,
     elsewhere: &dyn Elsewhere,
 ) -> Result<Vec<Finding>, StoreError> {
+    examine(store, elsewhere, false).await
+}
+
+/// Checks a whole store and mends what can be mended: trays, leases, timers, lists and the counters of
+/// what stands where. What an order itself lacks, or the feed, is only reported.
+pub async fn mend(store: &dyn Store) -> Result<Vec<Finding>, StoreError> {
+    examine(store, &Nowhere, true).await
+}
+
+/// Checks a whole store, and mends it if it is to be.
+pub async fn examine(
+    store: &dyn Store,
+    elsewhere: &dyn Elsewhere,
+    mend: bool,
+) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Vec::new();
     let mut suspects = BTreeSet::new();
     let mut versions = BTreeMap::new();
-    let index = Index::read(store).await?;
-    let before = store.tallies().await?;
+    let mut callers = Callers::default();
+    let index = Index::read(store, &mut suspects).await?;
+    let since = store.mark().await?;
     let mut gauges = HashMap::new();
     let mut after = None;
     while let Some(page) = next_page(store, after).await? {
@@ -72,23 +102,27 @@ pub async fn audit_with(
             after = Some(order.no);
             versions.insert(order.no, order.version);
             count(&mut gauges, order);
-            findings.extend(invariants(order).into_iter().map(|what| of(order.no, what)));
-            if !index.disagreements(order.no, Some(order)).is_empty() {
+            findings.extend(invariants(order).into_iter().map(|what| of(order.no, "order", what)));
+            if !index.agrees(order) {
                 suspects.insert(order.no);
             }
-            findings.extend(records(store, order).await?);
+            findings.extend(records(store, order, &mut callers).await?);
         }
     }
     suspects.extend(index.numbers().filter(|no| !versions.contains_key(no)));
-    findings.extend(feed(store, elsewhere, &versions).await?);
-    findings.extend(believe(store, suspects).await?);
-    findings.extend(counters(store, before, gauges).await?);
+    findings.extend(feed(store, elsewhere, &versions, &mut suspects).await?);
+    findings.extend(mending::closer(store, &index, suspects, mend).await?);
+    findings.extend(callers.check(store, mend).await?);
+    // What was in no list was not counted either.
+    let counted = !findings.iter().any(|finding| finding.mended && finding.order.is_some());
+    let since = if counted { since } else { Cursor::default() };
+    findings.extend(mending::counters(store, since, gauges, mend).await?);
     findings.sort();
     Ok(findings)
 }
 
-fn of(no: OrderNo, what: String) -> Finding {
-    Finding { order: Some(no), what }
+fn of(no: OrderNo, name: &'static str, what: String) -> Finding {
+    Finding { order: Some(no), name, mended: false, what }
 }
 
 async fn next_page(
@@ -106,7 +140,11 @@ struct Index {
 }
 
 impl Index {
-    async fn read(store: &dyn Store) -> Result<Index, StoreError> {
+    /// Everything that is indexed; and what the store itself finds worth a closer look.
+    async fn read(
+        store: &dyn Store,
+        suspects: &mut BTreeSet<OrderNo>,
+    ) -> Result<Index, StoreError> {
         let mut index = Index { entries: BTreeMap::new(), deadlines: BTreeMap::new() };
         for (entry, no) in store.all_entries().await? {
             index.entries.entry(no).or_default().push(entry);
@@ -115,6 +153,18 @@ impl Index {
             index.deadlines.entry(no).or_default().push(at);
         }
         index.entries.values_mut().for_each(|entries| entries.sort());
+        for (no, place) in store.hints().await? {
+            suspects.insert(no);
+            if let Some(place) = place {
+                let known = index.entries.entry(no).or_default();
+                let same = |e: &Entry| {
+                    (e.unit, e.desk, e.assignment) == (place.unit, place.desk, place.assignment)
+                };
+                if !known.iter().any(same) {
+                    known.push(place);
+                }
+            }
+        }
         Ok(index)
     }
 
@@ -122,71 +172,15 @@ impl Index {
         self.entries.keys().chain(self.deadlines.keys()).copied()
     }
 
-    /// What is stored and not derived, or derived and not stored.
-    fn disagreements(&self, no: OrderNo, order: Option<&Order>) -> Vec<String> {
-        let mut found = Vec::new();
-        let mut derived = order.map_or_else(Vec::new, entries);
+    /// Whether what is stored is what is derived.
+    fn agrees(&self, order: &Order) -> bool {
+        let mut derived = entries(order);
         derived.sort();
-        let stored = self.entries.get(&no).map_or(&[][..], Vec::as_slice);
-        if derived != stored {
-            let (stored, derived) = (Places(stored), Places(&derived));
-            found.push(format!("waits in {stored}, but must wait in {derived}"));
-        }
-        let due: Vec<Timestamp> = order.and_then(next_deadline).into_iter().collect();
-        let stored = self.deadlines.get(&no).map_or(&[][..], Vec::as_slice);
-        if due != stored {
-            found.push(format!("is due at {stored:?}, but must be due at {due:?}"));
-        }
-        if order.is_none() && !found.is_empty() {
-            found.push("does not exist".to_owned());
-        }
-        found
+        let stored = self.entries.get(&order.no).map_or(&[][..], Vec::as_slice);
+        let due: Vec<Timestamp> = next_deadline(order).into_iter().collect();
+        let timers = self.deadlines.get(&order.no).map_or(&[][..], Vec::as_slice);
+        derived == stored && due == timers
     }
-}
-
-struct Places<'a>(&'a [Entry]);
-
-impl fmt::Display for Places<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return write!(f, "no tray");
-        }
-        for (i, entry) in self.0.iter().enumerate() {
-            let Entry { unit, desk, assignment, deadline } = entry;
-            let comma = if i == 0 { "" } else { ", " };
-            write!(f, "{comma}{desk} of {unit} (holding {assignment}, by {deadline})")?;
-        }
-        Ok(())
-    }
-}
-
-/// Looks at the suspects until each agrees, or disagrees while standing still.
-async fn believe(
-    store: &dyn Store,
-    mut suspects: BTreeSet<OrderNo>,
-) -> Result<Vec<Finding>, StoreError> {
-    let mut findings = Vec::new();
-    for _ in 0..LOOKS {
-        if suspects.is_empty() {
-            break;
-        }
-        let mut orders = BTreeMap::new();
-        for no in &suspects {
-            orders.insert(*no, store.load(*no).await?);
-        }
-        let index = Index::read(store).await?;
-        for (no, order) in orders {
-            let version =
-                |order: &Option<_>| order.as_ref().map(|o: &std::sync::Arc<Order>| o.version);
-            if version(&store.load(no).await?) != version(&order) {
-                continue;
-            }
-            suspects.remove(&no);
-            let wrong = index.disagreements(no, order.as_deref());
-            findings.extend(wrong.into_iter().map(|what| of(no, what)));
-        }
-    }
-    Ok(findings)
 }
 
 /// What must be true of an order by itself and is not.
@@ -228,20 +222,27 @@ pub fn invariants(order: &Order) -> Vec<String> {
     });
     let counted = Span(held.0 + idle.0);
     must(counted == until.since(order.heard_at), "its holdings do not add up to its time");
+    must(!order.is_parked() || order.is_unsigned(), "is parked though nobody need sign it");
     must(order.papers >= 1, "lacks the citizen's words");
     wrong
 }
 
 /// Whether everything that was written beside the order is there.
-async fn records(store: &dyn Store, order: &Order) -> Result<Vec<Finding>, StoreError> {
+async fn records(
+    store: &dyn Store,
+    order: &Order,
+    callers: &mut Callers,
+) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Vec::new();
     for index in 0..order.papers {
         if store.paper(order.no, index).await?.is_none() {
-            findings.push(of(order.no, format!("lacks paper {index} of {}", order.papers)));
+            let what = format!("lacks paper {index} of {}", order.papers);
+            findings.push(of(order.no, "paper", what));
         }
     }
-    if store.contact(order.no).await?.is_none() {
-        findings.push(of(order.no, "lacks its contact".to_owned()));
+    match store.contact(order.no).await? {
+        Some(contact) => callers.add(order, contact.phone),
+        None => findings.push(of(order.no, "contact", "lacks its contact".to_owned())),
     }
     Ok(findings)
 }
@@ -252,6 +253,7 @@ async fn feed(
     store: &dyn Store,
     elsewhere: &dyn Elsewhere,
     versions: &BTreeMap<OrderNo, u32>,
+    suspects: &mut BTreeSet<OrderNo>,
 ) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Vec::new();
     let mut told: BTreeMap<OrderNo, u32> = BTreeMap::new();
@@ -277,7 +279,7 @@ async fn feed(
             let last = told.entry(event.order).or_insert(before);
             if event.version != *last && event.version != *last + 1 {
                 let what = format!("the feed tells of version {} after {last}", event.version);
-                findings.push(of(event.order, what));
+                findings.push(of(event.order, "feed", what));
             }
             *last = event.version;
         }
@@ -287,6 +289,9 @@ async fn feed(
     for (no, version) in told.iter().filter(|(no, _)| !versions.contains_key(no)) {
         if store.load(*no).await?.is_none() {
             missing.push((*no, *version));
+        } else {
+            // Registered since, or in no list that it would have been found by.
+            suspects.insert(*no);
         }
     }
     findings.extend(sought(elsewhere, &missing).await?);
@@ -294,7 +299,8 @@ async fn feed(
         let told = told.get(no).copied();
         let told = told.unwrap_or(if all_is_there { 0 } else { *version });
         if told < *version {
-            findings.push(of(*no, format!("is at version {version}, the feed ends at {told}")));
+            let what = format!("is at version {version}, the feed ends at {told}");
+            findings.push(of(*no, "feed", what));
         }
     }
     Ok(findings)
@@ -310,7 +316,7 @@ async fn sought(
         let Some((first, _)) = of_day.first() else { continue };
         let kept = match elsewhere.of_day(first.date()).await {
             Err(StoreError::Damaged(what)) => {
-                findings.push(Finding { order: None, what });
+                findings.push(Finding::of_the_archive(what));
                 continue;
             }
             kept => kept?,
@@ -323,7 +329,7 @@ async fn sought(
                 }
                 Some(_) => continue,
             };
-            findings.push(of(*no, what));
+            findings.push(of(*no, "feed", what));
         }
     }
     Ok(findings)
@@ -334,54 +340,4 @@ fn count(gauges: &mut HashMap<Tally, i64>, order: &Order) {
     for (tally, n) in tallies(None, order, &[]) {
         *gauges.entry(tally).or_default() += n;
     }
-}
-
-/// The counters that say how many orders stand somewhere. They can only be compared with a
-/// count that nothing disturbed; on a system that never rests they are not judged.
-async fn counters(
-    store: &dyn Store,
-    mut before: Vec<(Tally, i64)>,
-    mut counted: HashMap<Tally, i64>,
-) -> Result<Vec<Finding>, StoreError> {
-    const GAUGES: [Tally; 8] = [
-        "open",
-        "triage",
-        "review",
-        "follow_up",
-        "waiting.city",
-        "waiting.county",
-        "waiting.town",
-        "waiting.village",
-    ];
-    for _ in 0..LOOKS {
-        let stored = store.tallies().await?;
-        if stored == before {
-            let wrong = stored.iter().filter(|(tally, n)| {
-                GAUGES.contains(tally) && *n != counted.get(tally).copied().unwrap_or(0)
-            });
-            let mut findings: Vec<Finding> = wrong
-                .map(|(tally, n)| {
-                    let really = counted.get(tally).copied().unwrap_or(0);
-                    let what = format!("the counter {tally} says {n}, but {really} orders do");
-                    Finding { order: None, what }
-                })
-                .collect();
-            let missing = TALLIES.iter().filter(|t| !stored.iter().any(|(s, _)| s == *t));
-            findings.extend(missing.map(|tally| Finding {
-                order: None,
-                what: format!("the counter {tally} is missing"),
-            }));
-            return Ok(findings);
-        }
-        before = stored;
-        counted.clear();
-        let mut after = None;
-        while let Some(page) = next_page(store, after).await? {
-            for order in &page {
-                after = Some(order.no);
-                count(&mut counted, order);
-            }
-        }
-    }
-    Ok(Vec::new())
 }

@@ -3,6 +3,7 @@
 
 mod dump;
 mod leaving;
+mod reconcile;
 
 use super::image;
 use super::leaving::from;

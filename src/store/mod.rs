@@ -15,12 +15,14 @@ pub mod image;
 pub(crate) mod leaving;
 pub mod memory;
 mod mode;
+pub mod reconcile;
 pub mod redis;
 pub mod seal;
 mod together;
 
 pub use leaving::{Consumer, Leaving, MAX_CONSUMERS, Shedding, Whole};
 pub use mode::{ModeRow, Restamping};
+pub use reconcile::{Look, Mismatch, Reconcile};
 pub(crate) use together::check_together;
 
 use crate::domain::{
@@ -269,7 +271,7 @@ impl fmt::Display for Cursor {
 ///    [`StoreError::FeedTrimmed`].
 /// 8. **Numbers are never given twice**, even if the process dies with some unused.
 #[async_trait]
-pub trait Store: Shedding + Send + Sync + 'static {
+pub trait Store: Shedding + Reconcile + Send + Sync + 'static {
     /// Which cell it holds.
     fn cell(&self) -> Cell;
 

@@ -283,6 +283,27 @@ pub const CELL_METRICS: &[CellMetric] = {
             "hotline_orders_restamped_total",
             "Orders stamped with other limits",
         ),
+        cell(
+            "redelivered",
+            &[],
+            Counter,
+            "hotline_orders_redelivered_total",
+            "Times an order was handed out again unsigned",
+        ),
+        cell(
+            "parkings",
+            &[],
+            Counter,
+            "hotline_orders_parked_total",
+            "Times an order was parked: handed out too often and never signed",
+        ),
+        cell(
+            "parked",
+            &[],
+            Gauge,
+            "hotline_orders_parked",
+            "Orders parked for a person to look at",
+        ),
         cell("signed", LEVEL, Counter, "hotline_orders_signed_total", "Orders signed"),
         cell(
             "relayed",

@@ -42,6 +42,8 @@ fn every_verb_has_help_with_an_example() {
         "order report",
         "order decide",
         "queue ls",
+        "queue parked",
+        "queue release",
         "archive ls",
         "feed consumers ls",
         "feed consumers forget",

@@ -1,6 +1,7 @@
 //! One order, from the centre to the citizen, by hand.
 
 use crate::program::{Serve, calls, matter};
+use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
@@ -30,6 +31,14 @@ fn an_order_goes_down_the_chain_and_comes_back() {
             assert_eq!(act("relay", unit, &[]).ends(0).json()["holder"], *next);
         }
     }
+    // Nobody pulled it too often.
+    let parked = serve.run(&["queue", "parked", "-o", "json"]).ends(0).json();
+    assert_eq!(
+        (&parked[0]["desk"], &parked[0]["orders"]),
+        (&Value::from("parked"), &Value::Array(Vec::new()))
+    );
+    let ran = serve.run(&["queue", "release", no]).ends(1);
+    assert!(ran.err.contains("NOT_PARKED"), "{}", ran.err);
     let front = chain[chain.len() - 1];
     let above = chain[chain.len() - 2];
     // A stranger is told who holds it, and what to do.

@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "../support/cluster.rs"]
+mod cluster;
+#[path = "../support/sentinel.rs"]
+mod sentinel;
 #[path = "../support/redis.rs"]
 mod server;
 #[path = "../support/mod.rs"]
@@ -13,6 +17,7 @@ mod feeds;
 mod leases;
 mod leaving;
 mod lives;
+mod mending;
 mod numbers;
 mod on_redis;
 mod queues;
@@ -81,7 +86,14 @@ impl Factory for InOneFile {
 /// Every case over one kind of store: `suite!(module, expression that makes a factory)`.
 macro_rules! suite {
     ($store:ident, $factory:expr) => {
-        suite!(@cases $store, $factory;
+        suite!(@with each, $store, $factory);
+    };
+    // One after the other over one factory, for servers that take long to start.
+    (one_by_one $store:ident, $factory:expr) => {
+        suite!(@with all, $store, $factory);
+    };
+    (@with $how:ident, $store:ident, $factory:expr) => {
+        suite!(@$how $store, $factory;
             commits::a_new_order_is_there_whole,
             commits::a_step_moves_everything_or_nothing,
             commits::a_refused_change_leaves_nothing,
@@ -130,7 +142,17 @@ macro_rules! suite {
             lives::a_closed_store_says_so,
         );
     };
-    (@cases $store:ident, $factory:expr; $($module:ident :: $case:ident,)+) => {
+    (@all $store:ident, $factory:expr; $($module:ident :: $case:ident,)+) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $store() {
+            let factory = $factory;
+            $(
+                println!("{}", stringify!($case));
+                $module::$case(&factory).await;
+            )+
+        }
+    };
+    (@each $store:ident, $factory:expr; $($module:ident :: $case:ident,)+) => {
         mod $store {
             use super::*;
             $(
@@ -147,3 +169,5 @@ macro_rules! suite {
 suite!(memory, InMemory);
 suite!(embedded, InOneFile::new());
 suite!(redis, on_redis::OnRedis::new());
+suite!(one_by_one redis_behind_sentinels, on_redis::OnMany::new(sentinel::Trio::start()));
+suite!(one_by_one redis_in_a_cluster, on_redis::OnMany::new(cluster::Cluster::start()));

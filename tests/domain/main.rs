@@ -9,6 +9,7 @@ mod indicators;
 mod ledger;
 mod limits;
 mod make;
+mod parking;
 mod picture;
 mod properties;
 mod table;

@@ -35,6 +35,8 @@ fn chain_moves() -> impl Strategy<Value = Action> {
             Action::Accept(accept)
         }),
         1 => Just(Action::Deliver),
+        2 => (1..4_u8).prop_map(|at_most| Action::Redeliver { at_most }),
+        1 => Just(Action::Release),
         4 => Just(Action::Sign),
         5 => Just(RELAY),
         2 => somewhere().prop_map(|to| Action::Relay { to: Some(to) }),
@@ -296,7 +298,7 @@ proptest! {
         }
         let is = |on: bool| i64::from(on);
         prop_assert_eq!(counted.get("open").copied().unwrap_or(0), is(order.is_open()));
-        for gauge in ["triage", "review", "follow_up", "supplement", "suspended", "waiting.city", "waiting.village"] {
+        for gauge in ["triage", "review", "follow_up", "supplement", "suspended", "parked", "waiting.city", "waiting.village"] {
             let value = counted.get(gauge).copied().unwrap_or(0);
             prop_assert!((0..=1).contains(&value), "{} is {}", gauge, value);
         }
@@ -308,6 +310,7 @@ fn unsigned() -> impl Strategy<Value = Action> {
     prop_oneof![
         Just(accept()),
         Just(Action::Deliver),
+        (1..4_u8).prop_map(|at_most| Action::Redeliver { at_most }),
         Just(RELAY),
         somewhere().prop_map(|to| Action::Relay { to: Some(to) }),
         Just(RETURN),

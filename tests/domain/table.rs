@@ -84,6 +84,9 @@ pub fn rows() -> Vec<Row> {
         (accept(), vec![(&[Triage], To(Assigned))]),
         (accept_to(None, false), vec![(&[Triage], To(Dispatching))]),
         (Action::Deliver, vec![(undelivered, Stays), (untouched, Nothing)]),
+        // Handed out once: so far nothing is wrong with it.
+        (Action::Redeliver { at_most: 9 }, vec![(Stage::ALL, Nothing)]),
+        (Action::Release, vec![(&[Assigned], No("NOT_PARKED"))]),
         // The order is with the city, which has somebody below: it stays 待签收.
         (Action::Sign, vec![(&[Assigned], Stays)]),
         (RELAY, vec![(&[Assigned], Stays), (&[Escalated], To(Assigned))]),
@@ -198,6 +201,7 @@ fn what_is_said_to_be_allowed_is_and_nothing_else() {
     let unlisted = [
         ActionName::Register,
         ActionName::Deliver,
+        ActionName::Redeliver,
         ActionName::ViewContact,
         ActionName::Tick,
         ActionName::HearResult,

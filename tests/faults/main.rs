@@ -5,19 +5,29 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod append_only;
+mod clocks;
 mod deployed;
+mod disk;
 mod failover;
+mod ledger;
 mod lost_history;
 mod migration;
+#[path = "../cli/program.rs"]
+mod program;
+mod readers;
 mod refused;
 #[path = "../support/server.rs"]
 mod service;
+mod timers;
 mod torn;
 mod traffic;
 mod ways;
 
 #[path = "../support/cluster.rs"]
 mod cluster;
+#[path = "../support/faulty.rs"]
+mod faulty;
 #[path = "../support/proxy.rs"]
 mod proxy;
 #[path = "../support/sentinel.rs"]

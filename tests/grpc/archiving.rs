@@ -173,7 +173,7 @@ async fn a_broken_file_is_named_and_the_rest_is_read() {
     std::fs::write(&file, b"nothing").unwrap();
     let broken: Vec<_> = listed(&s).await.into_iter().flat_map(|day| day.broken).collect();
     assert!(matches!(&broken[..], [one] if one.contains(&day)), "{broken:?}");
-    let doctor = s.admin().doctor(by(CENTRE, "dispatcher", pb::DoctorRequest {})).await;
+    let doctor = s.admin().doctor(by(CENTRE, "dispatcher", pb::DoctorRequest::default())).await;
     let findings = doctor.unwrap().into_inner().findings;
     assert!(matches!(&findings[..], [one] if one.text.contains(&day)), "{findings:?}");
     std::fs::write(&file, sound_bytes).unwrap();

@@ -114,7 +114,7 @@ async fn every_other_call_names_its_field_too() {
     refused!(work.pull_orders(PullOrdersRequest { unit: "x".into(), ..pull.clone() }) "UNKNOWN_UNIT" "unit");
     refused!(work.pull_orders(PullOrdersRequest { unit: "330499".into(), ..pull.clone() }) "UNKNOWN_UNIT" "unit");
     refused!(work.pull_orders(PullOrdersRequest { desk: 0, ..pull.clone() }) "MISSING_FIELD" "desk");
-    refused!(work.pull_orders(PullOrdersRequest { desk: 9, ..pull.clone() }) "UNKNOWN_ENUM_VALUE" "desk");
+    refused!(work.pull_orders(PullOrdersRequest { desk: 99, ..pull.clone() }) "UNKNOWN_ENUM_VALUE" "desk");
     refused!(work.pull_orders(PullOrdersRequest { max_orders: 257, ..pull.clone() }) "OUT_OF_BOUNDS" "max_orders");
     refused!(work.pull_orders(PullOrdersRequest { lease: second(0), ..pull.clone() }) "OUT_OF_BOUNDS" "lease");
     refused!(work.pull_orders(PullOrdersRequest { lease: second(86_400), ..pull.clone() }) "OUT_OF_BOUNDS" "lease");

@@ -151,7 +151,7 @@ async fn a_deadline_that_passes_leaves_nothing_half_done() {
         }
     }
     assert!(unanswered > 0, "no deadline passed");
-    let doctor = pb::DoctorRequest {};
+    let doctor = pb::DoctorRequest::default();
     let found = s.admin().doctor(by(CENTRE, "dispatcher", doctor)).await.unwrap().into_inner();
     assert!(found.findings.is_empty(), "{:?}", found.findings);
     // Every order that is there is whole: in one tray, with its paper.

@@ -76,7 +76,8 @@ async fn a_due_entry_that_nothing_comes_of_is_no_reason_to_spin() {
     let rounds = asked(&redis) - before;
     // One look every 20 ms asks for the right to tick and for one order.
     assert!(rounds < 400, "{rounds} calls in a second");
-    let found = s.admin().doctor(by(CENTRE, "dispatcher", pb::DoctorRequest {})).await.unwrap();
+    let found =
+        s.admin().doctor(by(CENTRE, "dispatcher", pb::DoctorRequest::default())).await.unwrap();
     let found = found.into_inner().findings;
     assert!(found.len() == 1 && found[0].text.contains(&filed), "{found:?}");
     // What is really due is not held up by it for long.

@@ -22,7 +22,8 @@ pub async fn everywhere(test: impl AsyncFn(&Server)) {
 
 /// The doctor finds nothing.
 pub async fn sound(server: &Server) {
-    let doctor = server.admin().doctor(by(CENTRE, "dispatcher", pb::DoctorRequest {})).await;
+    let asked = by(CENTRE, "dispatcher", pb::DoctorRequest::default());
+    let doctor = server.admin().doctor(asked).await;
     assert_eq!(doctor.unwrap().into_inner().findings, []);
 }
 

@@ -173,7 +173,7 @@ async fn a_corrected_order_never_goes_to_a_village_that_may_not_lead_it() {
 }
 
 async fn plain_weekends(s: &Server) -> u64 {
-    let asked = by(CENTRE, "dispatcher", pb::DoctorRequest {});
+    let asked = by(CENTRE, "dispatcher", pb::DoctorRequest::default());
     s.admin().doctor(asked).await.unwrap().into_inner().plain_weekends
 }
 

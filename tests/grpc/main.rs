@@ -14,8 +14,10 @@ mod life_table;
 mod limits;
 mod modes;
 mod moves;
+mod parking;
 mod races;
 mod recusal;
+mod redelivery;
 mod together;
 
 #[path = "../support/faulty.rs"]

@@ -307,6 +307,10 @@ impl Life<'_> {
                 let request = pb::LiftSupervisionRequest { request_id, order_no };
                 call!(client, who, lift_supervision, request)
             }
+            "release" => {
+                let request = pb::ReleaseOrderRequest { request_id, order_no };
+                call!(client, who, release_order, request)
+            }
             "terminate" => {
                 let request = pb::TerminateOrderRequest { request_id, order_no, text };
                 call!(client, who, terminate_order, request)

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tonic::{Code, Status};
 
 /// How many come at once.
-const MANY: usize = 50;
+const MANY: usize = 100;
 
 /// What may be done about an order that waits to be signed.
 #[derive(Clone, Copy)]

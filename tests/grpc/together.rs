@@ -104,7 +104,8 @@ async fn what_falls_due_happens_once_and_survives_either() {
         let events = order.version;
         assert_eq!(events, 3, "registered, passed by twice");
     }
-    let found = other.admin().doctor(by(CENTRE, "dispatcher", pb::DoctorRequest {})).await.unwrap();
+    let found =
+        other.admin().doctor(by(CENTRE, "dispatcher", pb::DoctorRequest::default())).await.unwrap();
     let found = found.into_inner();
     assert_eq!((found.orders_checked, found.findings.len()), (10, 0), "{:?}", found.findings);
     other.running.stop().await;

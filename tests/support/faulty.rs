@@ -12,6 +12,8 @@ pub struct Faults {
     pub damaged: Vec<OrderNo>,
     /// So many writes of the mode row's progress do not arrive.
     pub lost_progress: u32,
+    /// Everybody is told that it has the right to run the timers.
+    pub everybody_ticks: bool,
     /// Somebody is quicker: this lands before the next commit of its order.
     pub sooner: Option<Change>,
 }
@@ -43,6 +45,21 @@ impl Faulty {
         let loses = *lost > 0;
         *lost = lost.saturating_sub(1);
         loses
+    }
+}
+
+#[async_trait::async_trait]
+impl Reconcile for Faulty {
+    async fn hints(&self) -> Found<Vec<(OrderNo, Option<Entry>)>> {
+        self.store.hints().await
+    }
+
+    async fn reconcile(&self, look: &Look, mend: bool) -> Found<Option<Vec<Mismatch>>> {
+        self.store.reconcile(look, mend).await
+    }
+
+    async fn mark(&self) -> Found<Cursor> {
+        self.store.mark().await
     }
 }
 
@@ -80,6 +97,11 @@ macro_rules! faulty {
                     }
                 }
                 self.store.commit_together(changes).await
+            }
+
+            async fn hold_timers(&self, holder: u64, for_: Duration) -> Found<bool> {
+                let everybody = self.faults.lock().unwrap().everybody_ticks;
+                Ok(self.store.hold_timers(holder, for_).await? || everybody)
             }
 
             async fn set_mode(
@@ -156,7 +178,6 @@ faulty! {
     feed(after: Option<Cursor>, max: usize) -> Found<Vec<(Cursor, Event)>>;
     feed_end() -> Found<Cursor>;
     feed_grown(after: Cursor, at_most: Duration) -> Found<()>;
-    hold_timers(holder: u64, for_: Duration) -> Found<bool>;
     wall_clock() -> Found<Option<Timestamp>>;
     check() -> Found<()>;
     close() -> ();

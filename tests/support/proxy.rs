@@ -24,6 +24,8 @@ pub enum Way {
     Stuck,
     /// Requests arrive; of an answer so many bytes do, and the connection ends.
     CutsAnswers(usize),
+    /// They arrive, and a server that is asked what time it is seems to be so many seconds ahead.
+    Ahead(u64),
 }
 
 /// A proxy.
@@ -139,9 +141,29 @@ async fn carry<F: Future<Output = ()>>(
             }
             Way::CutsAnswers(some) if answers => some.min(count),
             Way::CutsAnswers(_) => count,
+            Way::Ahead(by) => {
+                if answers {
+                    set_ahead(&mut bytes[..count], by);
+                }
+                count
+            }
         };
         if to.write_all(&bytes[..arrive]).await.is_err() || arrive < count {
             break;
+        }
+    }
+}
+
+/// Adds to every answer that reads like one to TIME: two words, the first of ten digits.
+fn set_ahead(bytes: &mut [u8], by: u64) {
+    const HEAD: &[u8] = b"*2\r\n$10\r\n";
+    let mut at = 0;
+    while let Some(found) = bytes[at..].windows(HEAD.len()).position(|window| window == HEAD) {
+        at += found + HEAD.len();
+        let Some(digits) = bytes.get_mut(at..at + 10) else { return };
+        let seconds = std::str::from_utf8(digits).ok().and_then(|text| text.parse::<u64>().ok());
+        if let Some(seconds) = seconds {
+            digits.copy_from_slice((seconds + by).to_string().as_bytes());
         }
     }
 }

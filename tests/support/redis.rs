@@ -4,9 +4,9 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::io::ErrorKind;
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -21,7 +21,61 @@ pub struct RedisServer {
     child: Child,
     port: u16,
     args: Vec<String>,
+    /// What the server is started by, where it is not started plainly.
+    through: Vec<String>,
     folder: TempDir,
+}
+
+/// A disk of its own: a tmpfs in a namespace that a process holds open.
+pub struct SmallDisk {
+    holder: Child,
+    folder: TempDir,
+}
+
+impl SmallDisk {
+    /// So large; `None` where the system lets nobody mount.
+    pub fn new(size: &str) -> Option<SmallDisk> {
+        let folder = tempfile::Builder::new().prefix("hotline-redis-").tempdir().unwrap();
+        let mount = format!(
+            "mount -t tmpfs -o size={size} tmpfs {} && echo mounted && exec sleep 600",
+            folder.path().display()
+        );
+        let mut holder = Command::new("unshare")
+            .args(["-rm", "sh", "-c", &mount])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let mut said = String::new();
+        let _ = BufReader::new(holder.stdout.take()?).read_line(&mut said);
+        let disk = SmallDisk { holder, folder };
+        (said == "mounted\n").then_some(disk)
+    }
+
+    /// Where it can be reached from here.
+    pub fn path(&self) -> PathBuf {
+        let folder = self.folder.path().strip_prefix("/").unwrap();
+        Path::new(&format!("/proc/{}/root", self.holder.id())).join(folder)
+    }
+
+    /// Starts a server on it.
+    pub fn serve(&self, args: &[&str]) -> RedisServer {
+        let pid = self.holder.id().to_string();
+        let enter = ["nsenter", "--preserve-credentials", "-U", "-m", "-t", &pid];
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let folder = tempfile::Builder::new().prefix("hotline-redis-").tempdir().unwrap();
+        let mut args: Vec<String> = words(args);
+        args.extend(["--dir".to_owned(), self.folder.path().to_str().unwrap().to_owned()]);
+        RedisServer::launched(words(&enter), args, folder)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
+    }
 }
 
 impl RedisServer {
@@ -39,11 +93,15 @@ impl RedisServer {
     pub fn in_folder(args: impl FnOnce(&Path) -> Vec<String>) -> RedisServer {
         let folder = tempfile::Builder::new().prefix("hotline-redis-").tempdir().unwrap();
         let args = args(folder.path());
+        RedisServer::launched(Vec::new(), args, folder)
+    }
+
+    fn launched(through: Vec<String>, args: Vec<String>, folder: TempDir) -> RedisServer {
         for _ in 0..PORTS {
             let port = free_port();
-            let mut child = launch(port, &args, folder.path());
+            let mut child = launch(port, &through, &args, folder.path());
             if is_up(port, &mut child) {
-                return RedisServer { child, port, args, folder };
+                return RedisServer { child, port, args, through, folder };
             }
         }
         let log = std::fs::read_to_string(folder.path().join("redis.log"));
@@ -82,9 +140,14 @@ impl RedisServer {
         assert!(is_up(self.port, &mut self.child), "redis-server does not start again");
     }
 
+    /// Whether its process has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// The same, and does not wait for it.
     pub fn relaunch(&mut self) {
-        self.child = launch(self.port, &self.args, self.folder.path());
+        self.child = launch(self.port, &self.through, &self.args, self.folder.path());
     }
 
     /// Starts it again with more arguments than it had.
@@ -163,7 +226,7 @@ impl Drop for RedisServer {
     }
 }
 
-fn launch(port: u16, args: &[String], folder: &Path) -> Child {
+fn launch(port: u16, through: &[String], args: &[String], folder: &Path) -> Child {
     let port = port.to_string();
     let file = args.iter().take_while(|arg| !arg.starts_with("--")).count();
     let ours = [
@@ -173,7 +236,9 @@ fn launch(port: u16, args: &[String], folder: &Path) -> Child {
         ["--logfile", "redis.log"],
         ["--dir", folder.to_str().unwrap()],
     ];
-    let started = Command::new("redis-server")
+    let mut words = through.iter().map(String::as_str).chain(["redis-server"]);
+    let started = Command::new(words.next().unwrap())
+        .args(words)
         .args(&args[..file])
         .args(ours.as_flattened())
         .args(&args[file..])

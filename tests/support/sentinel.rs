@@ -48,6 +48,8 @@ impl Trio {
 
     /// Waits until every Sentinel knows the others and both replicas, and these follow.
     pub fn settled(&self) {
+        // They look at the nodes every 10 s; nobody wants to wait for that here.
+        self.look_every("500");
         eventually("the Sentinels know everybody", || {
             self.sentinels.iter().all(|sentinel| {
                 let line = sentinel.info("sentinel", "master0");
@@ -59,6 +61,13 @@ impl Trio {
                 |node: &&RedisServer| node.info("replication", "master_link_status") == "up";
             self.nodes.iter().filter(linked).count() == 2
         });
+        self.look_every("10000");
+    }
+
+    fn look_every(&self, milliseconds: &str) {
+        for sentinel in &self.sentinels {
+            let () = sentinel.ask(&["SENTINEL", "DEBUG", "INFO-PERIOD", milliseconds]);
+        }
     }
 
     /// How a store is told of them.

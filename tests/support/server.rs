@@ -52,33 +52,48 @@ impl Server {
 
     /// On this store, with this key.
     pub async fn sealed(store: Arc<dyn Store>, sealer: Sealer) -> Server {
-        Server::with(store, sealer, None).await
+        Server::with(store, sealer, Settings::default(), Config::default()).await
+    }
+
+    /// On this store, where watchers are cut who take nothing for so long.
+    pub async fn patient(store: Arc<dyn Store>, slow_reader: Duration) -> Server {
+        let config = Config { slow_reader, ..Config::default() };
+        Server::with(store, sealer(), Settings::default(), config).await
     }
 
     /// On this store; what is over leaves it.
     pub async fn archiving(store: Arc<dyn Store>, archiving: Archiving) -> Server {
-        Server::with(store, sealer(), Some(archiving)).await
+        let archiving = Some(archiving);
+        let settings = Settings { archiving, ..Settings::default() };
+        Server::with(store, sealer(), settings, Config::default()).await
     }
 
-    async fn with(store: Arc<dyn Store>, sealer: Sealer, archiving: Option<Archiving>) -> Server {
+    /// On this store, where an order is parked after so many deliveries.
+    pub async fn parking(store: Arc<dyn Store>, park_after: u8) -> Server {
+        let settings = Settings { park_after, ..Settings::default() };
+        Server::with(store, sealer(), settings, Config::default()).await
+    }
+
+    async fn with(
+        store: Arc<dyn Store>,
+        sealer: Sealer,
+        settings: Settings,
+        config: Config,
+    ) -> Server {
         let clock = Arc::new(ManualClock::at(NOW));
         let parts = Parts {
             store: Arc::clone(&store),
             catalogue: Arc::clone(catalogue()),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             sealer,
-            settings: Settings {
-                sweep: Duration::from_millis(20),
-                archiving,
-                ..Settings::default()
-            },
+            settings: Settings { sweep: Duration::from_millis(20), ..settings },
         };
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let config = Config {
             listen: anywhere,
             metrics_listen: anywhere,
             drain_timeout: Duration::from_secs(5),
-            ..Config::default()
+            ..config
         };
         let running = server::assemble(&config, parts, None).await.unwrap();
         let address = format!("http://{}", running.grpc_address());
@@ -151,7 +166,7 @@ impl Server {
     }
 }
 
-fn sealer() -> Sealer {
+pub fn sealer() -> Sealer {
     let folder = tempfile::tempdir().unwrap();
     Sealer::create_key_file(&folder.path().join("contacts.key")).unwrap()
 }

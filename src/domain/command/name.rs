@@ -84,6 +84,10 @@ named! {
         Restamp = 38 "restamp" "重定时限",
         /// [`Action::Dispose`]
         Dispose = 39 "dispose" "批量办结",
+        /// [`Action::Redeliver`]
+        Redeliver = 40 "redeliver" "再次送达",
+        /// [`Action::Release`]
+        Release = 41 "release" "放行",
         /// [`Action::Disown`]
         Disown = 42 "disown" "移出并单",
         /// [`Action::CoSign`]
@@ -100,6 +104,8 @@ impl Action {
             Action::Register(_) => ActionName::Register,
             Action::Accept(_) => ActionName::Accept,
             Action::Deliver => ActionName::Deliver,
+            Action::Redeliver { .. } => ActionName::Redeliver,
+            Action::Release => ActionName::Release,
             Action::Sign => ActionName::Sign,
             Action::Relay { .. } => ActionName::Relay,
             Action::Return { .. } => ActionName::Return,

@@ -14,14 +14,14 @@ macro_rules! open {
     };
 }
 
-/// What may be wanted of an order in each stage by people. Deliver, ViewContact, Tick and
+/// What may be wanted of an order in each stage by people. Deliveries, ViewContact, Tick and
 /// what the program does by itself stand in no list.
 pub fn allowed(stage: Stage) -> &'static [ActionName] {
     match stage {
         Stage::Triage => open![Accept, AskInformation, Answer, Decline, HandOver, Merge, Dispose],
         Stage::Supplement => open![Decline, Merge],
         Stage::Dispatching => open![Assign, Merge, Dispose],
-        Stage::Assigned => open![Sign, Relay, Return, Merge, AddCoHandler, Dispose],
+        Stage::Assigned => open![Sign, Relay, Return, Release, Merge, AddCoHandler, Dispose],
         Stage::ReturnReview => open![DecideReturn, Dispose],
         Stage::Handling => open![
             Report,

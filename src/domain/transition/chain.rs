@@ -4,6 +4,7 @@ use super::Step;
 use crate::domain::event::What;
 use crate::domain::ids::Unit;
 use crate::domain::matter::Plan;
+use crate::domain::order::Tries;
 use crate::domain::rejection::Rejection;
 use crate::domain::stage::{Duty, Ending, Stage};
 
@@ -15,7 +16,39 @@ impl Step<'_> {
         }
         let unit = self.order.leg().unit;
         self.order.leg_mut().delivered_at = Some(self.now);
+        if self.order.is_unsigned() {
+            self.order.tries.deliveries = 1;
+        }
         self.happened(What::Delivered { unit });
+    }
+
+    /// Handed out once more. Who claims an order and never signs may have a reason that the
+    /// next one shares: after so many it is kept for a person to look at. Its clocks run on.
+    pub(super) fn redeliver(&mut self, at_most: u8) {
+        let leg = self.order.leg();
+        if !self.order.is_unsigned() || leg.delivered_at.is_none() || self.order.is_parked() {
+            return;
+        }
+        let (unit, deliveries) = (leg.unit, self.order.tries.deliveries);
+        if deliveries >= at_most {
+            self.order.tries.parked_at = Some(self.now);
+            self.happened(What::Parked { unit, deliveries });
+        } else {
+            self.order.tries.deliveries += 1;
+            self.happened(What::Redelivered { unit, deliveries: deliveries + 1 });
+        }
+    }
+
+    /// Somebody looked at what is parked: it is handed out again, as if for the first time.
+    pub(super) fn release(&mut self) -> Result<(), Rejection> {
+        let unit = self.must_hold()?;
+        if !self.order.is_parked() {
+            return Err(Rejection::NotParked);
+        }
+        self.settle();
+        self.order.tries = Tries::default();
+        self.happened(What::Released { unit });
+        Ok(())
     }
 
     /// The unit has taken the order. At the front line the first promise is kept, and the
@@ -34,6 +67,7 @@ impl Step<'_> {
         }
         self.settle();
         let now = self.now;
+        self.order.tries = Tries::default();
         let leg = self.order.leg_mut();
         leg.signed_at = Some(now);
         // Whoever signs has seen it, however it reached them.

@@ -17,7 +17,7 @@ use super::actor::Actor;
 use super::command::{Action, ActionName, Command};
 use super::event::{Event, What};
 use super::ids::Unit;
-use super::order::{LEGS_RESERVED, Leg, MAX_LEGS, Order};
+use super::order::{LEGS_RESERVED, Leg, MAX_LEGS, Order, Tries};
 use super::refused::Refused;
 use super::rejection::Rejection;
 use super::stage::{ClockKind, Duty, Ending, Stage};
@@ -74,6 +74,8 @@ fn decided(
         Action::Register(_) => return Err(Rejection::NumberTaken),
         Action::Tick { fallback } => step.tick(*fallback),
         Action::Deliver => step.deliver(),
+        Action::Redeliver { at_most } => step.redeliver(*at_most),
+        Action::Release => step.release()?,
         Action::ViewContact => step.view_contact()?,
         Action::AskInformation => step.ask_information()?,
         Action::Supply => step.supply()?,
@@ -176,6 +178,7 @@ impl<'a> Step<'a> {
             action,
             ActionName::Register
                 | ActionName::Deliver
+                | ActionName::Redeliver
                 | ActionName::ViewContact
                 | ActionName::HearResult
                 | ActionName::ChildrenTold
@@ -250,7 +253,9 @@ impl<'a> Step<'a> {
         let now = self.now;
         let leg = self.order.leg_mut();
         leg.ended = Some((now, ending));
-        leg.held(now)
+        let held = leg.held(now);
+        self.order.tries = Tries::default();
+        held
     }
 
     /// Ends the order without a report: nobody holds it, and the clocks stop.

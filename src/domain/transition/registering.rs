@@ -5,7 +5,7 @@ use crate::domain::actor::Actor;
 use crate::domain::command::{Accept, Register};
 use crate::domain::event::What;
 use crate::domain::matter::{Confidence, Urgency, Way};
-use crate::domain::order::{Clock, Leg, Links, MAX_RECUSED, Marks, Order};
+use crate::domain::order::{Clock, Leg, Links, MAX_RECUSED, Marks, Order, Tries};
 use crate::domain::rejection::Rejection;
 use crate::domain::stage::{Duty, Ending, Stage};
 use crate::domain::time::{Span, Timestamp};
@@ -66,6 +66,7 @@ pub(super) fn register(
         closure: Clock::new(register.policy.closure),
         granted: Span::ZERO,
         legs: vec![leg],
+        tries: Tries::default(),
         refused_by: Vec::new(),
         marks: Marks::default(),
         recused: register.recused.clone(),

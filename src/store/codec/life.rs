@@ -3,11 +3,12 @@
 
 use super::bytes::{Bad, In, Out};
 use super::order::{
-    CO_HANDLERS, GRANTED, LINKS, MARKS, PAUSES, RECUSED, REPORT, ROUNDS, all, clock, put_clock,
+    CO_HANDLERS, GRANTED, LINKS, MARKS, PAUSES, RECUSED, REPORT, ROUNDS, TRIES, all, clock,
+    put_clock,
 };
 use crate::domain::{
     Asked, Card, Cell, Clock, CoHandler, Links, Marks, Order, OrderNo, Pause, Policy, Round, Span,
-    Timestamp, Unit,
+    Timestamp, Tries, Unit,
 };
 
 /// Marks and what is being decided.
@@ -104,6 +105,12 @@ pub(super) fn put(out: &mut Out, order: &Order) {
     if let Some(report) = order.report {
         out.field(REPORT, |out| out.number(u64::from(report)));
     }
+    if order.tries != Tries::default() {
+        out.field(TRIES, |out| {
+            out.byte(order.tries.deliveries);
+            put_maybe(out, order.tries.parked_at, heard_at);
+        });
+    }
 }
 
 /// How much more time an order was granted that does not say so: what its limit has beyond
@@ -162,6 +169,10 @@ pub(super) fn co_handler(
         signed_at: maybe(f, heard_at)?,
         reported_at: maybe(f, heard_at)?,
     })
+}
+
+pub(super) fn tries(f: &mut In<'_>, heard_at: Timestamp) -> Result<Tries, Bad> {
+    Ok(Tries { deliveries: f.byte()?, parked_at: maybe(f, heard_at)? })
 }
 
 pub(super) fn links(f: &mut In<'_>) -> Result<Links, Bad> {

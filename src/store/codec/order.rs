@@ -1,7 +1,7 @@
 //! The order's snapshot.
 
 use super::bytes::{Bad, In, Kind, Out};
-use super::life::{self, More, co_handler, granted_before, links, pause, round};
+use super::life::{self, More, co_handler, granted_before, links, pause, round, tries};
 use super::terms::{has_terms, limits, put_limits, put_terms, terms};
 use crate::domain::{
     Category, Cell, Channel, Clock, Confidence, Duty, Ending, Leg, Marks, Order, OrderNo, Plan,
@@ -28,8 +28,9 @@ pub(super) const CO_HANDLERS: u8 = 15;
 pub(super) const LINKS: u8 = 16;
 pub(super) const GRANTED: u8 = 17;
 pub(super) const REPORT: u8 = 18;
+pub(super) const TRIES: u8 = 19;
 /// The last tag this version knows.
-const LAST: u8 = REPORT;
+const LAST: u8 = TRIES;
 
 /// A snapshot of four legs fits without growing.
 const TYPICAL: usize = 320;
@@ -169,6 +170,7 @@ fn read(mut content: In<'_>) -> Result<Order, Bad> {
         closure,
         granted,
         legs,
+        tries: fields.maybe(TRIES, |f| tries(f, heard_at))?.unwrap_or_default(),
         refused_by: fields.maybe(REFUSED, |f| all(f, 1, |f| f.unit(cell)))?.unwrap_or_default(),
         marks,
         recused: fields.maybe(RECUSED, |f| all(f, 1, |f| f.unit(cell)))?.unwrap_or_default(),

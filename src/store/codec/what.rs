@@ -50,6 +50,9 @@ const RECUSED: u8 = 41;
 const CORRECTED: u8 = 42;
 const RESTAMPED: u8 = 43;
 const MODE_SWITCHED: u8 = 44;
+const REDELIVERED: u8 = 45;
+const PARKED: u8 = 46;
+const RELEASED: u8 = 47;
 const DISOWNED: u8 = 48;
 
 /// The citizen was called about no closing, but about a broken promise.
@@ -61,6 +64,9 @@ pub(super) fn kind(what: &What) -> u8 {
         What::Registered { .. } => REGISTERED,
         What::Accepted { .. } => ACCEPTED,
         What::Delivered { .. } => DELIVERED,
+        What::Redelivered { .. } => REDELIVERED,
+        What::Parked { .. } => PARKED,
+        What::Released { .. } => RELEASED,
         What::Signed { .. } => SIGNED,
         What::Relayed { .. } => RELAYED,
         What::Returned { .. } => RETURNED,
@@ -111,7 +117,13 @@ pub(super) fn put(out: &mut Out, what: &What, at: Timestamp, cell: Cell) {
     match what {
         What::Registered { heard_at } => out.moment(*heard_at, at),
         What::Accepted { by_clock } => out.byte(u8::from(*by_clock)),
-        What::Delivered { unit } | What::ContactViewed { unit } => out.unit(*unit, cell),
+        What::Delivered { unit } | What::ContactViewed { unit } | What::Released { unit } => {
+            out.unit(*unit, cell);
+        }
+        What::Redelivered { unit, deliveries } | What::Parked { unit, deliveries } => {
+            out.unit(*unit, cell);
+            out.byte(*deliveries);
+        }
         What::Signed { unit, arrived_after } => {
             out.unit(*unit, cell);
             put_span(out, *arrived_after);
@@ -228,6 +240,9 @@ pub(super) fn read(f: &mut In<'_>, kind: u8, at: Timestamp, cell: Cell) -> Resul
         REGISTERED => What::Registered { heard_at: f.moment(at)? },
         ACCEPTED => What::Accepted { by_clock: f.byte()? != 0 },
         DELIVERED => What::Delivered { unit: f.unit(cell)? },
+        REDELIVERED => What::Redelivered { unit: f.unit(cell)?, deliveries: f.byte()? },
+        PARKED => What::Parked { unit: f.unit(cell)?, deliveries: f.byte()? },
+        RELEASED => What::Released { unit: f.unit(cell)? },
         SIGNED => What::Signed { unit: f.unit(cell)?, arrived_after: read_span(f)? },
         RELAYED => What::Relayed {
             from: f.unit(cell)?,

@@ -85,6 +85,12 @@ impl Hot {
             tray.insert((deadline, no), assignment, None);
         }
         self.deadlines.extend(next_deadline(order).map(|deadline| (deadline, no)));
+        self.keep(order, snapshot, caller);
+    }
+
+    /// An open order and whose it is, without where it waits.
+    pub(super) fn keep(&mut self, order: &Order, snapshot: &[u8], caller: Option<Caller>) {
+        let no = order.no;
         if let Some(caller) = caller {
             self.callers.entry(caller).or_default().push(no);
         }
@@ -132,7 +138,7 @@ impl Hot {
         }
     }
 
-    fn forget_caller(&mut self, no: OrderNo, caller: Option<Caller>) {
+    pub(super) fn forget_caller(&mut self, no: OrderNo, caller: Option<Caller>) {
         let Some(caller) = caller else { return };
         if let Some(orders) = self.callers.get_mut(&caller) {
             orders.retain(|other| *other != no);

@@ -20,6 +20,7 @@ mod leaving;
 mod opening;
 mod prepared;
 mod reads;
+mod reconcile;
 mod requests;
 pub mod restore;
 mod tables;

@@ -37,6 +37,20 @@ impl Tray {
         if self.free.remove(&place).is_none() { self.held.remove(&place) } else { None }
     }
 
+    /// Whether an order is there, and whether it is there twice: free and held.
+    pub(super) fn look(&self, place: Place) -> (Option<u16>, bool) {
+        let free = self.free.get(&place).copied();
+        let held = self.held.get(&place).map(|held| held.assignment);
+        (free.or(held), free.is_some() && held.is_some())
+    }
+
+    /// Frees what is held and free at once: nobody can have the right to it alone.
+    pub(super) fn untear(&mut self, place: Place) {
+        if self.free.contains_key(&place) {
+            self.held.remove(&place);
+        }
+    }
+
     /// Puts an order in; a lease on it goes on if it is of the same holding.
     pub(super) fn insert(&mut self, place: Place, assignment: u16, lease: Option<Held>) {
         match lease {

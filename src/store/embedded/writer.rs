@@ -8,11 +8,12 @@ use super::group::{Accepted, Group, Outcome};
 use super::leaving::Aside;
 use super::opening::{Opened, load};
 use super::prepared::Prepared;
+use super::reconcile::Reconciled;
 use super::requests::bucket_of;
 use super::tables::{FEED, META, META_MODE, Pack};
 use crate::clock::{tick, wall_now};
-use crate::domain::Cell;
-use crate::store::{Cursor, ModeRow, StoreError, codec};
+use crate::domain::{Cell, Tally};
+use crate::store::{Cursor, Look, ModeRow, StoreError, codec};
 use redb::Database;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,6 +47,18 @@ pub(super) enum Job {
     },
     /// What leaves, comes back or is read: see `leaving`.
     Aside(Aside),
+    /// Compares one order with what is beside it; see `reconcile`.
+    Reconcile {
+        look: Look,
+        mend: bool,
+        answer: oneshot::Sender<Reconciled>,
+    },
+    /// Sets counters if the feed still ends there.
+    SetTallies {
+        since: Cursor,
+        right: Vec<(Tally, i64)>,
+        answer: oneshot::Sender<bool>,
+    },
     Check(oneshot::Sender<Result<(), StoreError>>),
     Close(oneshot::Sender<()>),
 }
@@ -116,6 +129,16 @@ impl Writer {
                 }
                 (Job::Aside(aside), Ok(db)) => self.aside(db, aside),
                 (Job::Aside(aside), Err(e)) => aside.refuse(e.clone()),
+                (Job::Reconcile { look, mend, answer }, Ok(db)) => {
+                    let _ = answer.send(self.reconcile(db, &look, mend));
+                }
+                (Job::Reconcile { answer, .. }, Err(e)) => {
+                    let _ = answer.send(Err(e.clone()));
+                }
+                (Job::SetTallies { since, right, answer }, db) => {
+                    let set = db.as_ref().is_ok_and(|db| self.set_tallies(db, since, &right));
+                    let _ = answer.send(set);
+                }
                 (Job::Commit(change, answer), Ok(_)) => group.changes.push((change, answer)),
                 (Job::Commit(_, answer), Err(e)) => {
                     let _ = answer.send(Outcome::Unavailable(e.clone()));

@@ -30,6 +30,7 @@ pub const LIBRARY: &str = "hotline_v4";
 pub const SOURCE: &str = concat!(
     include_str!("lua/commit.lua"),
     include_str!("lua/trays.lua"),
+    include_str!("lua/reconcile.lua"),
     include_str!("lua/cell.lua"),
     include_str!("lua/leaving.lua"),
     include_str!("lua/image.lua")

@@ -39,6 +39,7 @@ mod leaving;
 pub mod link;
 pub mod master;
 mod reads;
+mod reconcile;
 pub mod replicas;
 pub mod restore;
 mod settle;

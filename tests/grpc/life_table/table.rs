@@ -294,6 +294,8 @@ pub fn rows() -> Vec<Row> {
             then: "supervise",
             ..row((LiftSupervision, &WAITING), "lift", (Above, Stays, Untouched))
         },
+        // What it does to a parked one is tested where orders are parked.
+        row((Release, &[S::Assigned]), "release", (Holder, No("NOT_PARKED"), Untouched)),
         row((Recuse, &WAITING), "recuse", (Centre, Stays, Untouched)),
         row((Correct, &WAITING), "correct", (Centre, Stays, Stamped)),
     ]

@@ -167,7 +167,7 @@ pub async fn look(s: &Server, unit: &str, method: &str, all: &[Order]) -> Vec<u8
             }
         }
         "AdminService/Doctor" => {
-            seen.take(s.admin().doctor(by(unit, "handler", pb::DoctorRequest {})).await);
+            seen.take(s.admin().doctor(by(unit, "handler", pb::DoctorRequest::default())).await);
         }
         "AdminService/Backup" => {
             let request = by(unit, "handler", pb::BackupRequest {});

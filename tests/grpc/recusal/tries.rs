@@ -110,6 +110,8 @@ pub async fn attempt(s: &Server, unit: &str, method: &str, no: &str) -> Result<V
             pb::SuperviseOrderRequest { request_id, order_no, card: pb::Card::Red.into() }),
         "CommandService/LiftSupervision" => ask!(command lift_supervision
             pb::LiftSupervisionRequest { request_id, order_no }),
+        "CommandService/ReleaseOrder" => ask!(command release_order
+            pb::ReleaseOrderRequest { request_id, order_no }),
         "CommandService/TerminateOrder" => ask!(command terminate_order
             pb::TerminateOrderRequest { request_id, order_no, text }),
         "CommandService/RecuseUnit" => ask!(command recuse_unit

@@ -68,6 +68,7 @@ fn typical() -> Order {
         },
         granted: Span::ZERO,
         legs: vec![passed(0), passed(1), passed(2), leg(3, None)],
+        tries: Tries::default(),
         refused_by: Vec::new(),
         marks: Marks::default(),
         recused: Vec::new(),

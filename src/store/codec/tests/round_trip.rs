@@ -105,6 +105,7 @@ struct Hard {
     links: Links,
     granted: Span,
     report: Option<u16>,
+    tries: Tries,
 }
 
 fn any_hard() -> impl Strategy<Value = Hard> {
@@ -148,7 +149,9 @@ fn any_hard() -> impl Strategy<Value = Hard> {
     );
     let said = (any::<(bool, bool)>(), maybe(any_unit()), asked);
     let lists = (vec(any_unit(), 0..4), vec(pause, 0..4), vec(round, 0..3), vec(co, 0..4));
-    let kept = (prop_oneof![Just(Span::ZERO), any_span()], maybe(any::<u16>()));
+    let tries = (any::<u8>(), maybe(any_moment()))
+        .prop_map(|(deliveries, parked_at)| Tries { deliveries, parked_at });
+    let kept = (prop_oneof![Just(Span::ZERO), any_span()], maybe(any::<u16>()), tries);
     (marks, said, lists, links, kept).prop_map(|(marks, said, lists, links, kept)| {
         let ((direct, overdue_told), designated, asked) = said;
         let (recused, pauses, rounds, co_handlers) = lists;
@@ -165,6 +168,7 @@ fn any_hard() -> impl Strategy<Value = Hard> {
             links,
             granted: kept.0,
             report: kept.1,
+            tries: kept.2,
         }
     })
 }
@@ -247,6 +251,7 @@ fn any_order() -> impl Strategy<Value = Order> {
                     closure: clocks.1,
                     granted: hard.granted,
                     legs,
+                    tries: hard.tries,
                     refused_by,
                     marks: Marks { returned, rejected, ..hard.marks },
                     recused: hard.recused,
@@ -272,6 +277,10 @@ fn any_what() -> impl Strategy<Value = What> {
         any_moment().prop_map(|heard_at| What::Registered { heard_at }),
         any::<bool>().prop_map(|by_clock| What::Accepted { by_clock }),
         any_unit().prop_map(|unit| What::Delivered { unit }),
+        (any_unit(), any::<u8>())
+            .prop_map(|(unit, deliveries)| What::Redelivered { unit, deliveries }),
+        (any_unit(), any::<u8>()).prop_map(|(unit, deliveries)| What::Parked { unit, deliveries }),
+        any_unit().prop_map(|unit| What::Released { unit }),
         (any_unit(), span()).prop_map(|(unit, arrived_after)| What::Signed { unit, arrived_after }),
         (any_unit(), any_unit(), any_span(), span())
             .prop_map(|(from, to, held, late)| What::Relayed { from, to, held, late }),

@@ -2,6 +2,7 @@
 //! The law itself is tested by the conformance suite.
 
 mod disk;
+mod mending;
 mod opening;
 
 use crate::domain::*;

@@ -1,0 +1,165 @@
+//! The closer look: what seems not to agree is compared again in one atomic look at one version
+//! of the order, and written anew in that same look if it is to be.
+
+use super::{Finding, Index, LOOKS, count, next_page};
+use crate::domain::{GAUGES, Order, OrderNo, TALLIES, Tally};
+use crate::store::{Look, MAX_OF_CALLER, Store, StoreError};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Looks at the suspects until each agrees, or disagrees while standing still. One that never
+/// stands still is being written by commits all the time, and by nothing else.
+pub(super) async fn closer(
+    store: &dyn Store,
+    index: &Index,
+    suspects: BTreeSet<OrderNo>,
+    mend: bool,
+) -> Result<Vec<Finding>, StoreError> {
+    let mut findings = Vec::new();
+    for no in suspects {
+        for _ in 0..LOOKS {
+            let look = Look {
+                no,
+                order: store.load(no).await?,
+                seen: index.entries.get(&no).cloned().unwrap_or_default(),
+                due: index.deadlines.get(&no).cloned().unwrap_or_default(),
+            };
+            let Some(found) = store.reconcile(&look, mend).await? else { continue };
+            // What is said to be mended was looked at again.
+            let left = match mend && !found.is_empty() {
+                true => store.reconcile(&look, false).await?.unwrap_or_default(),
+                false => found.clone(),
+            };
+            findings.extend(found.into_iter().map(|mismatch| Finding {
+                order: Some(no),
+                name: mismatch.name(),
+                mended: mend && !left.contains(&mismatch),
+                what: match look.order {
+                    Some(_) => mismatch.to_string(),
+                    None => format!("{mismatch}; it does not exist"),
+                },
+            }));
+            break;
+        }
+    }
+    Ok(findings)
+}
+
+/// Which orders each caller has, by the digest of the phone, and whether each is over.
+#[derive(Default)]
+pub(super) struct Callers(BTreeMap<[u8; 16], Vec<(OrderNo, bool)>>);
+
+impl Callers {
+    pub(super) fn add(&mut self, order: &Order, phone: [u8; 16]) {
+        self.0.entry(phone).or_default().push((order.no, order.is_over()));
+    }
+
+    /// Whether each caller's list names those that are not over, and nobody else's. More than
+    /// fit are not missed.
+    pub(super) async fn check(
+        self,
+        store: &dyn Store,
+        mend: bool,
+    ) -> Result<Vec<Finding>, StoreError> {
+        let mut findings = Vec::new();
+        for (phone, known) in self.0 {
+            for _ in 0..LOOKS {
+                let seen = store.of_caller(phone).await?;
+                let (mut kept, mut strangers) = (Vec::new(), Vec::new());
+                let over = |no: &OrderNo| known.contains(&(*no, true));
+                for no in seen.iter().filter(|no| !over(no)) {
+                    let known = known.iter().any(|(of, _)| of == no);
+                    match known || is_of(store, *no, phone).await? {
+                        true => kept.push(*no),
+                        false => strangers.push(*no),
+                    }
+                }
+                let mut missing = Vec::new();
+                if kept.len() < MAX_OF_CALLER {
+                    let open = known.iter().filter(|(no, over)| !over && !seen.contains(no));
+                    for (no, _) in open {
+                        // It may be over by now, and gone from the list for that.
+                        if store.load(*no).await?.is_some_and(|order| !order.is_over()) {
+                            missing.push(*no);
+                        }
+                    }
+                }
+                let over: Vec<OrderNo> = seen.iter().copied().filter(over).collect();
+                if missing.is_empty() && strangers.is_empty() && over.is_empty() {
+                    break;
+                }
+                let mut right = [kept, missing.clone()].concat();
+                right.sort_unstable_by(|a, b| b.cmp(a));
+                let mended = match mend {
+                    true => store.mend_caller(phone, &seen, &right).await?,
+                    false => store.of_caller(phone).await? == seen,
+                };
+                if !mended {
+                    // It is being written to: it is looked at anew.
+                    continue;
+                }
+                let of = |no: OrderNo, what: &str| Finding {
+                    order: Some(no),
+                    name: "caller_list",
+                    mended: mend,
+                    what: what.to_owned(),
+                };
+                for (numbers, what) in [
+                    (missing, "is missing in its caller's list"),
+                    (strangers, "is in the list of another caller"),
+                    (over, "is in its caller's list though it is over"),
+                ] {
+                    findings.extend(numbers.into_iter().map(|no| of(no, what)));
+                }
+                break;
+            }
+        }
+        Ok(findings)
+    }
+}
+
+/// Whether an order is this caller's. One whose contact is gone is nobody else's.
+async fn is_of(store: &dyn Store, no: OrderNo, phone: [u8; 16]) -> Result<bool, StoreError> {
+    Ok(store.contact(no).await?.is_none_or(|contact| contact.phone == phone))
+}
+
+/// The counters that say how many orders stand somewhere. They can only be compared with a
+/// count that nothing disturbed; on a system that never rests they are not judged.
+pub(super) async fn counters(
+    store: &dyn Store,
+    mut since: crate::store::Cursor,
+    mut counted: HashMap<Tally, i64>,
+    mend: bool,
+) -> Result<Vec<Finding>, StoreError> {
+    for _ in 0..LOOKS {
+        let stored = store.tallies().await?;
+        let now = store.mark().await?;
+        if now == since {
+            let really = |tally: &Tally| counted.get(tally).copied().unwrap_or(0);
+            let wrong = stored.iter().filter(|(t, n)| GAUGES.contains(t) && *n != really(t));
+            let wrong: Vec<(Tally, i64)> = wrong.copied().collect();
+            let right: Vec<(Tally, i64)> = wrong.iter().map(|(t, _)| (*t, really(t))).collect();
+            let mended = mend && !right.is_empty() && store.mend_tallies(since, &right).await?;
+            let of = |mended, what| Finding { order: None, name: "wrong_counter", mended, what };
+            let mut findings: Vec<Finding> = wrong
+                .iter()
+                .map(|(tally, n)| {
+                    let really = really(tally);
+                    of(mended, format!("the counter {tally} says {n}, but {really} orders do"))
+                })
+                .collect();
+            let missing = TALLIES.iter().filter(|t| !stored.iter().any(|(s, _)| s == *t));
+            findings.extend(missing.map(|t| of(false, format!("the counter {t} is missing"))));
+            return Ok(findings);
+        }
+        since = now;
+        counted.clear();
+        let mut after = None;
+        while let Some(page) = next_page(store, after).await? {
+            for order in &page {
+                after = Some(order.no);
+                count(&mut counted, order);
+            }
+        }
+    }
+    Ok(Vec::new())
+}

@@ -1,0 +1,90 @@
+//! Mending, under the one lock. Callers' lists are read off the contacts and cannot be wrong.
+
+use super::Memory;
+use crate::domain::{Entry, OrderNo, Tally, Timestamp};
+use crate::store::{Cursor, Look, Mismatch, Reconcile, StoreError};
+use async_trait::async_trait;
+
+#[async_trait]
+impl Reconcile for Memory {
+    /// Every place with a lease, for a lease may be all that is there.
+    async fn hints(&self) -> Result<Vec<(OrderNo, Option<Entry>)>, StoreError> {
+        let state = self.state()?;
+        let hint = |((no, unit, desk), held): (&(OrderNo, _, _), &super::Held)| {
+            let (unit, desk, assignment) = (*unit, *desk, held.assignment);
+            (*no, Some(Entry { unit, desk, assignment, deadline: Timestamp(0) }))
+        };
+        Ok(state.leases.iter().map(hint).collect())
+    }
+
+    async fn reconcile(
+        &self,
+        look: &Look,
+        mend: bool,
+    ) -> Result<Option<Vec<Mismatch>>, StoreError> {
+        let mut state = self.state()?;
+        let no = look.no;
+        if state.orders.get(&no).map(|order| order.version) != look.version() {
+            return Ok(None);
+        }
+        let (mut found, right, timer) = (Vec::new(), look.right(), look.timer());
+        for entry in &right {
+            let tray = state.trays.entry((entry.unit, entry.desk)).or_default();
+            if tray.get(&(entry.deadline, no)) != Some(&entry.assignment) {
+                found.push(Mismatch::Missing(*entry));
+                if mend {
+                    tray.insert((entry.deadline, no), entry.assignment);
+                }
+            }
+        }
+        for entry in &look.seen {
+            let same = |r: &Entry| (r.unit, r.desk) == (entry.unit, entry.desk);
+            let is_right = right.iter().any(|r| same(r) && r.deadline == entry.deadline);
+            if !is_right
+                && let Some(tray) = state.trays.get_mut(&(entry.unit, entry.desk))
+                && tray.contains_key(&(entry.deadline, no))
+            {
+                found.push(Mismatch::Stray(*entry));
+                if mend {
+                    tray.remove(&(entry.deadline, no));
+                }
+            }
+            let place = (no, entry.unit, entry.desk);
+            if !right.iter().any(same) && state.leases.contains_key(&place) {
+                found.push(Mismatch::Torn(*entry));
+                if mend {
+                    state.leases.remove(&place);
+                }
+            }
+        }
+        let wrong: Vec<Timestamp> =
+            look.due.iter().copied().filter(|at| Some(*at) != timer).collect();
+        let stored = wrong.into_iter().find(|at| state.deadlines.contains(&(*at, no)));
+        let missing = timer.filter(|at| !state.deadlines.contains(&(*at, no)));
+        if stored.is_some() || missing.is_some() {
+            found.push(Mismatch::Timer(stored, timer));
+            if mend {
+                state.deadlines.retain(|(_, other)| *other != no);
+                state.deadlines.extend(timer.map(|at| (at, no)));
+            }
+        }
+        Ok(Some(found))
+    }
+
+    async fn mark(&self) -> Result<Cursor, StoreError> {
+        Ok(self.state()?.end(self.epoch))
+    }
+
+    async fn mend_tallies(
+        &self,
+        since: Cursor,
+        right: &[(Tally, i64)],
+    ) -> Result<bool, StoreError> {
+        let mut state = self.state()?;
+        let same = state.end(self.epoch) == since;
+        if same {
+            state.tallies.extend(right.iter().copied());
+        }
+        Ok(same)
+    }
+}
