@@ -157,9 +157,16 @@ fn limits(order: &Order, both: &Both, kind: Kind, urgency: Urgency) -> Vec<Strin
     let runs = |clock: &Option<Clock>| {
         clock.as_ref().is_some_and(|c| c.stopped_at.is_none() && c.breached_at.is_none())
     };
+    // What an earlier catalogue stamped is read off the order: `old` says nothing of it.
+    let earlier = order.policy_version != old.version();
+    let was = |clock: &Option<Clock>, of_old: Span| {
+        let stamped = clock.as_ref().and_then(|clock| clock.limit.as_ref()).filter(|_| earlier);
+        stamped.map_or(of_old, |l| Span(l.seconds * 1_000 + i64::from(l.nanos) / 1_000_000))
+    };
+    let (arrival, closure) = (&order.arrival, &order.closure);
     let clocks = [
-        ("到达", &order.arrival, of(old, heard_at).arrival, of(new, heard_at).arrival),
-        ("办结", &order.closure, of(old, from).closure, of(new, from).closure),
+        ("到达", arrival, was(arrival, of(old, heard_at).arrival), of(new, heard_at).arrival),
+        ("办结", closure, was(closure, of(old, from).closure), of(new, from).closure),
     ];
     let moved = clocks.into_iter().filter(|(_, clock, was, is)| was != is && runs(clock));
     let mut all: Vec<_> =
@@ -168,7 +175,7 @@ fn limits(order: &Order, both: &Both, kind: Kind, urgency: Urgency) -> Vec<Strin
         let (version, arrival, closure) = (0, Span::ZERO, Span::ZERO);
         Policy { version, arrival, closure, plain_weekends: false, ..of(catalogue, from) }
     };
-    if terms(old) != terms(new) {
+    if !earlier && terms(old) != terms(new) {
         all.push("份额、提醒、延期、退单、回访等规定会变".to_owned());
     }
     all
