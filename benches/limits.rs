@@ -22,16 +22,31 @@ fn decisions(c: &mut Criterion) {
     group.measurement_time(Duration::from_millis(400));
     let new = Command { actor: actor("3304"), action: register(Some(&CHAIN)) };
     group.bench_function("register", |b| b.iter(|| decide(None, black_box(&new), HEARD)));
+    let mut measured = vec![ActionName::Register];
     for (i, row) in rows().into_iter().enumerate() {
         let moves = |stage: &&Stage| matches!(cell_of(&row, **stage), Says::To(_));
         let Some(stage) = Stage::ALL.iter().find(moves) else { continue };
         let order = order_in(*stage);
         let now = order.updated_at.plus(Span(1));
         let command = Command { actor: actor("3304"), action: row.0 };
-        let name = format!("{} in {stage}, row {i}", command.action.name());
-        group.bench_function(name, |b| {
+        let name = command.action.name();
+        measured.push(name);
+        group.bench_function(format!("{name} in {stage}, row {i}"), |b| {
             b.iter(|| decide(black_box(Some(&order)), black_box(&command), now));
         });
+    }
+    for (order, by, action) in particular() {
+        let now = order.updated_at.plus(Span(1));
+        let command = Command { actor: actor(by), action };
+        let name = command.action.name();
+        measured.push(name);
+        assert!(!decide(Some(&order), &command, now).unwrap().events.is_empty(), "{name}");
+        group.bench_function(format!("{name} in {}", order.stage), |b| {
+            b.iter(|| decide(black_box(Some(&order)), black_box(&command), now));
+        });
+    }
+    for name in ActionName::ALL {
+        assert!(measured.contains(name) || *name == ActionName::Tick, "{name} is not measured");
     }
     // The order's worst hour: every point of both clocks falls due in one step.
     let order = new_order(Some(&CHAIN), HEARD);
@@ -40,6 +55,26 @@ fn decisions(c: &mut Criterion) {
         b.iter(|| decide(black_box(Some(&order)), black_box(&tick), at(200)));
     });
     group.finish();
+}
+
+/// What the table's one order of each stage does not take, on an order that does.
+fn particular() -> Vec<(Order, &'static str, Action)> {
+    let told =
+        |kind, urgency| step(&order_in(Stage::Triage), "3304", correct(urgency, kind), at(1)).after;
+    let handling = order_in(Stage::Handling);
+    let watched = step(&handling, "3304", Action::Supervise { card: Card::Red }, at(6)).after;
+    let parent = (1..=MAX_CHILDREN as u32)
+        .fold(handling, |parent, seq| step(&parent, "3304", adopt(other(100 + seq)), at(6)).after);
+    let parent = step(&parent, "3304", Action::Dispose { evidence: false }, at(7)).after;
+    let relayed = step(&order_in(Stage::Assigned), "3304", RELAY, at(2)).after;
+    let fire = Action::HandOver { to: Emergency::Fire };
+    vec![
+        (told(Kind::Inquiry, Urgency::Normal), "3304", Action::Answer),
+        (told(Kind::Request, Urgency::Critical), "3304", fire),
+        (relayed, CHAIN[1], RETURN),
+        (watched, "3304", Action::LiftSupervision),
+        (parent, "3304", Action::ChildrenTold),
+    ]
 }
 
 fn deadlines(c: &mut Criterion) {

@@ -2,6 +2,7 @@
 
 use crate::program::{Ran, Serve, calls, hotline, matter, signal};
 use crate::redis::RedisServer;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -23,15 +24,64 @@ fn dev_ends_by_itself_with_one_json_line_and_leaves_nothing() {
     let ran = Ran::of(ran).ends(0);
     assert_eq!(ran.out.lines().count(), 1, "{ran:?}");
     let sums = ran.json();
-    for key in ["submitted", "received", "signed", "closed", "open", "breached"] {
-        assert!(sums[key].is_u64(), "{key}: {sums}");
-    }
-    for key in ["returned", "transferred", "designated", "extended", "reworked", "restamped"] {
+    for key in [
+        "submitted",
+        "received",
+        "signed",
+        "closed",
+        "open",
+        "breached",
+        "returned",
+        "transferred",
+        "designated",
+        "extended",
+        "reworked",
+        "restamped",
+    ] {
         assert!(sums[key].is_u64(), "{key}: {sums}");
     }
     assert!(sums["received"].as_u64() > Some(0), "{sums}");
     assert!(sums["mode_switches"].as_u64() > Some(1), "{sums}");
     assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "left behind");
+}
+
+#[test]
+fn dev_shows_returns_rework_and_a_wartime_switch() {
+    let home = tempfile::tempdir().unwrap();
+    // Hours pass in seconds, and half of all units and citizens are hard to please.
+    let hard = ["--speed", "3600", "--rate", "40", "--returning", "50", "--dissatisfied", "50"];
+    let ends = ["--switch-every", "1500ms", "--for", "60s", "-o", "json"];
+    let mut child = dev(home.path(), &[&hard[..], &ends].concat()).spawn().unwrap();
+    // What it prints while it runs is read until all of it has been seen to happen.
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let (mut returned, mut reworked, mut in_peace, mut switched) = (false, false, None, false);
+    for line in lines.by_ref().map_while(Result::ok) {
+        let count = |name: &str| {
+            let mut parts = line.split(" · ");
+            parts.find_map(|part| part.strip_prefix(name)?.trim().parse::<u64>().ok())
+        };
+        returned |= count("returned") > Some(0);
+        reworked |= count("reworked") > Some(0);
+        // Others are stamped anew, too; a switch to wartime stamps all that came in peace.
+        match count("restamped") {
+            Some(count) if line.starts_with("平时") => in_peace = Some(count),
+            Some(count) => switched |= in_peace.is_some_and(|before| count >= before + 10),
+            None => {}
+        }
+        if returned && reworked && switched {
+            break;
+        }
+    }
+    signal(&child, "-INT");
+    let ran = Ran::of(child.wait_with_output().unwrap()).ends(0);
+    drop(lines);
+    assert!(switched, "a switch to wartime stamps the orders in flight: {ran:?}");
+    let sums = ran.json();
+    for key in ["returned", "reworked", "restamped"] {
+        assert!(sums[key].as_u64() > Some(0), "{key}: {sums}");
+    }
+    // There and back again.
+    assert!(sums["mode_switches"].as_u64() > Some(1), "{sums}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Whole lives of orders: at random against the model, by many hands, through reopening.
 
 use crate::Factory;
+use crate::commands::{some_command, some_register};
 use crate::commits::{all_events, put, to_the_archive};
 use crate::support::*;
 use hotline::domain::*;
@@ -10,66 +11,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How many commands a random life has: enough for each to take effect.
+const ROUNDS: u32 = 4_000;
 const LONG: Duration = Duration::from_secs(600);
-
-/// Something that might be done to an order, sensible or not.
-fn some_command(dice: &mut Dice, order: &Order) -> Command {
-    let holder = order.leg().unit;
-    let centre = cell().centre();
-    let n = dice.below(100);
-    let (who, action) = match n {
-        0..25 => (holder, Action::Relay { to: None }),
-        25..42 => (holder, Action::Sign),
-        42..52 => (holder, REPORT),
-        52..62 => (holder, Action::DecideReport { verdict: *dice.pick(Verdict::ALL) }),
-        62..66 => (holder, Action::Return { reason: *dice.pick(ReturnReason::ALL) }),
-        66..69 => (holder, Action::Deliver),
-        69..70 => (centre, Action::ViewContact),
-        70..83 => (centre, some_hard_action(dice, order)),
-        83..88 => {
-            let plan = Plan::new(chain(dice.below(6))).unwrap();
-            (
-                centre,
-                Action::Accept(Box::new(Accept {
-                    reading: reading(),
-                    policy: Policy::FOUNDING,
-                    way: Some(Way { plan, catalogue: 1, rule: 0 }),
-                    direct: false,
-                })),
-            )
-        }
-        _ => (centre, Action::Tick { fallback: unit("330402") }),
-    };
-    Command { actor: actor(who, Role::Handler), action }
-}
-
-/// Something out of the ordinary: other desks, other deadlines, other ends.
-fn some_hard_action(dice: &mut Dice, order: &Order) -> Action {
-    let until = order.updated_at.plus(Span::minutes(30));
-    let somewhere = *dice.pick(&["330411", "330402", "330402001"].map(unit));
-    let verdict = *dice.pick(Verdict::ALL);
-    match dice.below(16) {
-        0 => Action::AskInformation,
-        1 => Action::Supply,
-        2 => Action::AddCoHandler { unit: somewhere },
-        3 => Action::Escalate,
-        4 => Action::RequestExtension { by: Span::minutes(40) },
-        5 => Action::DecideExtension { verdict },
-        6 => Action::RequestSuspension { until },
-        7 => Action::DecideSuspension { verdict },
-        8 => Action::Resume,
-        9 => Action::DecideReturn { decision: ReturnDecision::Designate },
-        10 => Action::Recuse { unit: somewhere },
-        11 => Action::Dispose { evidence: false },
-        12 => Action::FollowUp {
-            outcome: *dice.pick(Outcome::ALL),
-            policy: Box::new(Policy::FOUNDING),
-        },
-        13 => Action::Adopt { child: number(9_999), recused: Vec::new() },
-        14 => Action::ChildrenTold,
-        _ => Action::Withdraw,
-    }
-}
 
 /// Everything an outsider can see, in a form that two stores can be compared in.
 async fn seen(store: &Arc<dyn Store>, ids: &[RequestId]) -> Vec<String> {
@@ -142,7 +86,10 @@ fn name(outcome: &Result<(), CommitError>) -> String {
     }
 }
 
+/// Whatever is done, the stores agree, and whoever reads the feed counts what they counted.
 pub async fn random_lives_are_as_in_the_model(factory: &impl Factory) {
+    let mut done = BTreeSet::new();
+    let mut measured = BTreeSet::new();
     for seed in 1..=3 {
         let mut store = factory.fresh().await;
         let model: Arc<dyn Store> = Arc::new(Memory::new(cell()));
@@ -150,15 +97,20 @@ pub async fn random_lives_are_as_in_the_model(factory: &impl Factory) {
         let mut ids: Vec<RequestId> = Vec::new();
         let mut now = HEARD;
         let mut seq = 0;
-        for round in 0..250 {
-            now = now.plus(Span::seconds(dice.below(240) as i64));
-            let no = number(1 + dice.below(u64::from(seq) + 1) as u32);
+        for round in 0..ROUNDS {
+            // A minute at most, now and then half a day; of the last few orders.
+            now = now.plus(Span::seconds(dice.below(60) as i64));
+            if dice.below(150) == 0 {
+                now = now.plus(Span::hours(12));
+            }
+            let new = seq == 0 || dice.below(20) == 0;
+            let no = number(if new { seq + 1 } else { seq - dice.below(8.min(seq.into())) as u32 });
             let before = model.load(no).await.unwrap();
             let command = match &before {
                 Some(order) => some_command(&mut dice, order),
                 None => {
-                    seq = no.seq();
-                    register(no, now, (dice.below(4) > 0).then(|| chain(dice.below(6))))
+                    seq = seq.max(no.seq());
+                    some_register(&mut dice, no, now)
                 }
             };
             let Ok(Some(mut change)) = change(before, &command, now) else { continue };
@@ -181,6 +133,14 @@ pub async fn random_lives_are_as_in_the_model(factory: &impl Factory) {
             }
             let outcome = name(&store.commit(change.clone()).await);
             assert_eq!(outcome, name(&model.commit(change).await), "seed {seed}, round {round}");
+            if outcome == "done" {
+                done.insert(command.action.name());
+            }
+        }
+        for of in Dimension::ALL {
+            let stored = store.indicators(HEARD.date(), now.date(), *of).await.unwrap();
+            let counted = |measure: &Measure| stored.iter().any(|(_, c)| c.of(*measure) > 0);
+            measured.extend(Measure::ALL.iter().copied().filter(counted));
         }
         assert_eq!(seen(&store, &ids).await, seen(&model, &ids).await, "seed {seed}");
         assert_eq!(audit::audit(&*model).await.unwrap(), []);
@@ -195,6 +155,8 @@ pub async fn random_lives_are_as_in_the_model(factory: &impl Factory) {
         crate::leaving::replayed_from_archive_and_feed(&store).await;
         store.close().await;
     }
+    assert!(done.iter().eq(ActionName::ALL), "everything was done, and not only {done:?}");
+    assert!(measured.iter().eq(Measure::ALL), "everything was counted: {measured:?}");
 }
 
 pub async fn many_hands_at_once_leave_a_sound_store(factory: &impl Factory) {

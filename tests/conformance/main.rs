@@ -12,6 +12,7 @@ mod server;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod commands;
 mod commits;
 mod feeds;
 mod leases;

@@ -18,6 +18,7 @@ mod parking;
 mod races;
 mod recusal;
 mod redelivery;
+mod restarts;
 mod together;
 
 #[path = "../support/faulty.rs"]

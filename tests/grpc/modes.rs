@@ -2,12 +2,9 @@
 
 use crate::everywhere::everywhere;
 use crate::moves::Life;
-use crate::redis::RedisServer;
 use crate::server::*;
 use hotline::domain::Span;
 use hotline::pb;
-use hotline::store::redis::{RedisOptions, RedisStore};
-use hotline::store::seal::Sealer;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tonic::Code;
@@ -187,37 +184,4 @@ async fn pauses_extensions_and_broken_promises_outlive_a_switch() {
         assert_eq!(closure_due(s, &extended.no()).await, due, "the extension is kept");
     })
     .await;
-}
-
-/// The process that began to stamp the orders in flight goes away; another one ends it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_one_process_began_another_ends() {
-    let redis = RedisServer::start("everysec");
-    let folder = tempfile::tempdir().unwrap();
-    let key = folder.path().join("contacts.key");
-    Sealer::create_key_file(&key).unwrap();
-    let server = async || {
-        let cell = CENTRE.parse().unwrap();
-        let store = RedisStore::open(&redis.url(), cell, RedisOptions::default()).await.unwrap();
-        Server::sealed(store, Sealer::from_key_file(&key).unwrap()).await
-    };
-    let one = server().await;
-    let mut filed = Vec::new();
-    for _ in 0..ORDERS {
-        filed.push(one.filed().await.order_no);
-    }
-    let changes = preview(&one, pb::Mode::Ordinary).await;
-    switch(&one, &to(pb::Mode::Ordinary, pb::InFlight::Restamp, 0)).await;
-    one.running.stop().await;
-    let two = server().await;
-    let began = status(&two).await.restamping.unwrap();
-    assert!(restamped(&two).await >= began.restamped);
-    for (no, due) in &changes {
-        assert_eq!(closure_due(&two, no).await, *due, "{no}");
-    }
-    assert_eq!(changes.len(), filed.len());
-    // And this one knows which limits are in force.
-    let new = two.filed().await.order_no;
-    assert_eq!(two.order(&new).await.policy_id, 4);
-    two.running.stop().await;
 }

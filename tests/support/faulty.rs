@@ -16,6 +16,10 @@ pub struct Faults {
     pub everybody_ticks: bool,
     /// Somebody is quicker: this lands before the next commit of its order.
     pub sooner: Option<Change>,
+    /// So many orders more are stamped anew, and then no other.
+    pub stamps: Option<usize>,
+    /// How many stamps did not arrive.
+    pub unstamped: usize,
 }
 
 /// A store with faults.
@@ -40,6 +44,17 @@ impl Faulty {
         self.faults.lock().unwrap().sooner.take_if(|sooner| sooner.after.no == no)
     }
 
+    fn loses_stamp(&self, change: &Change) -> bool {
+        let mut faults = self.faults.lock().unwrap();
+        let stamps = |event: &Event| matches!(event.what, What::Restamped { .. });
+        let Some(left) = faults.stamps.filter(|_| change.events.iter().any(stamps)) else {
+            return false;
+        };
+        faults.stamps = Some(left.saturating_sub(1));
+        faults.unstamped += usize::from(left == 0);
+        left == 0
+    }
+
     fn loses_progress(&self) -> bool {
         let lost = &mut self.faults.lock().unwrap().lost_progress;
         let loses = *lost > 0;
@@ -61,6 +76,10 @@ impl Reconcile for Faulty {
     async fn mark(&self) -> Found<Cursor> {
         self.store.mark().await
     }
+}
+
+fn as_told() -> StoreError {
+    StoreError::Unreachable("as it was told".to_owned())
 }
 
 /// A store whose other calls are only handed on.
@@ -87,6 +106,9 @@ macro_rules! faulty {
                 if let Some(sooner) = self.sooner(change.after.no) {
                     self.store.commit(sooner).await?;
                 }
+                if self.loses_stamp(&change) {
+                    return Err(CommitError::Unavailable(as_told()));
+                }
                 self.store.commit(change).await
             }
 
@@ -110,8 +132,7 @@ macro_rules! faulty {
                 event: Option<&Event>,
             ) -> Result<(), CommitError> {
                 if event.is_none() && self.loses_progress() {
-                    let why = StoreError::Unreachable("as it was told".to_owned());
-                    return Err(CommitError::Unavailable(why));
+                    return Err(CommitError::Unavailable(as_told()));
                 }
                 self.store.set_mode(row, event).await
             }

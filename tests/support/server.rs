@@ -74,16 +74,32 @@ impl Server {
         Server::with(store, sealer(), settings, Config::default()).await
     }
 
+    /// On this store, with this key, by this catalogue.
+    pub async fn by(store: Arc<dyn Store>, sealer: Sealer, catalogue: Arc<Catalogue>) -> Server {
+        let (settings, config) = (Settings::default(), Config::default());
+        Server::of(store, sealer, catalogue, settings, config).await
+    }
+
     async fn with(
         store: Arc<dyn Store>,
         sealer: Sealer,
         settings: Settings,
         config: Config,
     ) -> Server {
+        Server::of(store, sealer, Arc::clone(catalogue()), settings, config).await
+    }
+
+    async fn of(
+        store: Arc<dyn Store>,
+        sealer: Sealer,
+        catalogue: Arc<Catalogue>,
+        settings: Settings,
+        config: Config,
+    ) -> Server {
         let clock = Arc::new(ManualClock::at(NOW));
         let parts = Parts {
             store: Arc::clone(&store),
-            catalogue: Arc::clone(catalogue()),
+            catalogue,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             sealer,
             settings: Settings { sweep: Duration::from_millis(20), ..settings },
