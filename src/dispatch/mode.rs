@@ -313,7 +313,10 @@ struct Page {
 fn passes(refusal: &Refusal) -> bool {
     matches!(
         refusal,
-        Refusal::Unavailable(StoreError::Unreachable(_)) | Refusal::Unknown(_) | Refusal::Stopping
+        Refusal::Unavailable(StoreError::Unreachable(_))
+            | Refusal::Unknown(_)
+            | Refusal::Busy
+            | Refusal::Stopping
     )
 }
 
