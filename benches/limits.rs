@@ -63,17 +63,26 @@ fn particular() -> Vec<(Order, &'static str, Action)> {
         |kind, urgency| step(&order_in(Stage::Triage), "3304", correct(urgency, kind), at(1)).after;
     let handling = order_in(Stage::Handling);
     let watched = step(&handling, "3304", Action::Supervise { card: Card::Red }, at(6)).after;
+    let helper = unit("330482");
+    let helped = step(&handling, CHAIN[3], Action::AddCoHandler { unit: helper }, at(6)).after;
     let parent = (1..=MAX_CHILDREN as u32)
-        .fold(handling, |parent, seq| step(&parent, "3304", adopt(other(100 + seq)), at(6)).after);
-    let parent = step(&parent, "3304", Action::Dispose { evidence: false }, at(7)).after;
+        .fold(handling, |to, seq| step(&to, "3304", adopt(other(100 + seq)), at(6)).after);
+    let closed = step(&parent, "3304", DISPOSE, at(7)).after;
     let relayed = step(&order_in(Stage::Assigned), "3304", RELAY, at(2)).after;
+    let seen = step(&relayed, CHAIN[1], Action::Deliver, at(3)).after;
+    let parked = step(&seen, CHAIN[1], Action::Redeliver { at_most: 0 }, at(4)).after;
     let fire = Action::HandOver { to: Emergency::Fire };
     vec![
         (told(Kind::Inquiry, Urgency::Normal), "3304", Action::Answer),
         (told(Kind::Request, Urgency::Critical), "3304", fire),
         (relayed, CHAIN[1], RETURN),
+        (seen, CHAIN[1], Action::Redeliver { at_most: 9 }),
+        (parked, CHAIN[1], Action::Release),
         (watched, "3304", Action::LiftSupervision),
-        (parent, "3304", Action::ChildrenTold),
+        (helped.clone(), "330482", Action::CoSign { unit: helper }),
+        (helped, "330482", Action::CoReport { unit: helper }),
+        (parent, "3304", Action::Disown { child: other(101) }),
+        (closed, "3304", Action::ChildrenTold),
     ]
 }
 

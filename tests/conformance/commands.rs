@@ -3,12 +3,19 @@
 use crate::support::*;
 use hotline::domain::ActionName as Name;
 use hotline::domain::*;
+use std::collections::BTreeSet;
 
-/// Something that might be done to an order, mostly by whom it may be done.
-pub fn some_command(dice: &mut Dice, order: &Order) -> Command {
-    let name = match dice.below(4) {
+/// Something that might be done to an order, mostly by whom it may be done; rather what has
+/// not been `done` before.
+pub fn some_command(dice: &mut Dice, order: &Order, done: &BTreeSet<Name>) -> Command {
+    let (own, any) = (own(order), likely(order));
+    let fresh: Vec<Name> =
+        own.iter().chain(&any).copied().filter(|name| !done.contains(name)).collect();
+    let name = match dice.below(6) {
         0 => *dice.pick(Name::ALL),
-        _ => *dice.pick(&likely(order)),
+        1 => *dice.pick(&any),
+        2..4 if !fresh.is_empty() => *dice.pick(&fresh),
+        _ => *dice.pick(&own),
     };
     let helper = order.co_handlers.last().map(|co| co.unit);
     let who = match (dice.below(8), helper) {
@@ -32,43 +39,46 @@ pub fn some_register(dice: &mut Dice, no: OrderNo, now: Timestamp) -> Command {
     command
 }
 
-/// What may be wanted of an order that stands so, its own moves more often than the rest, and
-/// what the program does by itself.
-fn likely(order: &Order) -> Vec<Name> {
-    let allowed = allowed(order.stage);
+/// The moves of the stage itself, those that end it less often, and what the program does when
+/// an order stands so.
+fn own(order: &Order) -> Vec<Name> {
     // What may be wanted of any open order comes behind the stage's own moves.
-    let own = allowed.iter().take_while(|name| **name != Name::Adopt);
-    let mut names: Vec<Name> = own.flat_map(|name| [*name; 8]).collect();
-    names.extend(allowed);
-    names.extend([Name::Tick; 4]);
-    if order.is_open() {
-        names.extend([Name::Deliver, Name::Redeliver, Name::Restamp]);
-    }
-    if order.is_unsigned() {
-        let handed_out = order.leg().delivered_at.is_some();
-        names.extend([if handed_out { Name::Redeliver } else { Name::Deliver }; 10]);
-    }
-    if order.is_parked() {
-        names.extend([Name::Release; 24]);
-    }
-    if !order.links.children.is_empty() {
-        names.push(Name::Disown);
-    }
-    if !order.co_handlers.is_empty() {
-        names.extend([Name::CoSign, Name::CoReport]);
-    }
+    let own = allowed(order.stage).iter().take_while(|name| **name != Name::Adopt);
+    let ends = [Name::Decline, Name::Merge, Name::Terminate, Name::Dispose];
+    let weighed =
+        own.flat_map(|name| [*name; 4].into_iter().take(if ends.contains(name) { 1 } else { 4 }));
+    let mut names: Vec<Name> = weighed.collect();
     // What only a few may.
-    if order.stage == Stage::Triage && order.reading.kind == Kind::Inquiry {
-        names.extend([Name::Answer; 8]);
-    }
-    if order.stage == Stage::Triage && order.reading.urgency == Urgency::Critical {
-        names.extend([Name::HandOver; 8]);
-    }
-    if order.has_untold() {
-        names.extend([Name::ChildrenTold; 16]);
+    match (order.stage, order.reading.kind, order.reading.urgency) {
+        (Stage::Triage, Kind::Inquiry, _) => names.extend([Name::Answer; 8]),
+        (Stage::Triage, _, Urgency::Critical) => names.extend([Name::HandOver; 8]),
+        _ => {}
     }
     if order.stage == Stage::Merged {
         names.push(Name::HearResult);
+    }
+    if order.has_untold() {
+        names.push(Name::ChildrenTold);
+    }
+    if order.is_unsigned() && order.leg().delivered_at.is_some() {
+        names.extend([Name::Redeliver; 4]);
+    }
+    names.push(Name::Tick);
+    names
+}
+
+/// What may be wanted of any order that stands so.
+fn likely(order: &Order) -> Vec<Name> {
+    let mut names = allowed(order.stage).to_vec();
+    names.push(Name::ViewContact);
+    if order.is_open() {
+        names.extend([Name::Deliver, Name::Restamp]);
+    }
+    if order.pending_co_handlers().next().is_some() {
+        names.extend([Name::CoSign, Name::CoReport]);
+    }
+    if !order.links.children.is_empty() {
+        names.push(Name::Disown);
     }
     names
 }
@@ -76,11 +86,11 @@ fn likely(order: &Order) -> Vec<Name> {
 fn some_action(name: Name, dice: &mut Dice, order: &Order) -> Action {
     let verdict = *dice.pick(Verdict::ALL);
     let somewhere = *dice.pick(&["330411", "330402", "330402001"].map(unit));
-    let helper = order.co_handlers.last().map_or(somewhere, |co| co.unit);
     let policy = Box::new(some_policy(dice));
     let plan = Plan::new(chain(dice.below(6))).unwrap();
     let way = Way { plan, catalogue: 1, rule: 0 };
     let direct = dice.below(4) == 0;
+    let helper = order.pending_co_handlers().next().map_or(somewhere, |co| co.unit);
     match name {
         Name::Register => some_register(dice, order.no, order.updated_at).action,
         Name::Accept => Action::Accept(Box::new(Accept {
@@ -90,11 +100,10 @@ fn some_action(name: Name, dice: &mut Dice, order: &Order) -> Action {
             direct,
         })),
         Name::Deliver => Action::Deliver,
-        Name::Redeliver => Action::Redeliver { at_most: 1 },
+        Name::Redeliver => Action::Redeliver { at_most: dice.below(2) as u8 },
         Name::Release => Action::Release,
         Name::Sign => Action::Sign,
         Name::CoSign => Action::CoSign { unit: helper },
-        Name::CoReport => Action::CoReport { unit: helper },
         Name::Relay => Action::Relay { to: None },
         Name::Return => Action::Return { reason: *dice.pick(ReturnReason::ALL) },
         Name::DecideReturn => Action::DecideReturn {
@@ -106,6 +115,7 @@ fn some_action(name: Name, dice: &mut Dice, order: &Order) -> Action {
         Name::Report => {
             Action::Report { evidence: dice.below(2) == 0, without_co_handlers: dice.below(2) == 0 }
         }
+        Name::CoReport => Action::CoReport { unit: helper },
         Name::DecideReport => Action::DecideReport { verdict },
         Name::AskInformation => Action::AskInformation,
         Name::Supply => Action::Supply,
@@ -116,7 +126,7 @@ fn some_action(name: Name, dice: &mut Dice, order: &Order) -> Action {
         Name::Adopt => Action::Adopt { child: some_other(dice), recused: Vec::new() },
         Name::Disown => {
             let child = order.links.children.last().copied();
-            Action::Disown { child: child.unwrap_or(some_other(dice)) }
+            Action::Disown { child: child.unwrap_or_else(|| some_other(dice)) }
         }
         Name::HearResult => Action::HearResult,
         Name::ChildrenTold => Action::ChildrenTold,

@@ -107,7 +107,7 @@ pub async fn random_lives_are_as_in_the_model(factory: &impl Factory) {
             let no = number(if new { seq + 1 } else { seq - dice.below(8.min(seq.into())) as u32 });
             let before = model.load(no).await.unwrap();
             let command = match &before {
-                Some(order) => some_command(&mut dice, order),
+                Some(order) => some_command(&mut dice, order, &done),
                 None => {
                     seq = seq.max(no.seq());
                     some_register(&mut dice, no, now)
@@ -173,7 +173,7 @@ pub async fn many_hands_at_once_leave_a_sound_store(factory: &impl Factory) {
                 let now = HEARD.plus(Span::minutes(round * 4));
                 let no = number(1 + dice.below(u64::from(ORDERS)) as u32);
                 let Some(order) = store.load(no).await.unwrap() else { panic!("{no} is lost") };
-                let command = some_command(&mut dice, &order);
+                let command = some_command(&mut dice, &order, &BTreeSet::new());
                 let Ok(Some(mut change)) = change(Some(order), &command, now) else { continue };
                 change = with_id(change, fresh_id(), [1; 16]);
                 match store.commit(change).await {
