@@ -49,7 +49,7 @@ impl Dispatch {
         request: Request,
         actor: &Actor,
     ) -> Result<Done, Refusal> {
-        if remembered.digest != request.digest {
+        if remembered.digest != self.sealer.body_digest(&request.digest) {
             return Err(Refusal::RequestReused { id: request.id });
         }
         let receipt = remembered.receipt;

@@ -281,9 +281,10 @@ impl Dispatch {
         with: &With,
     ) -> impl Future<Output = Result<(Done, Arc<Order>), CommitError>> + Send + use<'_> {
         let receipt = receipt(&decided.decision.after);
-        let request = with
-            .request
-            .map(|Request { id, digest }| (id, Remembered { digest, receipt: receipt.clone() }));
+        let request = with.request.map(|Request { id, digest }| {
+            let digest = self.sealer.body_digest(&digest);
+            (id, Remembered { digest, receipt: receipt.clone() })
+        });
         let papers = decided.papers(with.paper.as_ref());
         let change = Change {
             papers,

@@ -50,7 +50,7 @@ pub const MAX_TOGETHER: usize = 16;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RequestId(pub u128);
 
-/// The first 128 bits of a digest of the request's body.
+/// The first 128 bits of a digest of the request's body; keyed ([`seal`]) where it is kept.
 pub type BodyDigest = [u8; 16];
 
 /// What was answered to a change: enough to answer the same again.

@@ -9,7 +9,7 @@
 //! random (NIST SP 800-38D, 8.3). So each process seals with a key of its own, derived for
 //! 128 random bits, and counts. What it sealed begins with these bits and the count.
 
-use super::SealedContact;
+use super::{BodyDigest, SealedContact};
 use crate::domain::{Contact, OrderNo, Redacted, normal_phone};
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
@@ -169,6 +169,12 @@ impl Sealer {
         self.digested(&[b"phone", normal.as_bytes()])
     }
 
+    /// What is remembered of a request's body, of its digest: without the key nobody can try
+    /// out on the store which phone somebody gave.
+    pub fn body_digest(&self, plain: &BodyDigest) -> BodyDigest {
+        self.digested(&[b"body", plain])
+    }
+
     /// Tells this key from any other, and nothing about it.
     pub fn fingerprint(&self) -> [u8; 16] {
         self.digested(&[b"fingerprint"])
@@ -294,6 +300,9 @@ mod tests {
             (sealer.seal(no(1), &caller()).unwrap(), sealer.seal(no(2), &caller()).unwrap());
         assert_eq!(a.phone, b.phone);
         assert_eq!(a.phone, sealer.phone_digest("13812345678"));
+        let (body, other) = ([9; 16], Sealer::new(&[8; KEY]).unwrap());
+        assert_eq!(sealer.body_digest(&body), sealer.body_digest(&body));
+        assert_ne!(sealer.body_digest(&body), other.body_digest(&body));
         assert_ne!(a.tail, b.tail, "four digits are few: the digest is the order's own");
         assert_ne!(a.sealed, b.sealed);
     }

@@ -191,28 +191,3 @@ async fn a_move_that_lacks_something_names_it() {
     assert_eq!(s.order(&no).await.version, version, "nothing half-done");
     s.running.stop().await;
 }
-
-#[tokio::test]
-async fn a_policy_that_wants_evidence_gets_it() {
-    let s = Server::start().await;
-    let to_ordinary = pb::SwitchModeRequest {
-        request_id: id(),
-        mode: pb::Mode::Ordinary.into(),
-        in_flight: pb::InFlight::Keep.into(),
-        version: 0,
-    };
-    s.admin().switch_mode(by(CENTRE, "dispatcher", to_ordinary)).await.unwrap();
-    let submission = pb::Submission { kind: pb::Kind::Tip.into(), ..matter() };
-    let request = pb::SubmitOrderRequest {
-        request_id: id(),
-        submission: Some(submission),
-        skip_repeats: false,
-    };
-    let filed = s.intake().submit_order(by(CENTRE, "agent", request)).await.unwrap().into_inner();
-    let life = Life::new(&s);
-    *life.no.lock().unwrap() = filed.receipt.unwrap().order_no;
-    life.path("go_down").await;
-    let refused = life.step("report").await.unwrap_err();
-    assert_eq!(refused, (Code::InvalidArgument, "EVIDENCE_MISSING".to_owned()));
-    s.running.stop().await;
-}
