@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "support/faulty.rs"]
+mod faulty;
 #[path = "support/redis.rs"]
 mod server;
 #[path = "support/mod.rs"]
@@ -132,6 +134,18 @@ async fn a_process_that_dies_in_between_leaves_everything_twice_at_most() {
     over(&untrimmed, 1).await;
     trim(&again, &*untrimmed, keep).await.unwrap();
     assert_eq!(archive.events(date()).await.unwrap().len(), events.len() + 1);
+}
+
+/// Two are at it, and one is quicker: the other must not keep what is left of it then.
+#[tokio::test]
+async fn what_leaves_meanwhile_is_not_kept_without_its_papers() {
+    let (_folder, archive, store) = some(2).await;
+    let quicker = faulty::Faulty::new(store);
+    quicker.faults.lock().unwrap().leaves = Some(number(1));
+    assert_eq!(move_all(&(quicker as Arc<dyn Store>), &archive).await.unwrap(), 1);
+    let kept = archive.orders(date()).await.unwrap();
+    let kept: Vec<_> = kept.iter().map(|w| (w.order.no, w.papers.len())).collect();
+    assert_eq!(kept, [(number(2), 1)]);
 }
 
 #[tokio::test]

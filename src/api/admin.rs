@@ -6,6 +6,7 @@ use super::status::Fault;
 use crate::dispatch::{Backup, Day, Finding, Piece, Refusal};
 use crate::pb;
 use crate::pb::admin_service_server::AdminService;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -42,7 +43,7 @@ impl AdminService for Api {
         let (actor, pb::BackupRequest {}) = split(request)?;
         let backup = self.dispatch.backup(&actor).await.map_err(Fault::from)?;
         let (pieces, outgoing) = mpsc::channel(1);
-        tokio::spawn(written(backup, pieces));
+        tokio::spawn(written(backup, pieces, self.limits.slow_reader));
         Ok(Response::new(ReceiverStream::new(outgoing)))
     }
 
@@ -95,15 +96,20 @@ impl AdminService for Api {
     }
 }
 
-/// Sends the pieces until there are no more, or nobody takes them.
-async fn written(mut backup: Backup, out: mpsc::Sender<Result<pb::BackupResponse, Status>>) {
+/// Sends the pieces until there are no more, or nobody takes one for so long: what is handed
+/// out is held open by the store.
+async fn written(
+    mut backup: Backup,
+    out: mpsc::Sender<Result<pb::BackupResponse, Status>>,
+    patience: Duration,
+) {
     let orders_expected = backup.orders_expected;
     let wire = |piece: Result<Piece, Refusal>| {
         let Piece { bytes: image, orders } = piece.map_err(Fault::from)?;
         Ok(pb::BackupResponse { image, orders, orders_expected })
     };
     while let Some(piece) = backup.pieces.recv().await {
-        if out.send(wire(piece)).await.is_err() {
+        if out.send_timeout(wire(piece), patience).await.is_err() {
             return;
         }
     }

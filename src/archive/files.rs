@@ -128,10 +128,12 @@ impl Folder {
 
     /// Makes a folder and those above it, each of which its parent then knows for good.
     fn make(&self, folder: &Path) -> Result<(), StoreError> {
-        if folder.is_dir() {
-            return Ok(());
-        }
         let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let known = || flush(parent.unwrap_or(Path::new("."))).map_err(|e| unwritable(folder, &e));
+        if folder.is_dir() {
+            // Whoever made it may have died before its parent knew.
+            return known();
+        }
         if let Some(parent) = parent {
             self.make(parent)?;
         }
@@ -142,8 +144,8 @@ impl Folder {
             ErrorKind::AlreadyExists => Ok(()),
             _ => Err(e),
         });
-        let known = made.and_then(|()| flush(parent.unwrap_or(Path::new("."))));
-        known.map_err(|e| unwritable(folder, &e))
+        made.map_err(|e| unwritable(folder, &e))?;
+        known()
     }
 }
 

@@ -26,11 +26,12 @@ mod table;
 pub use events::Placed;
 pub use files::Day;
 
-use crate::domain::{Cell, Date, OrderNo};
+use crate::domain::{Cell, Date, OrderNo, Timestamp};
 use crate::store::audit::Elsewhere;
 use crate::store::{StoreError, Whole};
 use async_trait::async_trait;
 use files::{EVENTS, Folder, ORDERS, reading};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -99,7 +100,7 @@ impl Archive {
                     Ok(here) => {
                         let known = found.latest.take();
                         let all = known.into_iter().chain(here);
-                        found.latest = all.max_by_key(|whole| whole.order.version);
+                        found.latest = all.max_by_key(age);
                     }
                     Err(broken) => found.broken = Some(broken),
                 }
@@ -116,7 +117,7 @@ impl Archive {
             for path in folder.files(ORDERS, day)? {
                 all.extend(reading(&path, |table| orders::read(table, 0, table.rows()))?);
             }
-            all.sort_by_key(|whole| (whole.order.no, std::cmp::Reverse(whole.order.version)));
+            all.sort_by_key(|whole| (whole.order.no, Reverse(age(whole))));
             all.dedup_by_key(|whole| whole.order.no);
             Ok(all)
         })
@@ -181,6 +182,12 @@ impl Archive {
             Err(StoreError::Unreachable(format!("the archive cannot be used: {why}")))
         })
     }
+}
+
+/// Which of two states of an order is the later. Its time comes first: where history was lost,
+/// or a backup restored, what happened then in its place may have fewer versions.
+fn age(whole: &Whole) -> (Timestamp, u32) {
+    (whole.order.updated_at, whole.order.version)
 }
 
 #[async_trait]

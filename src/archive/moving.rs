@@ -6,6 +6,7 @@ use super::{Archive, Placed};
 use crate::domain::{Date, Order, OrderNo, entries, next_deadline};
 use crate::store::{Cursor, Leaving, MAX_BATCH, MAX_FEED, Store, StoreError, Whole};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The most orders of one file.
 const FILE_ORDERS: usize = 2_048;
@@ -74,9 +75,17 @@ impl Mover {
             if other_day || self.gathered.len() == FILE_ORDERS || self.bytes >= FILE_BYTES {
                 self.file(store, &mut moved).await?;
             }
-            let whole = Whole::of(store, order).await?;
-            self.bytes += whole.weight();
-            self.gathered.push(whole);
+            match gather(store, &order).await {
+                Ok(Some(whole)) => {
+                    self.bytes += whole.weight();
+                    self.gathered.push(whole);
+                }
+                Ok(None) => {}
+                Err(StoreError::Damaged(why)) => {
+                    tracing::error!(order = %order.no, why, "stays where it is: it cannot be read");
+                }
+                Err(error) => return Err(error),
+            }
         }
         if moved.done {
             self.file(store, &mut moved).await?;
@@ -102,6 +111,14 @@ impl Mover {
     }
 }
 
+/// An order with what belongs to it; `None` if it left or changed meanwhile: then its papers
+/// may be gone with it, and whoever took it has kept it.
+async fn gather(store: &dyn Store, order: &Arc<Order>) -> Result<Option<Whole>, StoreError> {
+    let whole = Whole::of(store, Arc::clone(order)).await?;
+    let stands = store.load(order.no).await?;
+    Ok((stands.as_ref() == Some(order)).then_some(whole))
+}
+
 /// Whether an order was over before that day, for good.
 fn may_leave(order: &Order, before: Date) -> bool {
     order.is_over()
@@ -119,18 +136,22 @@ pub struct Keep {
     pub unread: Option<Date>,
 }
 
+/// Where the slowest consumer stands; one of another epoch has read nothing of this one. The
+/// end of all where there is none.
+async fn slowest(store: &dyn Store, epoch: u64) -> Result<u64, StoreError> {
+    let stands = |at: Cursor| if at.epoch == epoch { at.sequence } else { 0 };
+    let consumers = store.consumers().await?;
+    Ok(consumers.iter().map(|consumer| stands(consumer.cursor)).min().unwrap_or(u64::MAX))
+}
+
 /// Moves the oldest events of the feed, whole batches of it and never the last.
 pub async fn trim(archive: &Archive, store: &dyn Store, keep: Keep) -> Result<Moved, StoreError> {
     let start = store.feed_start().await?;
     let end = store.feed_end().await?;
-    let consumers = store.consumers().await?;
-    // Where the slowest stands; one of another epoch has read nothing of this one.
-    let stands = |at: Cursor| if at.epoch == start.epoch { at.sequence } else { 0 };
-    let slowest = consumers.iter().map(|consumer| stands(consumer.cursor)).min();
+    let slowest = slowest(store, start.epoch).await?;
     let stays = |(place, event): &Placed| {
         let day = event.at.date();
-        let unread = slowest.is_some_and(|slowest| place.sequence >= slowest)
-            && keep.unread.is_none_or(|bound| day >= bound);
+        let unread = place.sequence >= slowest && keep.unread.is_none_or(|bound| day >= bound);
         day >= keep.read || unread || place.sequence >= end.sequence
     };
     let mut going: Vec<Placed> = Vec::new();
@@ -164,6 +185,10 @@ pub async fn trim(archive: &Archive, store: &dyn Store, keep: Keep) -> Result<Mo
     }
     for (day, events) in days {
         moved.bytes += archive.keep_events(day, events).await?;
+    }
+    if self::slowest(store, start.epoch).await? < slowest {
+        // Somebody came who has not read this; what was kept is kept twice, and looked at anew.
+        return Ok(Moved { left: 0, ..moved });
     }
     for last in batches.chunks(TRIM_TOGETHER).filter_map(<[u64]>::last) {
         store.trim_feed(last + 1).await?;

@@ -16,7 +16,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, Value, json};
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -29,6 +29,8 @@ const AHEAD: usize = 2;
 /// the feed, counters, remembered requests, numbers. Through its server, while it serves, from
 /// either kind of store; or with --store from a store at rest. The key of the contacts is never
 /// in it: keep a copy of the key file elsewhere.
+///
+/// What has left for the archive is not in it: copy that folder when the backup has ended.
 ///
 /// The file holds what citizens said; only its owner can read it. It gets its name when it is
 /// whole and on the disk, and is read to its end before.
@@ -124,9 +126,14 @@ pub(super) fn bar(size: u64, template: &str) -> ProgressBar {
 }
 
 async fn write(args: &BackupArgs, part: &Path) -> Result<(), Failure> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
     let named = || part.display().to_string();
+    // Never into what is there already: it may be another's, or lead elsewhere.
+    match std::fs::remove_file(part) {
+        Err(e) if e.kind() != ErrorKind::NotFound => return Err(e).with_context(named)?,
+        Ok(()) | Err(_) => {}
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
     let mut file = options.open(part).with_context(named)?;
     let bar = bar(0, "{bar:40} {percent:>3}% {pos} orders {eta}");
     let taken = match args.config.names("store") {

@@ -6,7 +6,7 @@
 use super::{Dispatch, Finding, Refusal};
 use crate::archive::moving::{Keep, Moved, Mover, trim};
 use crate::archive::{Archive, Day};
-use crate::domain::{Actor, Date, Order, OrderNo, Rejection, Span};
+use crate::domain::{Actor, Date, Order, OrderNo, Span};
 use crate::store::{Consumer, Cursor, StoreError, Whole, audit};
 use crate::telemetry::archiving as metrics;
 use std::path::PathBuf;
@@ -76,10 +76,13 @@ impl Dispatch {
         else {
             return Ok(self.settings.sweep * IDLE_SWEEPS);
         };
+        // One that cannot go on is no reason for the other to stand still.
+        let mut orders = Ok(());
         if let Some(before) = retention.map(|age| self.day_before(age)) {
-            let Moved { left, bytes, done } = passes.mover.step(&*self.store, before).await?;
-            metrics::orders_left(left, bytes);
-            all_done &= done;
+            orders = passes.mover.step(&*self.store, before).await.map(|moved| {
+                metrics::orders_left(moved.left, moved.bytes);
+                all_done &= moved.done;
+            });
         }
         if let (Some(archive), Some(read)) = (&self.archive, feed_keep) {
             let unread = feed_bound.map(|age| self.day_before(age));
@@ -88,6 +91,7 @@ impl Dispatch {
             metrics::events_left(left, bytes);
             all_done &= done;
         }
+        orders?;
         Ok(match all_done {
             true => self.settings.sweep * IDLE_SWEEPS,
             false => (began.elapsed() * RESTS).max(REST),
@@ -186,18 +190,15 @@ impl Dispatch {
         name: &str,
         cursor: Option<Cursor>,
     ) -> Result<Cursor, Refusal> {
-        let start = self.store.feed_start().await?;
-        let end = self.store.feed_end().await?;
-        let cursor = cursor.unwrap_or(start);
-        if cursor.epoch != end.epoch || cursor > end.max(start) {
-            return Err(Refusal::FeedDiverged { epoch: end.epoch });
-        }
-        if cursor < start {
-            return Err(Refusal::FeedTrimmed { start });
-        }
+        let cursor = match cursor {
+            // Where it could not go on from, it has read nothing.
+            Some(cursor) => self.store.feed(Some(cursor), 1).await.map(|_| cursor)?,
+            None => self.store.feed_start().await?,
+        };
         let consumer = Consumer { name: name.to_owned(), cursor, at: self.now() };
         if self.store.acknowledge(&consumer).await? {
-            return Ok(cursor);
+            let known = self.store.consumers().await?.into_iter().find(|known| known.name == name);
+            return Ok(known.map_or(cursor, |known| known.cursor));
         }
         let allowed = "one of the 64 consumers that are known, or a new one once another is \
                        forgotten"
@@ -207,10 +208,7 @@ impl Dispatch {
 
     /// Waits for a consumer no more; whether there was one of that name.
     pub async fn forget_consumer(&self, actor: &Actor, name: &str) -> Result<bool, Refusal> {
-        let centre = self.cell().centre();
-        if actor.unit != centre {
-            return Err(Rejection::NotCentre { centre, actor: actor.unit }.into());
-        }
+        self.must_be_centre(actor)?;
         Ok(self.store.forget_consumer(name).await?)
     }
 }

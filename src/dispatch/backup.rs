@@ -2,7 +2,7 @@
 
 use super::{Dispatch, Refusal};
 use crate::clock::wall_now;
-use crate::domain::{Actor, Rejection};
+use crate::domain::Actor;
 use crate::store::image::{self, Head, Piece};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -21,10 +21,7 @@ pub struct Backup {
 impl Dispatch {
     /// Begins a backup. It ends when nobody takes it any more, and with the server.
     pub async fn backup(self: &Arc<Self>, actor: &Actor) -> Result<Backup, Refusal> {
-        let centre = self.cell().centre();
-        if actor.unit != centre {
-            return Err(Rejection::NotCentre { centre, actor: actor.unit }.into());
-        }
+        self.must_be_centre(actor)?;
         let received = self.board().await?.into_iter().find(|(tally, _)| *tally == "received");
         let orders_expected = received.map_or(0, |(_, n)| n.max(0).unsigned_abs());
         let key = Some(self.sealer.fingerprint());
@@ -36,12 +33,14 @@ impl Dispatch {
     }
 
     async fn hand_out(self: Arc<Self>, head: Head, out: mpsc::Sender<Result<Piece, Refusal>>) {
-        let (sender, mut made) = mpsc::channel(AHEAD);
+        let (sender, made) = mpsc::channel(AHEAD);
         let taking = async {
             let store = Arc::clone(self.store());
             image::take(&*store, head, true, sender).await
         };
         let passing = async {
+            // It goes with whoever takes the pieces: then no more are made.
+            let mut made = made;
             while let Some(piece) = made.recv().await {
                 if out.send(Ok(piece)).await.is_err() {
                     return;

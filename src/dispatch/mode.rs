@@ -5,7 +5,7 @@ use super::step::With;
 use super::{Dispatch, Refusal, Request};
 use crate::domain::{
     Action, Actor, Category, ClockKind, Command, Event, Mode, Order, OrderNo, Policy, Reading,
-    Rejection, Stage, Timestamp, What, decide,
+    Stage, Timestamp, What, decide,
 };
 use crate::store::{CommitError, MAX_BATCH, ModeRow, RequestId, Restamping, StoreError};
 use sha2::{Digest, Sha256};
@@ -99,10 +99,7 @@ impl Dispatch {
         request: RequestId,
         switch: Switch,
     ) -> Result<ModeRow, Refusal> {
-        let centre = self.cell().centre();
-        if actor.unit != centre {
-            return Err(Rejection::NotCentre { centre, actor: actor.unit }.into());
-        }
+        self.must_be_centre(actor)?;
         let before = self.store.mode().await?;
         if let Some(row) = before.as_ref().filter(|row| row.request == request) {
             let same = row.mode == switch.mode && row.restamping.is_some() == switch.restamp;
@@ -135,7 +132,7 @@ impl Dispatch {
             at: since,
             actor: actor.clone(),
             stage: Stage::Archived,
-            unit: centre,
+            unit: self.cell().centre(),
             category: Category::NONE,
             hidden_from: Vec::new(),
             what: What::ModeSwitched { mode, restamp },

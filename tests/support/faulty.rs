@@ -16,6 +16,8 @@ pub struct Faults {
     pub everybody_ticks: bool,
     /// Somebody is quicker: this lands before the next commit of its order.
     pub sooner: Option<Change>,
+    /// Another process is quicker: this leaves before a paper of it is read.
+    pub leaves: Option<OrderNo>,
     /// So many orders more are stamped anew, and then no other.
     pub stamps: Option<usize>,
     /// How many stamps did not arrive.
@@ -121,6 +123,15 @@ macro_rules! faulty {
                 self.store.commit_together(changes).await
             }
 
+            async fn paper(&self, no: OrderNo, index: u16) -> Found<Option<Paper>> {
+                let leaves = self.faults.lock().unwrap().leaves.take_if(|leaves| *leaves == no);
+                if leaves.is_some() && let Some(order) = self.store.load(no).await? {
+                    let whole = Whole::of(&*self.store, order).await?;
+                    self.store.dismiss(&[Leaving::of(&whole)]).await?;
+                }
+                self.store.paper(no, index).await
+            }
+
             async fn hold_timers(&self, holder: u64, for_: Duration) -> Found<bool> {
                 let everybody = self.faults.lock().unwrap().everybody_ticks;
                 Ok(self.store.hold_timers(holder, for_).await? || everybody)
@@ -194,7 +205,6 @@ faulty! {
     of_caller(phone: [u8; 16]) -> Found<Vec<OrderNo>>;
     mode() -> Found<Option<ModeRow>>;
     indicators(from: Date, to: Date, of: Dimension) -> Found<Vec<(Marginal, Counts)>>;
-    paper(no: OrderNo, index: u16) -> Found<Option<Paper>>;
     contact(no: OrderNo) -> Found<Option<SealedContact>>;
     feed(after: Option<Cursor>, max: usize) -> Found<Vec<(Cursor, Event)>>;
     feed_end() -> Found<Cursor>;
