@@ -104,7 +104,7 @@ impl Out {
         for (lease, ends) in self.held.drain(..) {
             let order = dispatch.order(lease.order).await?;
             let running = order.is_open() && order.legs.len() == usize::from(lease.assignment) + 1;
-            if running && order.leg().signed_at.is_none() {
+            if running && (order.leg().signed_at.is_none() || order.is_unsigned()) {
                 still.push_back((lease, ends));
             }
         }

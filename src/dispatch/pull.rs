@@ -136,13 +136,21 @@ impl Dispatch {
             tasks.spawn(async move { (at, this.deliver_one(actor, claimed).await) });
         }
         let mut delivered = Vec::with_capacity(tasks.len());
+        let mut refused = None;
         while let Some(joined) = tasks.join_next().await {
             match joined {
                 Ok((at, Ok(Some(claimed)))) => delivered.push((at, claimed)),
                 Ok((_, Ok(None))) => {}
-                Ok((_, Err(refusal))) => return Err(refusal),
-                Err(_) => return Err(Refusal::Busy),
+                Ok((_, Err(refusal))) => refused = Some(refusal),
+                Err(_) => refused = Some(Refusal::Busy),
             }
+        }
+        // What was written down as handed out is handed out, whatever became of the others:
+        // those come again when their leases end.
+        match refused {
+            Some(refusal) if delivered.is_empty() => return Err(refusal),
+            Some(refusal) => tracing::warn!(%refusal, "left out of what is handed out"),
+            None => {}
         }
         delivered.sort_by_key(|(at, _)| *at);
         Ok(delivered.into_iter().map(|(_, claimed)| claimed).collect())

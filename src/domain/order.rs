@@ -306,9 +306,11 @@ impl Order {
         }
     }
 
-    /// Whether it is before a unit that must sign it and has not.
+    /// Whether it is before a unit that must sign it and has not: not at all, or not since it
+    /// became the front line.
     pub fn is_unsigned(&self) -> bool {
-        self.stage == Stage::Assigned && self.leg().signed_at.is_none()
+        let signed = self.leg().signed_at.is_some() && self.next_down().is_some();
+        self.stage == Stage::Assigned && !signed
     }
 
     /// Whether it is no longer handed out.

@@ -141,6 +141,7 @@ fn whoever_signed_on_the_way_signs_again_as_the_front_line() {
     for left in [Action::Recuse { unit: unit(CHAIN[3]) }, correct_to(105, Some(&CHAIN[..3]))] {
         let last = step(&order, "3304", left, at(5)).after;
         assert_eq!((last.stage, last.next_down()), (Stage::Assigned, None));
+        assert!(last.is_unsigned() && !order.is_unsigned());
         let signed = step(&last, "330402001", Action::Sign, at(6)).after;
         assert_eq!((signed.stage, signed.arrival.stopped_at), (Stage::Handling, Some(at(6))));
     }

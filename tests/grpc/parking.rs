@@ -1,9 +1,13 @@
 //! An order that kills whoever pulls it: parked in view, and lost to nobody.
 
 use crate::everywhere::{on_every_store, sound};
+use crate::faulty::Faulty;
 use crate::server::*;
 use hotline::domain::Span;
 use hotline::pb;
+use hotline::store::Store;
+use hotline::store::memory::Memory;
+use std::sync::Arc;
 use std::time::Duration;
 use tonic::Code;
 
@@ -105,4 +109,18 @@ async fn what_kills_its_pullers_is_parked_in_view_and_released_by_a_person() {
         sound(s).await;
     })
     .await;
+}
+
+/// What cannot be read must not keep its neighbours from whoever pulls, nor have them counted
+/// as handed out to nobody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_order_that_cannot_be_handed_out_is_left_out() {
+    let store = Faulty::new(Arc::new(Memory::new(CENTRE.parse().unwrap())));
+    let s = &Server::on(Arc::clone(&store) as Arc<dyn Store>).await;
+    let (damaged, whole) = (s.filed().await.order_no, s.filed().await.order_no);
+    store.faults.lock().unwrap().damaged.push(damaged.parse().unwrap());
+    let pulled = pull(s, Duration::ZERO).await;
+    let pulled: Vec<_> = pulled.into_iter().map(|claimed| claimed.order.unwrap()).collect();
+    assert_eq!(pulled.len(), 1);
+    assert_eq!((&pulled[0].order_no, pulled[0].deliveries), (&whole, 1));
 }

@@ -67,7 +67,6 @@ impl Step<'_> {
         }
         self.settle();
         let now = self.now;
-        self.order.tries = Tries::default();
         let leg = self.order.leg_mut();
         leg.signed_at = Some(now);
         // Whoever signs has seen it, however it reached them.

@@ -142,6 +142,9 @@ impl<'a> Step<'a> {
         }
         order.version += 1;
         order.updated_at = now;
+        if !order.is_unsigned() {
+            order.tries = Tries::default();
+        }
         let events = whats
             .into_iter()
             .map(|(what, by)| Event {

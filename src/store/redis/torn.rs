@@ -37,28 +37,30 @@ pub async fn mend(fresh: &Fresh<'_>, keys: &Keys) -> Result<(), StoreError> {
     if text(&known) == fresh.said("master_replid:") {
         return Ok(());
     }
-    match fresh.ask(&cmd("BGREWRITEAOF")).await {
-        Ok(_) => {}
+    let accepted = match fresh.ask(&cmd("BGREWRITEAOF")).await {
+        Ok(_) => true,
         Err(lost @ Fault::Lost(..)) => return Err(lost.into()),
         // Perhaps because one is on its way already.
-        Err(Fault::NotDone(_) | Fault::Unknown(_) | Fault::NoLibrary) => {}
-    }
+        Err(Fault::NotDone(_) | Fault::Unknown(_) | Fault::NoLibrary) => false,
+    };
     for _ in 0..LOOKS {
         let info = text(&fresh.ask(cmd("INFO").arg("persistence")).await?);
         let is = |what: &str| info.lines().any(|line| line == what);
         if !is("aof_rewrite_scheduled:1") {
-            if !is("aof_rewrite_in_progress:1") && !is("aof_last_bgrewrite_status:ok") {
-                break;
+            let ended_well = accepted && is("aof_last_bgrewrite_status:ok");
+            if is("aof_rewrite_in_progress:1") || ended_well {
+                return Ok(());
             }
-            return Ok(());
+            break;
         }
         tokio::time::sleep(LOOK).await;
     }
     tracing::error!(
         redis = fresh.address(),
         "Redis was started anew and does not rewrite its append-only file (BGREWRITEAOF): if a \
-         crash left half a step at its end, the next crash makes it take effect. See its log \
-         (vm.overcommit_memory, free disk), and have it rewritten before it is stopped"
+         crash left half a step at its end, the next start makes it take effect. See its log \
+         (vm.overcommit_memory, free disk) and what its user may do, and have it rewritten \
+         before it is stopped"
     );
     Ok(())
 }
