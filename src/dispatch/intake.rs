@@ -166,21 +166,21 @@ impl Dispatch {
             };
             match self.commit(Decided { before: None, decision }, None, &with).await {
                 Ok((done, _)) => return Ok(done),
-                Err(CommitError::Conflict) => match reopening {
+                Err(CommitError::Conflict) => {
                     // Somebody took it up a moment ago; perhaps this very request.
-                    Some(Reopening { no: by, of: _ }) => {
+                    if let Some(Reopening { no: by, of: _ }) = reopening
+                        && self.look_up(by).await?.is_some()
+                    {
                         let why = Rejection::AlreadyReopened { by };
                         let taken = Refused::in_stage(Stage::Archived, ActionName::Reopened, why);
                         return self.recall(with.request, actor).await?.ok_or_else(|| taken.into());
                     }
                     // The number was taken, or the city was switched a moment ago.
-                    None => {
-                        in_force = self.look_at_mode().await?;
-                        with.mode = Some(in_force.version);
-                        let Register { reading, heard_at, .. } = &register;
-                        register.policy = self.limits(reading, (*heard_at).min(now), in_force.mode);
-                    }
-                },
+                    in_force = self.look_at_mode().await?;
+                    with.mode = Some(in_force.version);
+                    let Register { reading, heard_at, .. } = &register;
+                    register.policy = self.limits(reading, (*heard_at).min(now), in_force.mode);
+                }
                 Err(error) => {
                     let before = self.refused(error, with.request, actor).await?;
                     return before.ok_or(Refusal::Busy);
