@@ -1,6 +1,7 @@
-//! h2load sends the same bytes every time, and the same request id twice is one order. So
-//! the server under measurement stamps a fresh id over the one in each message, in place,
-//! before anything reads it: a copy of the frame, some 100 ns, at the server's expense.
+//! h2load sends the same bytes every time, and the same request id twice is one order; and a
+//! hundred thousand calls from one phone are nobody's day. So the server under measurement
+//! stamps a fresh id and phone over those in each message, in place, before anything reads
+//! it: a copy of the frame, some 100 ns, at the server's expense.
 
 use hotline::pb::{Channel, Contact, Submission, SubmitOrderRequest};
 use prost::Message;
@@ -14,6 +15,11 @@ use uuid::Uuid;
 /// The frame's prefix (5 bytes), the field's tag and its length.
 const ID_AT: usize = 7;
 const ID_LEN: usize = 36;
+/// So many digits of the phone are stamped over.
+const PHONE_DIGITS: usize = 8;
+/// The message's last field; before it, its tag and length, and before these the phone.
+const ADDRESS: &str = "浙江省嘉兴市南湖区大桥镇中华村3幢1204室";
+const BEHIND_PHONE: usize = 2 + ADDRESS.len();
 
 /// A gRPC frame with a SubmitOrderRequest.
 pub fn request(text: &str) -> Vec<u8> {
@@ -24,7 +30,7 @@ pub fn request(text: &str) -> Vec<u8> {
         contact: Some(Contact {
             name: "张三".into(),
             phone: "13800001234".into(),
-            address: "浙江省嘉兴市南湖区大桥镇中华村3幢1204室".into(),
+            address: ADDRESS.into(),
         }),
         ..Submission::default()
     };
@@ -94,6 +100,9 @@ impl HttpBody for Stamped {
                     let mut data = Vec::from(data);
                     let place = &mut data[ID_AT..ID_AT + ID_LEN];
                     id.hyphenated().encode_lower(place);
+                    let digits = format!("{:0PHONE_DIGITS$}", id.as_u128() % 100_000_000);
+                    let at = data.len() - BEHIND_PHONE - PHONE_DIGITS;
+                    data[at..at + PHONE_DIGITS].copy_from_slice(digits.as_bytes());
                     Bytes::from(data)
                 }),
                 None => frame,

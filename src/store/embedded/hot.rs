@@ -10,7 +10,7 @@ use super::prepared::Prepared;
 use super::requests::{Requests, Slot};
 use super::tray::{Place, Tray};
 use crate::domain::{Cell, Desk, Entry, Order, OrderNo, TALLIES, Unit, entries, next_deadline};
-use crate::store::{Consumer, Cursor, Lease, ModeRow, StoreError};
+use crate::store::{Consumer, Cursor, Lease, MAX_OF_CALLER, ModeRow, StoreError};
 use redb::Database;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -38,7 +38,7 @@ pub(super) struct Hot {
     pub(super) deadlines: BTreeSet<Place>,
     pub(super) tallies: Tallies,
     pub(super) requests: Requests,
-    /// Who called about which of the orders that are not archived.
+    /// Who called about which of the orders that are not archived, by number.
     pub(super) callers: Map<Caller, Vec<OrderNo>>,
     /// The city's mode.
     pub(super) mode: Option<ModeRow>,
@@ -92,7 +92,7 @@ impl Hot {
     pub(super) fn keep(&mut self, order: &Order, snapshot: &[u8], caller: Option<Caller>) {
         let no = order.no;
         if let Some(caller) = caller {
-            self.callers.entry(caller).or_default().push(no);
+            self.remember_caller(no, caller);
         }
         let (version, snapshot) = (order.version, snapshot.into());
         self.orders.insert(no, Kept { version, snapshot, caller });
@@ -125,7 +125,7 @@ impl Hot {
             self.requests.insert(id, slot);
         }
         if let Some(caller) = change.caller {
-            self.callers.entry(caller).or_default().push(no);
+            self.remember_caller(no, caller);
         }
         if change.is_archived {
             let caller = self.orders.remove(&no).and_then(|kept| kept.caller);
@@ -138,10 +138,26 @@ impl Hot {
         }
     }
 
+    /// The caller's latest orders, the latest first; however many there are, it takes no longer.
+    pub(super) fn of_caller(&self, caller: &Caller) -> Vec<OrderNo> {
+        let all = self.callers.get(caller).into_iter().flatten();
+        all.rev().take(MAX_OF_CALLER).copied().collect()
+    }
+
+    fn remember_caller(&mut self, no: OrderNo, caller: Caller) {
+        let orders = self.callers.entry(caller).or_default();
+        // A new number is almost always the highest.
+        if let Err(at) = orders.binary_search(&no) {
+            orders.insert(at, no);
+        }
+    }
+
     pub(super) fn forget_caller(&mut self, no: OrderNo, caller: Option<Caller>) {
         let Some(caller) = caller else { return };
         if let Some(orders) = self.callers.get_mut(&caller) {
-            orders.retain(|other| *other != no);
+            if let Ok(at) = orders.binary_search(&no) {
+                orders.remove(at);
+            }
             if orders.is_empty() {
                 self.callers.remove(&caller);
             }

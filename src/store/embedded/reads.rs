@@ -15,9 +15,8 @@ use crate::domain::{
 use crate::store::image::{Moment, Out};
 use crate::store::leaving::from;
 use crate::store::{
-    Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_FEED, MAX_OF_CALLER, ModeRow,
-    Paper, Remembered, RequestId, SealedContact, Store, StoreError, Sums, check_together, codec,
-    day_of, read_counts,
+    Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_FEED, ModeRow, Paper, Remembered,
+    RequestId, SealedContact, Store, StoreError, Sums, check_together, codec, day_of, read_counts,
 };
 use async_trait::async_trait;
 use redb::{Database, ReadableDatabase};
@@ -259,11 +258,7 @@ impl Store for Embedded {
     }
 
     async fn of_caller(&self, phone: [u8; 16]) -> Result<Vec<OrderNo>, StoreError> {
-        let (hot, _) = self.hot()?;
-        let mut orders = hot.callers.get(&phone).cloned().unwrap_or_default();
-        orders.sort_unstable_by(|a, b| b.cmp(a));
-        orders.truncate(MAX_OF_CALLER);
-        Ok(orders)
+        Ok(self.hot()?.0.of_caller(&phone))
     }
 
     async fn mode(&self) -> Result<Option<ModeRow>, StoreError> {

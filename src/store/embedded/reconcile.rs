@@ -10,7 +10,7 @@ use super::tables::{ARCHIVED, CONTACTS, META, META_TALLIES, ORDERS, order_key};
 use super::writer::{Job, Writer};
 use super::{archived, unreadable};
 use crate::domain::{Entry, Order, OrderNo, TALLIES, Tally, Timestamp};
-use crate::store::{Cursor, Look, MAX_OF_CALLER, Mismatch, Reconcile, StoreError, codec};
+use crate::store::{Cursor, Look, Mismatch, Reconcile, StoreError, codec};
 use async_trait::async_trait;
 use redb::{Database, ReadableDatabase, ReadableTable};
 use std::ops::Bound::{Excluded, Unbounded};
@@ -62,16 +62,12 @@ impl Reconcile for Embedded {
         orders: &[OrderNo],
     ) -> Result<bool, StoreError> {
         let mut hot = self.shared.write();
-        let same = {
-            let mut known = hot.callers.get(&phone).cloned().unwrap_or_default();
-            known.sort_unstable_by(|a, b| b.cmp(a));
-            known.truncate(MAX_OF_CALLER);
-            known == seen
-        };
+        let same = hot.of_caller(&phone) == seen;
         if same {
             // Whom memory forgot is known again; whoever is over was never kept here.
-            let open: Vec<OrderNo> =
+            let mut open: Vec<OrderNo> =
                 orders.iter().copied().filter(|no| hot.orders.contains_key(no)).collect();
+            open.sort_unstable();
             for no in &open {
                 if let Some(kept) = hot.orders.get_mut(no) {
                     kept.caller = Some(phone);
