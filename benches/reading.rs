@@ -6,7 +6,7 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use hotline::catalogue::Catalogue;
 use hotline::classify::Classifier;
-use hotline::locate::Locator;
+use hotline::locate::{Hints, Locator};
 use hotline::route::route;
 use std::hint::black_box;
 
@@ -30,11 +30,11 @@ fn reading(c: &mut Criterion) {
     c.bench_function("classify", |b| {
         b.iter(|| classifier.classify(black_box(TITLE), black_box(TEXT)));
     });
-    c.bench_function("locate", |b| b.iter(|| locator.locate(black_box(ADDRESS))));
+    c.bench_function("locate", |b| b.iter(|| locator.locate(black_box(ADDRESS), Hints::default())));
     c.bench_function("classify + locate + route", |b| {
         b.iter(|| {
             let read = classifier.classify(black_box(TITLE), black_box(TEXT));
-            let place = locator.locate(black_box(ADDRESS));
+            let place = locator.locate(black_box(ADDRESS), Hints::default());
             route(&catalogue, read.category, place.division)
         });
     });

@@ -9,7 +9,7 @@
 use hotline::catalogue::Catalogue;
 use hotline::classify::Classifier;
 use hotline::domain::{Category, Division, Kind, Urgency};
-use hotline::locate::Locator;
+use hotline::locate::{Hints, Locator};
 use hotline::route::route;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -120,7 +120,7 @@ fn addresses_are_located() {
             continue;
         }
         let is: Division = row[3].parse().unwrap();
-        let found = locator.locate(&row[2]);
+        let found = locator.locate(&row[2], Hints::default());
         let doubt = found.confidence.percent() < 50;
         all += 1;
         doubted += usize::from(doubt);
@@ -173,7 +173,7 @@ fn calls_find_their_way() {
         let row: serde_json::Value = serde_json::from_str(line).unwrap();
         let field = |name: &str| row[name].as_str().unwrap_or_default();
         let read = classifier.classify(field("title"), field("text"));
-        let place = locator.locate(field("address"));
+        let place = locator.locate(field("address"), Hints::default());
         all += 1;
         let matter = read.category_confidence.percent() >= 50;
         sure_matter += usize::from(matter);

@@ -3,7 +3,7 @@
 use super::enums::Wire;
 use super::status::Fault;
 use super::{Api, from_proto as read, text, to_proto as write};
-use crate::dispatch::{Called, Dispatch, Preview};
+use crate::dispatch::{Asked, Called, Dispatch, Preview};
 use crate::domain::{Actor, Category, Order};
 use crate::pb;
 use std::sync::Arc;
@@ -50,7 +50,14 @@ impl Api {
         text::optional("text", &text, text::MAX_TEXT)?;
         text::optional("address", &address, text::MAX_ADDRESS)?;
         let phone = text::phone(&phone)?;
-        let preview = self.dispatch.preview(&title, &text, &address, read::category(&category)?)?;
+        let asked = Asked {
+            title: &title,
+            text: &text,
+            address: &address,
+            phone: &phone,
+            category: read::category(&category)?,
+        };
+        let preview = self.dispatch.preview(actor, asked)?;
         let called = self.dispatch.of_caller(actor, &phone).await?;
         let repeats = self.repeats(called, preview.classification.category);
         Ok(pb::PreviewOrderResponse { repeats, ..self.previewed(&preview) })
@@ -82,7 +89,16 @@ impl Api {
             text: name.text.clone(),
             division: name.division.to_string(),
         });
-        let chain = preview.route.as_ref().map_or(&[][..], |route| route.plan.units());
+        let route = preview.route.as_ref();
+        let chain = route.map_or(&[][..], |route| route.plan.units());
+        let helpers = route.map_or(&[][..], |route| &route.helpers);
+        let lead = route.ok().map(|route| route.lead());
+        let rival = place.runner_up.as_ref().map(|(division, confidence, span)| pb::PlaceRival {
+            division: division.to_string(),
+            division_name: self.division_name(*division),
+            confidence: confidence.percent().into(),
+            span: span.clone(),
+        });
         let name = |unit| catalogue.unit(unit).map(|row| row.name.clone()).unwrap_or_default();
         pb::PreviewOrderResponse {
             reading: Some(reading),
@@ -97,6 +113,20 @@ impl Api {
             places: places.collect(),
             ambiguous_divisions: place.ambiguous.iter().map(ToString::to_string).collect(),
             repeats: Vec::new(),
+            place_span: place.span.clone(),
+            place_level: place.division.level().to_pb().into(),
+            place_rival: rival,
+            place_outside: place
+                .outside
+                .map(|out| self.dispatch.place_name(out))
+                .unwrap_or_default(),
+            lead: lead.map(|unit| unit.to_string()).unwrap_or_default(),
+            lead_level: lead.map_or(0, |unit| unit.level().to_pb().into()),
+            co_handlers: write::units(helpers),
+            co_handler_names: helpers.iter().copied().map(name).collect(),
+            rule: route.map_or(0, |route| route.rule.into()),
+            catalogue_version: catalogue.version(),
+            explanation: preview.explanation.clone(),
         }
     }
 

@@ -29,8 +29,8 @@ impl DivisionRow {
 pub struct Alias {
     /// As written.
     pub text: String,
-    /// The division meant; `None` for a place outside the city.
-    pub division: Option<Division>,
+    /// The division meant.
+    pub division: Division,
 }
 
 pub(crate) type Divisions = BTreeMap<Division, DivisionRow>;
@@ -95,22 +95,11 @@ pub(crate) fn read_aliases(
     let mut lines: BTreeMap<String, u64> = BTreeMap::new();
     for row in table::read(ALIASES, text, &["alias", "code"], problems) {
         let (alias, code) = (row.get(0), row.get(1));
-        let division = match code {
-            "-" => None,
-            code => match code.parse::<Division>().ok().filter(|d| divisions.contains_key(d)) {
-                Some(division) => Some(division),
-                None => {
-                    problems.add(
-                        ALIASES,
-                        row.line,
-                        format!(
-                            "unknown division {code:?}: a code of {FILE} is allowed, or - for a \
-                             place outside the city"
-                        ),
-                    );
-                    continue;
-                }
-            },
+        let known = code.parse::<Division>().ok().filter(|d| divisions.contains_key(d));
+        let Some(division) = known else {
+            let what = format!("unknown division {code:?}: a code of {FILE} is allowed");
+            problems.add(ALIASES, row.line, what);
+            continue;
         };
         if alias.chars().count() < 2 {
             problems.add(

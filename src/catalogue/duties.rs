@@ -20,9 +20,12 @@ pub enum Scope {
     Rest,
 }
 
+/// The most departments that a duty asks to help.
+pub const MAX_HELPERS: usize = 4;
+
 /// One line of the duties: the chain runs over the halls down to `level`, and ends at the
 /// `office` of the last division where one is named.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Duty {
     /// Its line in `duties.csv`, by which answers name it.
     pub rule: u16,
@@ -30,6 +33,8 @@ pub struct Duty {
     pub level: Level,
     /// The department that acts; `None` for the hall itself.
     pub office: Option<u16>,
+    /// The departments that are asked to help, at most [`MAX_HELPERS`].
+    pub helpers: Vec<u16>,
 }
 
 /// The duties by what they are about.
@@ -58,7 +63,7 @@ fn scope(text: &str, all: &Categories) -> Option<Scope> {
 
 pub(crate) fn read(text: &str, all: &Categories, units: &Units, problems: &mut Problems) -> Duties {
     let mut duties = Duties::default();
-    for row in table::read(FILE, text, &["scope", "level", "office"], problems) {
+    for row in table::read(FILE, text, &["scope", "level", "office", "co"], problems) {
         let Some(scope) = scope(row.get(0), all) else {
             problems.add(
                 FILE,
@@ -79,31 +84,43 @@ pub(crate) fn read(text: &str, all: &Categories, units: &Units, problems: &mut P
             );
             continue;
         };
-        let office = match row.get(2) {
-            "" => None,
-            text => {
-                let found = super::office(text).filter(|office| has_office(units, level, *office));
-                if found.is_none() {
-                    problems.add(
-                        FILE,
-                        row.line,
-                        format!(
-                            "unknown unit: no {} has an office {text:?} in units.csv; nothing is \
-                             allowed here, or one of {}",
-                            level.name(),
-                            offices(units, level)
-                        ),
-                    );
-                    continue;
-                }
-                found
-            }
+        let at = |text: &str| super::office(text).filter(|o| has_office(units, level, *o));
+        let (office, helpers) = (row.get(2), row.get(3).split_whitespace());
+        if !office.is_empty() && at(office).is_none() {
+            problems.add(
+                FILE,
+                row.line,
+                format!(
+                    "unknown unit: no {} has an office {office:?} in units.csv; nothing is \
+                     allowed here, or one of {}",
+                    level.name(),
+                    offices(units, level)
+                ),
+            );
+            continue;
+        }
+        // A department further up may help a unit that has none of its own.
+        let up = |text: &&str| {
+            Level::ALL.into_iter().filter(|l| *l <= level).any(|level| {
+                super::office(text).is_some_and(|office| has_office(units, level, office))
+            })
         };
+        if let Some(stranger) = helpers.clone().find(|text| !up(text)) {
+            let what = format!("unknown unit: no office {stranger:?} from the city down to the");
+            problems.add(FILE, row.line, format!("{what} {} is in units.csv", level.name()));
+            continue;
+        }
+        let helpers: Vec<u16> = helpers.filter_map(super::office).collect();
+        if helpers.len() > MAX_HELPERS {
+            problems.add(FILE, row.line, format!("too many in co: {MAX_HELPERS} are allowed"));
+            continue;
+        }
+        let office = at(office);
         let Ok(rule) = u16::try_from(row.line) else {
             problems.add(FILE, row.line, "too many lines: 65535 are allowed");
             break;
         };
-        if let Some(first) = duties.0.insert(scope, Duty { rule, level, office }) {
+        if let Some(first) = duties.0.insert(scope, Duty { rule, level, office, helpers }) {
             problems.add(
                 FILE,
                 row.line,

@@ -2,13 +2,15 @@
 //!
 //! | file | what it says |
 //! |---|---|
-//! | `catalogue.toml` | city, version, fallback, the mode it begins with |
+//! | `catalogue.toml` | city, version, fallback, the mode it begins with, telephone areas |
 //! | `policies.toml` | how long whom may take, and in which mode |
 //! | `calendar.csv` | holidays, and weekends worked in their place |
 //! | `divisions.csv`, `aliases.csv` | places and what people call them |
 //! | `units.csv` | who can hold an order |
 //! | `categories.csv`, `keywords.csv` | what a matter can be about, and the words for it |
 //! | `duties.csv` | how far down a matter goes, and through whom |
+//!
+//! The country around the city is the same for every catalogue: [`gazetteer`].
 //!
 //! A catalogue is immutable once loaded; every file is checked against the others, and a
 //! check lists all it finds.
@@ -19,6 +21,7 @@ mod divisions;
 mod duties;
 pub mod finder;
 pub mod fold;
+pub mod gazetteer;
 mod keywords;
 mod policies;
 mod problem;
@@ -30,7 +33,8 @@ mod units;
 
 pub use categories::CategoryRow;
 pub use divisions::{Alias, DivisionRow};
-pub use duties::{Duty, Scope};
+pub use duties::{Duty, MAX_HELPERS, Scope};
+pub use gazetteer::{Gazetteer, Place, Rank};
 pub use keywords::{Keyword, MAX_KEYWORD, MAX_WEIGHT, Speaks};
 pub use policies::{Limit, PolicyRow};
 pub use problem::{CatalogueError, MAX_PROBLEMS, Problem};
@@ -58,6 +62,7 @@ pub struct Catalogue {
     mode: Mode,
     policies: policies::Policies,
     calendar: Calendar,
+    areas: Vec<(String, Division)>,
     divisions: divisions::Divisions,
     aliases: Vec<Alias>,
     units: units::Units,
@@ -168,6 +173,7 @@ impl Catalogue {
             mode: settings.mode,
             policies,
             calendar,
+            areas: settings.areas,
             divisions,
             aliases,
             units,
@@ -235,6 +241,12 @@ impl Catalogue {
     /// Takes an order still in triage when the city's share ends.
     pub fn fallback(&self) -> Unit {
         self.fallback
+    }
+
+    /// Where the owner of a telephone number, digits only, is likely to be: a hint, no proof.
+    pub fn area_of(&self, phone: &str) -> Option<Division> {
+        let fitting = self.areas.iter().filter(|(prefix, _)| phone.starts_with(prefix.as_str()));
+        fitting.max_by_key(|(prefix, _)| prefix.len()).map(|(_, division)| *division)
     }
 
     /// A division of the city; `None` for a stranger.

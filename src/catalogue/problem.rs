@@ -1,5 +1,6 @@
 //! What is wrong with a catalogue, told so that the person who keeps it can mend it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// The most problems one check lists: enough for a morning's mending.
@@ -8,8 +9,8 @@ pub const MAX_PROBLEMS: usize = 20;
 /// One thing that is wrong, where, and what is allowed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
-    /// The file's name within the catalogue's folder.
-    pub file: &'static str,
+    /// The file's name within the catalogue's folder; of a table by itself, its path.
+    pub file: Cow<'static, str>,
     /// The line, from 1; 0 when the file as a whole is meant.
     pub line: u64,
     /// What is wrong, and what is allowed.
@@ -58,9 +59,14 @@ pub(crate) struct Problems {
 }
 
 impl Problems {
-    pub(crate) fn add(&mut self, file: &'static str, line: u64, what: impl Into<String>) {
+    pub(crate) fn add(
+        &mut self,
+        file: impl Into<Cow<'static, str>>,
+        line: u64,
+        what: impl Into<String>,
+    ) {
         if self.found.len() < MAX_PROBLEMS {
-            self.found.push(Problem { file, line, what: what.into() });
+            self.found.push(Problem { file: file.into(), line, what: what.into() });
         } else {
             self.more += 1;
         }

@@ -1,8 +1,9 @@
 //! `catalogue.toml`: which city, which version, which mode it begins with.
 
 use super::problem::Problems;
-use crate::domain::{Cell, Mode, Unit};
+use crate::domain::{Cell, Division, Mode, Unit};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use toml::Spanned;
 
 pub(crate) const FILE: &str = "catalogue.toml";
@@ -15,6 +16,8 @@ struct Written {
     cell: Spanned<String>,
     fallback: Spanned<String>,
     mode: Spanned<String>,
+    #[serde(default)]
+    areas: BTreeMap<String, Spanned<String>>,
 }
 
 /// What `catalogue.toml` says.
@@ -25,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) fallback_line: u64,
     pub(crate) version: u32,
     pub(crate) mode: Mode,
+    /// What telephone numbers begin with, and where their owners are likely to be.
+    pub(crate) areas: Vec<(String, Division)>,
 }
 
 fn line_of(text: &str, offset: usize) -> u64 {
@@ -66,6 +71,18 @@ pub(crate) fn read(text: &str, problems: &mut Problems) -> Option<Settings> {
     if written.version == 0 {
         problems.add(FILE, 0, "version = 0: versions are counted from 1");
     }
+    let mut areas = Vec::new();
+    for (prefix, code) in &written.areas {
+        let digits = (3..=11).contains(&prefix.len()) && prefix.bytes().all(|b| b.is_ascii_digit());
+        match code.as_ref().parse::<Division>().ok().filter(|d| Some(Cell::of(*d)) == cell) {
+            Some(division) if digits => areas.push((prefix.clone(), division)),
+            Some(_) | None => {
+                let what = format!("bad area {prefix:?} = {:?}", code.as_ref());
+                let allowed = "the 3 to 11 digits a number begins with, and a code of the city";
+                problems.add(FILE, line(code.span()), format!("{what}: {allowed}"));
+            }
+        }
+    }
     Some(Settings {
         name: written.name,
         cell: cell?,
@@ -73,5 +90,6 @@ pub(crate) fn read(text: &str, problems: &mut Problems) -> Option<Settings> {
         fallback_line: line(written.fallback.span()),
         version: written.version,
         mode: mode?,
+        areas,
     })
 }

@@ -1,3 +1,4 @@
+mod areas;
 mod limits;
 
 use super::*;
@@ -8,6 +9,9 @@ name = "试城"
 cell = "3304"
 fallback = "3304-001"
 mode = "wartime"
+[areas]
+0573 = "3304"
+057382 = "330402"
 "#;
 const POLICIES: &str = r#"[[policy]]
 id = 1
@@ -61,7 +65,7 @@ const CALENDAR: &str = "date,day,name
 2026-05-01,holiday,劳动节
 2026,published,国办发明电〔2025〕7号
 ";
-const ALIASES: &str = "alias,code\n禾城,3304\n杭州市,-\n";
+const ALIASES: &str = "alias,code\n禾城,3304\n南湖新区,330402\n";
 const UNITS: &str = "unit,name,channel
 city,{}热线,system
 county,{}指挥室,system
@@ -76,7 +80,7 @@ const CATEGORIES: &str = "code,name,kind,urgency
 0199,其他,,
 ";
 const KEYWORDS: &str = "speaks,keyword,weight\n0101,断药,10\n";
-const DUTIES: &str = "scope,level,office\n01,village,\n0101,county,009\n";
+const DUTIES: &str = "scope,level,office,co\n01,village,,009\n0101,county,009,\n";
 
 /// A sound small catalogue, with one file replaced.
 fn with(file: &str, text: &str) -> Result<Catalogue, CatalogueError> {
@@ -258,7 +262,7 @@ fn every_broken_line_is_named_with_what_is_allowed() {
         ("divisions.csv", "凤桥镇", "", "divisions.csv:4: 330402100 has no name"),
         ("divisions.csv", DIVISIONS, "", "divisions.csv: empty: the first line must be"),
         ("aliases.csv", "3304", "3305", "aliases.csv:2: unknown division \"3305\""),
-        ("aliases.csv", "杭州市", "禾城", "aliases.csv:3: 禾城 is there twice"),
+        ("aliases.csv", "南湖新区", "禾城", "aliases.csv:3: 禾城 is there twice"),
         ("aliases.csv", "禾城", "禾", "aliases.csv:2: \"禾\" is too short"),
         // units.csv
         ("units.csv", "county-009", "country-009", "units.csv:7: \"country-009\" is no unit"),
@@ -292,11 +296,18 @@ fn every_broken_line_is_named_with_what_is_allowed() {
         // duties.csv
         ("duties.csv", "0101", "0102", "duties.csv:3: unknown scope \"0102\""),
         ("duties.csv", "village", "hamlet", "duties.csv:2: bad level \"hamlet\": city, county"),
-        ("duties.csv", "009", "010", "duties.csv:3: unknown unit: no county has an office \"010\""),
-        ("duties.csv", "009", "010", "or one of 009"),
+        (
+            "duties.csv",
+            "county,009",
+            "county,010",
+            "duties.csv:3: unknown unit: no county has an office \"010\"",
+        ),
+        ("duties.csv", "county,009", "county,010", "or one of 009"),
+        ("duties.csv", ",,009", ",,010", "duties.csv:2: unknown unit: no office \"010\""),
+        ("duties.csv", ",,009", ",,009 009 009 009 009", "duties.csv:2: too many in co: 4 are"),
         ("duties.csv", "county,009", "town,009", "no town has an office \"009\""),
-        ("duties.csv", "0101,county,009", "01,town,", "duties.csv:3: 01 is there twice"),
-        ("duties.csv", "01,village,\n", "", "duties.csv: 0199 其他 has no duty"),
+        ("duties.csv", "0101,county,009,", "01,town,,", "duties.csv:3: 01 is there twice"),
+        ("duties.csv", "01,village,,009\n", "", "duties.csv: 0199 其他 has no duty"),
     ] {
         let error = broken(file, from, to);
         assert!(error.contains(said), "{file} {from:?} → {to:?}\n said {error}\n not {said}");

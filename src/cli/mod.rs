@@ -9,10 +9,12 @@ mod config;
 mod crew;
 mod dev;
 mod doctor;
+mod eval;
 mod failure;
 mod feed;
 mod happening;
 mod health;
+mod locate;
 mod mode;
 mod moves;
 mod order;
@@ -73,6 +75,8 @@ enum Verb {
     #[command(subcommand)]
     Config(config::ConfigVerb),
     Doctor(doctor::DoctorArgs),
+    Eval(eval::EvalArgs),
+    Locate(locate::LocateArgs),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Health(health::HealthArgs),
@@ -99,6 +103,8 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Catalogue(verb) => catalogue::run(verb).await,
         Verb::Config(verb) => config::run(verb),
         Verb::Doctor(args) => doctor::run(args).await,
+        Verb::Eval(args) => eval::run(args),
+        Verb::Locate(args) => locate::run(args),
         Verb::Backup(args) => backup::run(args).await,
         Verb::Restore(args) => restore::run(args).await,
         Verb::Health(args) => health::run(args).await,

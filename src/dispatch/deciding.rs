@@ -188,7 +188,7 @@ impl Dispatch {
         };
         let routed = route(&self.catalogue, reading.category, reading.division);
         let routed = routed.map_err(|why| invalid(why.to_string()))?;
-        let Route { plan, rule, short: _ } = without(routed, recused)
+        let Route { plan, rule, short: _, helpers: _ } = without(routed, recused)
             .ok_or_else(|| invalid("the rule leads to a unit the order complains about".into()))?;
         Ok(Way { plan, catalogue, rule })
     }

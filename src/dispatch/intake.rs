@@ -2,14 +2,15 @@
 
 use super::step::{Decided, With};
 use super::{Dispatch, Done, Refusal, Request};
+use crate::catalogue::Place;
 use crate::classify::Classification;
 use crate::domain::{
     Action, ActionName, Actor, Category, Channel, Command, Confidence, Contact, Division,
     Emergency, Kind, Level, OrderNo, Plan, Reading, Refused, Register, Rejection, Stage, Timestamp,
     Unit, Urgency, decide,
 };
-use crate::locate::Location;
-use crate::route::{NoRoute, Route, route};
+use crate::locate::{Hints, Location};
+use crate::route::{NoRoute, Route, explain, route};
 use crate::store::{CommitError, Paper, StoreError};
 use std::sync::Arc;
 
@@ -65,30 +66,62 @@ pub struct Preview {
     pub route: Result<Route, NoRoute>,
     /// Whether they would go there without a person deciding.
     pub confident: bool,
+    /// Why, in one line that an agent reads.
+    pub explanation: String,
+}
+
+/// What an agent has typed so far; any of it may be empty.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The citizen's words, in short.
+    pub title: &'a str,
+    /// The citizen's words.
+    pub text: &'a str,
+    /// Where it is.
+    pub address: &'a str,
+    /// The number the citizen calls from, digits only.
+    pub phone: &'a str,
+    /// The agent's choice, which is taken as certain.
+    pub category: Option<Category>,
 }
 
 impl Dispatch {
-    /// Reads a citizen's words without writing anything; a category that the agent has chosen
-    /// is taken as certain.
-    pub fn preview(
-        &self,
-        title: &str,
-        text: &str,
-        address: &str,
-        chosen: Option<Category>,
-    ) -> Result<Preview, Refusal> {
+    /// Reads a citizen's words without writing anything.
+    pub fn preview(&self, actor: &Actor, asked: Asked) -> Result<Preview, Refusal> {
+        let Asked { title, text, address, phone, category: chosen } = asked;
         self.check_choices(chosen, None)?;
         let mut classification = self.classifier.classify(title, text);
         if let Some(category) = chosen {
             classification.category = category;
             classification.category_confidence = Confidence::new(100);
         }
-        let location = self.locator.locate(address);
-        let route = route(&self.catalogue, classification.category, location.division);
+        let location = self.locator.locate(address, self.hints(actor, phone));
+        let category = classification.category;
+        let route = route(&self.catalogue, category, location.division);
         let confident = route.as_ref().is_ok_and(|route| {
             self.is_confident(classification.category_confidence, location.confidence, route)
         });
-        Ok(Preview { classification, location, route, confident })
+        let mut explanation = explain(&self.catalogue, category, location.division, &route);
+        if let Some(outside) = location.outside {
+            let name = self.locator.full_name(outside);
+            explanation += &format!("；地址在{name}，不在本市，由人工核实");
+        } else if route.is_ok() && !confident {
+            let (matter, place) =
+                (classification.category_confidence.percent(), location.confidence.percent());
+            explanation += &format!("；类别把握 {matter}%，地点把握 {place}%，由人工派单");
+        }
+        Ok(Preview { classification, location, route, confident, explanation })
+    }
+
+    /// What a place of the country is called in full.
+    pub fn place_name(&self, place: Place) -> String {
+        self.locator.full_name(place)
+    }
+
+    /// Where the matter may be near: the area of the caller's number, and the agent's own.
+    fn hints(&self, actor: &Actor, phone: &str) -> Hints {
+        let seat = Some(actor.unit.division()).filter(|seat| seat.level() > Level::City);
+        Hints { caller: self.catalogue.area_of(phone), seat }
     }
 
     /// Whether an order may go where it was read to without a person deciding. A matter of
@@ -120,9 +153,9 @@ impl Dispatch {
         self.check_choices(submission.category, submission.division)?;
         self.check_units("recused_units", &submission.recused)?;
         let now = self.now();
-        let (reading, routed) = self.read(&submission);
+        let (reading, routed) = self.read(actor, &submission);
         let (plan, rule) = match routed {
-            Some(Route { plan, rule, short: _ }) => (Some(plan), rule),
+            Some(Route { plan, rule, short: _, helpers: _ }) => (Some(plan), rule),
             None => (None, 0),
         };
         let Submission { channel, heard_at, title, text, contact, hand_over, recused, .. } =
@@ -191,7 +224,7 @@ impl Dispatch {
     }
 
     /// What the words and the agent's choices come to, and where that goes.
-    fn read(&self, submission: &Submission) -> (Reading, Option<Route>) {
+    fn read(&self, actor: &Actor, submission: &Submission) -> (Reading, Option<Route>) {
         let certain = Confidence::new(100);
         let read = self.classifier.decide(&submission.title, &submission.text);
         let (category, category_confidence) = match submission.category {
@@ -201,7 +234,9 @@ impl Dispatch {
         let (division, division_confidence) = match submission.division {
             Some(division) => (division, certain),
             None => {
-                let found = self.locator.locate(submission.contact.address.reveal());
+                let contact = &submission.contact;
+                let hints = self.hints(actor, contact.phone.reveal());
+                let found = self.locator.locate(contact.address.reveal(), hints);
                 (found.division, found.confidence)
             }
         };
@@ -261,5 +296,7 @@ pub(super) fn without(route: Route, recused: &[Unit]) -> Option<Route> {
         return None;
     }
     let left = route.plan.units().iter().copied().filter(|unit| !recused.contains(unit));
-    Some(Route { plan: Plan::new(left.collect()).ok()?, ..route })
+    let plan = Plan::new(left.collect()).ok()?;
+    let helpers = route.helpers.into_iter().filter(|unit| !recused.contains(unit)).collect();
+    Some(Route { plan, helpers, ..route })
 }

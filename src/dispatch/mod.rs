@@ -49,7 +49,7 @@ pub use crate::store::{
 pub use archiving::{Archiving, Passes};
 pub use backup::Backup;
 pub use deciding::{Acceptance, Correction, Routing};
-pub use intake::{Preview, Submission};
+pub use intake::{Asked, Preview, Submission};
 pub use links::Called;
 pub use mode::{InForce, Restamped, Switch};
 pub use pull::Pull;

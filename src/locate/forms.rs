@@ -1,17 +1,19 @@
 //! How a name stands in an address: with its suffix, bare, or only inside a road's name.
 
-use super::names::{Found, Meaning};
-use crate::domain::{Division, Level};
+use super::names::{Hit, Meaning, Name, bit};
+use crate::catalogue::{Rank, finder};
 
-/// From the surest to the least.
+/// From the surest to the least. A name without its suffix that stands anywhere else names
+/// nothing: 建设, 新星 and 红旗 are words before they are towns.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Form {
-    /// With a suffix of its level: `新塍镇`, `海宁市`.
+    /// The official name: `新塍镇`, `海宁市`.
+    Exact,
+    /// With another suffix of its level, as when a town has become streets: `惠民镇`.
     Full,
-    /// Without, but where a division is expected: first, or right after one that contains it.
+    /// Without, but where a place is expected: first, after a word like 在, or right after a
+    /// place that contains it.
     Placed,
-    /// Without, anywhere else.
-    Bare,
 }
 
 /// What may follow the name of a road's, `海宁` in `海宁中路`, before the word for road.
@@ -19,7 +21,7 @@ const BEARINGS: &str = "东南西北中上下前后一二三四五六七八九�
 /// Words for road; `街` is checked by itself, for 街道 is a division.
 const ROADS: [&str; 7] = ["路", "大道", "大街", "弄", "巷", "桥", "公路"];
 /// What houses and firms are called that took a division's name.
-const HOUSES: [&str; 22] = [
+const HOUSES: [&str; 30] = [
     "花园",
     "花苑",
     "公寓",
@@ -42,20 +44,58 @@ const HOUSES: [&str; 22] = [
     "别墅",
     "名城",
     "府",
+    "银行",
+    "饭店",
+    "医院",
+    "大学",
+    "学院",
+    "中学",
+    "小学",
+    "有限公司",
 ];
 
-/// Whether what follows a name makes it a road's.
+/// What a zone is called: 经济开发区, 工业园区. It may reach beyond the place it is named after.
+const ZONES: [&str; 11] = [
+    "开发区",
+    "工业区",
+    "园区",
+    "工业园",
+    "产业园",
+    "科技园",
+    "创业园",
+    "工业小区",
+    "工业城",
+    "集聚区",
+    "示范区",
+];
+/// What may stand before that.
+const TRADES: [&str; 11] =
+    ["经济", "工业", "经编", "高新", "科技", "产业", "技术", "创业", "商贸", "农业", "综合"];
+/// Words after which a place is named without its suffix: 家住海宁.
+const LOCATIVES: [&str; 6] = ["在", "住", "于", "到", "址", "中国"];
+
+/// Whether what follows a name makes it a road's. More than one bearing belongs to a road of
+/// its own: 萧山南环路 is 南环路 in 萧山.
 fn is_road(rest: &str) -> bool {
-    let mut rest = rest;
-    for _ in 0..3 {
+    let next = rest.chars().next().filter(|c| BEARINGS.contains(*c));
+    let after = next.map_or(rest, |c| &rest[c.len_utf8()..]);
+    [rest, after].into_iter().any(|rest| {
         let street =
             rest.starts_with('街') && !rest.starts_with("街道") && !rest.starts_with("街办");
-        if street || ROADS.iter().any(|road| rest.starts_with(road)) {
+        street || ROADS.iter().any(|road| rest.starts_with(road))
+    })
+}
+
+/// Whether what follows a name makes it a zone's.
+pub(super) fn is_zone(rest: &str) -> bool {
+    let mut rest = rest;
+    for _ in 0..=3 {
+        if ZONES.iter().any(|zone| rest.starts_with(zone)) {
             return true;
         }
-        match rest.chars().next() {
-            Some(c) if BEARINGS.contains(c) => rest = &rest[c.len_utf8()..],
-            _ => return false,
+        match TRADES.iter().find_map(|trade| rest.strip_prefix(trade)) {
+            Some(after) => rest = after,
+            None => return false,
         }
     }
     false
@@ -65,13 +105,16 @@ fn is_house(rest: &str) -> bool {
     HOUSES.iter().any(|house| rest.starts_with(house))
 }
 
-/// The length of the suffix that makes a name full at this level, if one follows.
-fn suffix(level: Level, rest: &str) -> Option<usize> {
-    let suffixes: &[&str] = match level {
-        Level::City => &["市", "地区"],
-        Level::County => &["区", "县", "市"],
-        Level::Town => &["街道办事处", "街道", "街办", "镇", "乡"],
-        Level::Village => &[
+/// The suffixes that people write at a rank, the longer before what it begins with.
+fn suffixes(rank: Rank) -> &'static [&'static str] {
+    match rank {
+        Rank::Province => &["省", "市", "自治区", "特别行政区"],
+        Rank::City => &["市", "地区", "州", "自治州", "盟"],
+        Rank::County => &["区", "县", "市", "新区", "自治县", "旗", "自治旗", "林区", "特区"],
+        Rank::Town => {
+            &["街道办事处", "街道", "街办", "镇", "乡", "民族乡", "苏木", "回族乡", "畲族乡"]
+        }
+        Rank::Village => &[
             "社区居民委员会",
             "社区居委会",
             "社区",
@@ -85,78 +128,61 @@ fn suffix(level: Level, rest: &str) -> Option<usize> {
             "村委",
             "村",
         ],
-    };
-    let found = suffixes.iter().find(|suffix| rest.starts_with(**suffix))?;
+    }
+}
+
+/// The length of the suffix that makes a name full at this rank, if one follows.
+fn suffix(rank: Rank, rest: &str) -> Option<usize> {
+    let found = suffixes(rank).iter().find(|suffix| rest.starts_with(**suffix))?;
     let after = &rest[found.len()..];
     // 海宁市场, 南湖区间: the suffix belongs to the next word.
-    let market = matches!(level, Level::City | Level::County)
-        && ["场", "间", "政府路"].iter().any(|next| after.starts_with(next));
-    let road = matches!(level, Level::Village) && is_road(after);
+    let market =
+        rank <= Rank::County && ["场", "间", "政府路"].iter().any(|next| after.starts_with(next));
+    let road = rank == Rank::Village && is_road(after);
     (!market && !road).then_some(found.len())
 }
 
-/// A name as it stands; `None` when it names no division there.
-pub(super) fn read(address: &str, start: usize, end: usize, meanings: &[Meaning]) -> Option<Found> {
+/// A name as it stands; `None` when it names no place there.
+pub(super) fn read(address: &str, hit: finder::Hit, name: &Name) -> Option<Hit> {
+    let finder::Hit { start, end, value } = hit;
     let rest = &address[end..];
-    let mut longest = 0;
-    let mut full = Vec::new();
-    for meaning in meanings {
-        let suffix = meaning.division.and_then(|d| suffix(d.level(), rest));
-        let road = is_road(rest);
-        if let Some(length) = suffix.or((meaning.whole && !road).then_some(0)) {
-            longest = longest.max(length);
-            full.push((meaning, length));
-        }
-    }
-    if !full.is_empty() {
-        // The longest suffix decides which level is meant, and whether 村 or 社区.
-        full.retain(|(_, length)| *length == longest);
-        let urban = !rest[..longest].contains('村');
-        if full.iter().any(|(meaning, _)| meaning.urban == urban) {
-            full.retain(|(meaning, _)| meaning.urban == urban);
-        }
-        let meanings = full.into_iter().map(|(m, _)| (m.division, Form::Full)).collect();
-        return Some(Found { start, end: end + longest, meanings });
-    }
-    if is_road(rest) || is_house(rest) {
+    let road = is_road(rest);
+    let longest = Rank::ALL.into_iter().filter(|rank| name.ranks & bit(*rank) != 0);
+    // The longest suffix decides which rank is meant, and whether 村 or 社区.
+    let longest = longest.filter_map(|rank| suffix(rank, rest)).max();
+    let full = longest.or((name.whole != 0 && !road).then_some(0));
+    if full.is_none() && (road || is_house(rest)) {
         return None;
     }
-    let bare: Vec<(Option<Division>, Form)> =
-        meanings.iter().map(|meaning| (meaning.division, Form::Bare)).collect();
-    Some(Found { start, end, meanings: bare })
+    let length = full.unwrap_or(0);
+    Some(Hit { start, end: end + length, bare_end: end, name: value, full: full.is_some() })
+}
+
+/// Each meaning of a name that stands full in the address, and in which form.
+pub(super) fn full<'a>(
+    address: &'a str,
+    hit: &Hit,
+    name: &'a Name,
+) -> impl Iterator<Item = (&'a Meaning, Option<Form>)> + Clone + 'a {
+    let written = &address[hit.bare_end..hit.end];
+    let urban = !written.contains('村');
+    let fits = move |m: &&Meaning| match written {
+        "" => m.whole,
+        _ => suffixes(m.place.rank()).contains(&written),
+    };
+    let meant = name.meanings.iter().filter(fits);
+    let one_urban = meant.clone().any(|m| m.urban == urban);
+    meant
+        .filter(move |m| !one_urban || m.urban == urban)
+        .map(move |m| (m, Some(if m.tail == written { Form::Exact } else { Form::Full })))
 }
 
 /// Whether only separators lie between two names.
-fn adjoin(address: &str, from: usize, to: usize) -> bool {
+pub(super) fn adjoin(address: &str, from: usize, to: usize) -> bool {
     from <= to && address[from..to].chars().all(|c| !c.is_alphanumeric())
 }
 
-/// Tells the bare names that stand where a division is expected from those that do not, and
-/// drops bare towns and villages of two characters elsewhere: 建设, 新星 and 红旗 are words.
-pub(super) fn place(address: &str, found: &mut Vec<Found>) {
-    for i in 0..found.len() {
-        let (before, rest) = found.split_at_mut(i);
-        let Some(hit) = rest.first_mut() else { continue };
-        let long = address[hit.start..hit.end].chars().count() > 2;
-        let opening =
-            ["浙江省", "浙江", "中国"].iter().any(|head| address[..hit.start].ends_with(head));
-        let first = adjoin(address, 0, hit.start) || opening;
-        let start = hit.start;
-        hit.meanings.retain_mut(|(division, form)| {
-            let Some(division) = *division else { return *form == Form::Full };
-            if *form != Form::Bare {
-                return true;
-            }
-            let mut above = before.iter().filter(|b| adjoin(address, b.end, start));
-            let follows = above.any(|above| {
-                let contains = |d: &Division| *d != division && d.contains(division);
-                above.meanings.iter().any(|(d, _)| d.as_ref().is_some_and(contains))
-            });
-            if follows || (first && division.level() != Level::Village) {
-                *form = Form::Placed;
-            }
-            *form == Form::Placed || long || division.level() <= Level::County
-        });
-    }
-    found.retain(|hit| !hit.meanings.is_empty());
+/// Whether a place is expected here, whatever its name.
+pub(super) fn opens(address: &str, at: usize) -> bool {
+    adjoin(address, 0, at) || LOCATIVES.iter().any(|word| address[..at].ends_with(word))
 }

@@ -1,7 +1,9 @@
 //! Category × division → the chain of units an order goes down. Pure.
 
 use crate::catalogue::Catalogue;
-use crate::domain::{Category, Division, Plan, Unit};
+#[cfg(doc)]
+use crate::catalogue::MAX_HELPERS;
+use crate::domain::{Category, Division, Level, Plan, Unit};
 use std::fmt;
 
 /// A chain and why it is so.
@@ -13,6 +15,16 @@ pub struct Route {
     pub rule: u16,
     /// Whether the address was too shallow for the duty, so that the chain ends early.
     pub short: bool,
+    /// Who is asked to help the front line, as the duty says, at most [`MAX_HELPERS`]: a
+    /// proposal, on which a person acts.
+    pub helpers: Vec<Unit>,
+}
+
+impl Route {
+    /// Who acts.
+    pub fn lead(&self) -> Unit {
+        self.plan.front_line()
+    }
 }
 
 /// Why there is no chain.
@@ -68,20 +80,59 @@ pub fn route(
     halls.reverse();
     let short = division.level() < duty.level;
 
-    let mut chain = halls.to_vec();
-    if let Some(office) = duty.office {
-        let acts = |hall: &Unit| {
+    // The nearest division from below that has such a department.
+    let nearest = |office: u16| {
+        halls.iter().enumerate().rev().find_map(|(i, hall)| {
             let unit = Unit::office(hall.division(), office).ok()?;
-            catalogue.unit(unit).map(|row| row.unit)
-        };
-        let found = halls.iter().enumerate().rev().find_map(|(i, hall)| Some((i, acts(hall)?)));
-        if let Some((i, unit)) = found {
-            chain.truncate(i + 1);
-            chain.push(unit);
-        }
+            catalogue.unit(unit).map(|row| (i, row.unit))
+        })
+    };
+    let mut chain = halls.to_vec();
+    if let Some((i, unit)) = duty.office.and_then(nearest) {
+        chain.truncate(i + 1);
+        chain.push(unit);
     }
+    let helpers = duty.helpers.iter().filter_map(|office| nearest(*office)).map(|(_, unit)| unit);
+    let helpers = helpers.filter(|unit| !chain.contains(unit)).collect();
     let plan = Plan::new(chain).map_err(|why| NoRoute::Plan(duty.rule, why))?;
-    Ok(Route { plan, rule: duty.rule, short })
+    Ok(Route { plan, rule: duty.rule, short, helpers })
+}
+
+/// Why it goes there, in one line that an agent reads.
+pub fn explain(
+    catalogue: &Catalogue,
+    category: Category,
+    division: Division,
+    route: &Result<Route, NoRoute>,
+) -> String {
+    let route = match route {
+        Ok(route) => route,
+        Err(NoRoute::Category(Category::NONE)) => return "尚未识别出类别，由人工派单".to_owned(),
+        Err(NoRoute::Category(category)) => return format!("目录中没有类别 {category}"),
+        Err(NoRoute::Division(division)) => return format!("目录中没有区划 {division}"),
+        Err(NoRoute::Plan(rule, _)) => return format!("职责第 {rule} 行不成派单链，由人工派单"),
+    };
+    let unit =
+        |unit: &Unit| catalogue.unit(*unit).map_or_else(|| unit.to_string(), |r| r.name.clone());
+    let matter = catalogue.category(category).map_or("", |row| row.name.as_str());
+    let place = catalogue.division(division).map_or("", |row| row.name.as_str());
+    let (rule, version) = (route.rule, catalogue.version());
+    let depth = match catalogue.duty(category).map(|duty| duty.level) {
+        Some(Level::City) | None => "市级",
+        Some(Level::County) => "县级",
+        Some(Level::Town) => "镇级",
+        Some(Level::Village) => "村级",
+    };
+    let mut line = format!("{matter}由{depth}承办（职责第 {rule} 行，目录第 {version} 版），");
+    line += &format!("{place}：主办{}", unit(&route.lead()));
+    if !route.helpers.is_empty() {
+        let names: Vec<_> = route.helpers.iter().map(unit).collect();
+        line += &format!("，建议协办{}", names.join("、"));
+    }
+    if route.short {
+        line += "；地址不够具体，派到此级为止";
+    }
+    line
 }
 
 #[cfg(test)]
@@ -135,6 +186,51 @@ mod tests {
                     assert!(catalogue.children(pair[0]).any(|unit| unit == pair[1]));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn helpers_are_the_nearest_of_their_trade() {
+        let catalogue = Catalogue::builtin().unwrap();
+        for (category, division, helpers) in [
+            // A food stall's smoke: the town's market office, the county's for the environment.
+            (605, "330411104201", "330411104-021 330411-011"),
+            (605, "330411", "330411-021 330411-011"),
+            // Cables out of windows are the village's, and the county's fire brigade helps.
+            (1905, "330411104201", "330411-031"),
+            (1901, "330411104201", ""),
+        ] {
+            let division = division.parse().unwrap();
+            let route = route(&catalogue, Category(category), division).unwrap();
+            let found: Vec<_> = route.helpers.iter().map(Unit::to_string).collect();
+            assert_eq!(found.join(" "), helpers, "{category} {division}");
+            assert!(!route.helpers.contains(&route.lead()));
+        }
+    }
+
+    #[test]
+    fn every_way_is_explained_in_one_line() {
+        let catalogue = Catalogue::builtin().unwrap();
+        for (category, division, line) in [
+            (
+                605,
+                "330411104",
+                "餐饮油烟由镇级承办（职责第 47 行，目录第 1 版），新塍镇：主办新塍镇综合行政执法队，\
+                 建议协办新塍镇市场监督管理所、嘉兴市生态环境局秀洲区分局",
+            ),
+            (
+                1901,
+                "330411",
+                "邻里纠纷由村级承办（职责第 101 行，目录第 1 版），秀洲区：主办秀洲区社会治理中心\
+                 12345指挥室；地址不够具体，派到此级为止",
+            ),
+            (0, "330411", "尚未识别出类别，由人工派单"),
+            (9901, "330411", "目录中没有类别 9901"),
+            (1901, "330499", "目录中没有区划 330499000000"),
+        ] {
+            let (category, division) = (Category(category), division.parse().unwrap());
+            let route = route(&catalogue, category, division);
+            assert_eq!(explain(&catalogue, category, division, &route), line);
         }
     }
 
