@@ -97,6 +97,7 @@ impl Api {
             places: places.collect(),
             ambiguous_divisions: place.ambiguous.iter().map(ToString::to_string).collect(),
             repeats: Vec::new(),
+            model_version: said.model.map(|model| model.to_string()).unwrap_or_default(),
         }
     }
 

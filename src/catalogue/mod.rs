@@ -8,6 +8,7 @@
 //! | `divisions.csv`, `aliases.csv` | places and what people call them |
 //! | `units.csv` | who can hold an order |
 //! | `categories.csv`, `keywords.csv` | what a matter can be about, and the words for it |
+//! | `labels.csv` | what labels of earlier messages mean in these categories; may be left out |
 //! | `duties.csv` | how far down a matter goes, and through whom |
 //!
 //! A catalogue is immutable once loaded; every file is checked against the others, and a
@@ -20,6 +21,7 @@ mod duties;
 pub mod finder;
 pub mod fold;
 mod keywords;
+mod labels;
 mod policies;
 mod problem;
 mod settings;
@@ -27,11 +29,13 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod units;
+mod variants;
 
 pub use categories::CategoryRow;
 pub use divisions::{Alias, DivisionRow};
 pub use duties::{Duty, Scope};
 pub use keywords::{Keyword, MAX_KEYWORD, MAX_WEIGHT, Speaks};
+pub use labels::LabelError;
 pub use policies::{Limit, PolicyRow};
 pub use problem::{CatalogueError, MAX_PROBLEMS, Problem};
 pub use units::{UnitChannel, UnitRow};
@@ -41,7 +45,7 @@ use crate::domain::{
 };
 use problem::Problems;
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::Path;
 
@@ -64,6 +68,7 @@ pub struct Catalogue {
     below: HashMap<Unit, Vec<Unit>>,
     categories: categories::Categories,
     keywords: Vec<Keyword>,
+    labels: labels::Labels,
     duties: duties::Duties,
 }
 
@@ -88,6 +93,7 @@ builtin!(
     "units.csv",
     "categories.csv",
     "keywords.csv",
+    "labels.csv",
     "duties.csv"
 );
 
@@ -125,6 +131,9 @@ impl Catalogue {
                 digest.update(format!("{file} {}\n{text}", text.len()));
                 text
             }
+            Err(error) if file == labels::FILE && error.kind() == io::ErrorKind::NotFound => {
+                String::new()
+            }
             Err(error) => {
                 problems.add(file, 0, format!("not readable: {error}"));
                 String::new()
@@ -138,6 +147,7 @@ impl Catalogue {
         let units_text = text(units::FILE);
         let categories_text = text(categories::FILE);
         let keywords_text = text(keywords::FILE);
+        let labels_text = text(labels::FILE);
         let duties_text = text(duties::FILE);
         if !problems.is_empty() {
             return Err(problems.fail());
@@ -146,6 +156,10 @@ impl Catalogue {
         let settings = settings::read(&settings_text, &mut problems);
         let categories = categories::read(&categories_text, &mut problems);
         let keywords = keywords::read(&keywords_text, &categories, &mut problems);
+        let labels = match labels_text.as_str() {
+            "" => labels::Labels::new(),
+            text => labels::read(text, &categories, &mut problems),
+        };
         let version = settings.as_ref().map_or(1, |settings| settings.version);
         let policies = policies::read(&policies_text, version, &mut problems);
         let calendar = calendar::read(&calendar_text, &mut problems);
@@ -173,6 +187,7 @@ impl Catalogue {
             units,
             categories,
             keywords,
+            labels,
             duties,
         })
     }
@@ -285,6 +300,12 @@ impl Catalogue {
     /// Every keyword, in the order of the file.
     pub fn keywords(&self) -> impl Iterator<Item = &Keyword> {
         self.keywords.iter()
+    }
+
+    /// For each category the place of the label that takes it in, of these labels; categories
+    /// that none takes in are left out.
+    pub fn classes(&self, labels: &[String]) -> Result<BTreeMap<Category, usize>, LabelError> {
+        labels::classes(labels, &self.labels, &self.categories)
     }
 
     /// Every alias, in the order of the file.

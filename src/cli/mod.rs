@@ -4,20 +4,24 @@ mod archive;
 mod backup;
 mod board;
 mod catalogue;
+mod classify;
 pub mod client;
 mod config;
 mod crew;
 mod dev;
 mod doctor;
+mod eval;
 mod failure;
 mod feed;
 mod happening;
 mod health;
+mod labelled;
 mod mode;
 mod moves;
 mod order;
 mod output;
 mod queue;
+mod reading;
 mod rehearsal;
 mod report;
 mod restore;
@@ -26,6 +30,7 @@ mod serve;
 mod show;
 mod simulate;
 mod submit;
+mod train;
 mod work;
 
 pub use failure::Failure;
@@ -70,6 +75,9 @@ enum Verb {
     Simulate(simulate::SimulateArgs),
     #[command(subcommand)]
     Catalogue(catalogue::CatalogueVerb),
+    Train(train::TrainArgs),
+    Eval(eval::EvalArgs),
+    Classify(classify::ClassifyArgs),
     #[command(subcommand)]
     Config(config::ConfigVerb),
     Doctor(doctor::DoctorArgs),
@@ -97,6 +105,9 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Crew(args) => rehearsal::run(args).await,
         Verb::Simulate(args) => simulate::run(args).await,
         Verb::Catalogue(verb) => catalogue::run(verb).await,
+        Verb::Train(args) => train::run(args),
+        Verb::Eval(args) => eval::run(args),
+        Verb::Classify(args) => classify::run(args),
         Verb::Config(verb) => config::run(verb),
         Verb::Doctor(args) => doctor::run(args).await,
         Verb::Backup(args) => backup::run(args).await,

@@ -1,12 +1,12 @@
 //! A citizen's words become an order: classify, locate, route, register.
 
 use super::step::{Decided, With};
-use super::{Dispatch, Done, Refusal, Request};
+use super::{Dispatch, Done, Refusal, Request, Settings};
 use crate::classify::Classification;
 use crate::domain::{
     Action, ActionName, Actor, Category, Channel, Command, Confidence, Contact, Division,
-    Emergency, Kind, Level, OrderNo, Plan, Reading, Refused, Register, Rejection, Stage, Timestamp,
-    Unit, Urgency, decide,
+    Emergency, Kind, Level, ModelVersion, OrderNo, Plan, Reading, Refused, Register, Rejection,
+    Stage, Timestamp, Unit, Urgency, decide,
 };
 use crate::locate::Location;
 use crate::route::{NoRoute, Route, route};
@@ -67,6 +67,16 @@ pub struct Preview {
     pub confident: bool,
 }
 
+impl Settings {
+    /// Whether an order may go where it was read to without a person deciding. A matter of
+    /// the whole city (the buses, the health code) goes to the same unit from any place.
+    pub fn is_confident(&self, category: Confidence, division: Confidence, route: &Route) -> bool {
+        let any_place = !route.short && route.plan.front_line().level() == Level::City;
+        category.percent() >= self.category_confidence
+            && (any_place || division.percent() >= self.division_confidence)
+    }
+}
+
 impl Dispatch {
     /// Reads a citizen's words without writing anything; a category that the agent has chosen
     /// is taken as certain.
@@ -86,17 +96,10 @@ impl Dispatch {
         let location = self.locator.locate(address);
         let route = route(&self.catalogue, classification.category, location.division);
         let confident = route.as_ref().is_ok_and(|route| {
-            self.is_confident(classification.category_confidence, location.confidence, route)
+            let category = classification.category_confidence;
+            self.settings.is_confident(category, location.confidence, route)
         });
         Ok(Preview { classification, location, route, confident })
-    }
-
-    /// Whether an order may go where it was read to without a person deciding. A matter of
-    /// the whole city (the buses, the health code) goes to the same unit from any place.
-    fn is_confident(&self, category: Confidence, division: Confidence, route: &Route) -> bool {
-        let any_place = !route.short && route.plan.front_line().level() == Level::City;
-        category.percent() >= self.settings.category_confidence
-            && (any_place || division.percent() >= self.settings.division_confidence)
     }
 
     /// Registers a new order: on its way down the chain, or in triage when nobody could tell.
@@ -120,7 +123,7 @@ impl Dispatch {
         self.check_choices(submission.category, submission.division)?;
         self.check_units("recused_units", &submission.recused)?;
         let now = self.now();
-        let (reading, routed) = self.read(&submission);
+        let (reading, model, routed) = self.read(&submission);
         let (plan, rule) = match routed {
             Some(Route { plan, rule, short: _ }) => (Some(plan), rule),
             None => (None, 0),
@@ -145,6 +148,7 @@ impl Dispatch {
             policy: self.limits(&reading, heard_at.unwrap_or(now).min(now), in_force.mode),
             catalogue: self.catalogue.version(),
             rule,
+            model,
             reading,
         };
         for _ in 0..MAX_NUMBERS {
@@ -191,7 +195,7 @@ impl Dispatch {
     }
 
     /// What the words and the agent's choices come to, and where that goes.
-    fn read(&self, submission: &Submission) -> (Reading, Option<Route>) {
+    fn read(&self, submission: &Submission) -> (Reading, Option<ModelVersion>, Option<Route>) {
         let certain = Confidence::new(100);
         let read = self.classifier.decide(&submission.title, &submission.text);
         let (category, category_confidence) = match submission.category {
@@ -207,7 +211,9 @@ impl Dispatch {
         };
         let routed = route(&self.catalogue, category, division)
             .ok()
-            .filter(|route| self.is_confident(category_confidence, division_confidence, route))
+            .filter(|route| {
+                self.settings.is_confident(category_confidence, division_confidence, route)
+            })
             .and_then(|route| without(route, &submission.recused));
         let reading = Reading {
             kind: submission.kind.unwrap_or(read.kind),
@@ -217,7 +223,7 @@ impl Dispatch {
             division,
             division_confidence,
         };
-        (reading, routed)
+        (reading, read.model, routed)
     }
 
     pub(super) fn check_units(&self, field: &'static str, units: &[Unit]) -> Result<(), Refusal> {
