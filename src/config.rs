@@ -48,6 +48,8 @@ pub struct Config {
     pub key_file: PathBuf,
     /// Where the catalogue is read from.
     pub catalogue: CatalogueSource,
+    /// The trained model; `None`: the keywords classify alone.
+    pub model: Option<PathBuf>,
     /// Below this the category is a person's decision.
     pub category_confidence: Confidence,
     /// Below this the place is a person's decision.
@@ -95,6 +97,7 @@ impl Default for Config {
             insecure_bind: false,
             key_file: PathBuf::from("hotline.key"),
             catalogue: CatalogueSource::Builtin,
+            model: None,
             category_confidence: Confidence::new(50),
             division_confidence: Confidence::new(50),
             lease_default: Duration::from_secs(60),

@@ -13,6 +13,7 @@ pub mod opening;
 mod watch;
 
 use crate::api;
+use crate::classify::Classifier;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::dispatch::{Archiving, Dispatch, Parts, Settings};
@@ -60,6 +61,9 @@ pub enum ServerError {
         /// Why; no `source`, for it is in the words already.
         why: std::io::Error,
     },
+    /// The model cannot be used.
+    #[error("model: {0}")]
+    Model(String),
     /// The catalogue cannot be used.
     #[error("catalogue: {0}")]
     Catalogue(String),
@@ -100,6 +104,7 @@ pub struct Running {
 pub async fn start(config: Config, manner: Manner) -> Result<Running, ServerError> {
     config.check().map_err(ServerError::Config)?;
     let catalogue = opening::catalogue(&config)?;
+    let classifier = opening::classifier(&config, &catalogue)?;
     let store = opening::store(&config).await?;
     let sealer = opening::sealer(&config, &*store).await?;
     let clock = Arc::new(match manner {
@@ -125,7 +130,7 @@ pub async fn start(config: Config, manner: Manner) -> Result<Running, ServerErro
         sealer,
         settings,
     };
-    assemble(&config, parts, Some(clock)).await
+    assemble_with(&config, parts, classifier, Some(clock)).await
 }
 
 /// Serves parts that are there already. `clock` is set by the store's time, where the store
@@ -135,7 +140,17 @@ pub async fn assemble(
     parts: Parts,
     clock: Option<Arc<SystemClock>>,
 ) -> Result<Running, ServerError> {
-    let dispatch = Dispatch::new(parts);
+    let classifier = opening::classifier(config, &parts.catalogue)?;
+    assemble_with(config, parts, classifier, clock).await
+}
+
+async fn assemble_with(
+    config: &Config,
+    parts: Parts,
+    classifier: Classifier,
+    clock: Option<Arc<SystemClock>>,
+) -> Result<Running, ServerError> {
+    let dispatch = Dispatch::with_classifier(parts, classifier);
     let exporter = Exporter::install(dispatch.cell());
     let exporter = exporter.map_err(|e| ServerError::Internal(e.to_string()))?;
     let readiness = Readiness::new(&CONDITIONS);

@@ -113,6 +113,7 @@ impl Api {
             places: places.collect(),
             ambiguous_divisions: place.ambiguous.iter().map(ToString::to_string).collect(),
             repeats: Vec::new(),
+            model_version: said.model.map(|model| model.to_string()).unwrap_or_default(),
             place_span: place.span.clone(),
             place_level: place.division.level().to_pb().into(),
             place_rival: rival,

@@ -146,6 +146,7 @@ pub(super) fn order(order: &Order, now: Timestamp, viewer: Unit) -> pb::Order {
         policy_version: order.policy.version,
         deliveries: order.tries.deliveries.into(),
         parked_at: order.tries.parked_at.map(time),
+        model_version: order.model.map(|model| model.to_string()).unwrap_or_default(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! One spelling for names, keywords and texts, so that they can be compared byte by byte.
 
+use super::variants::{is_traditional, plain};
 use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization;
 
@@ -10,7 +11,7 @@ enum Sort {
     Plain,
     /// A space that may stand inside a word.
     Space,
-    /// Has another form under NFKC, and the form could matter to a word.
+    /// Has another form, under NFKC or as a variant, and the form could matter to a word.
     Other,
 }
 
@@ -18,6 +19,7 @@ enum Sort {
 /// no keyword: folding it would cost every text a copy and win nothing.
 fn sort(c: char) -> Sort {
     match c {
+        '\u{4e00}'..='\u{9fff}' if is_traditional(c as u32) => Sort::Other,
         '\u{4e00}'..='\u{9fff}' => Sort::Plain,
         ' ' | '\t' | '\n' | '\r' | '\u{3000}' | '\u{a0}' | '\u{200b}'..='\u{200f}' => Sort::Space,
         '\0'..='\u{7f}' => Sort::Plain,
@@ -27,14 +29,19 @@ fn sort(c: char) -> Sort {
     }
 }
 
-/// The text without white space that stands beside a Chinese character, and in NFKC where
-/// that changes a letter or a digit. Nearly every text is borrowed as it is.
+/// The text without white space that stands beside a Chinese character; in NFKC where that
+/// changes a letter or a digit; traditional characters simplified, letters of other alphabets
+/// that look like Latin ones made Latin. Nearly every text is borrowed as it is.
 pub fn fold(text: &str) -> Cow<'_, str> {
     let mut spaced = false;
     let mut rest = text;
     loop {
         // U+5000 to U+9FFF, most of a Chinese text, by its first byte.
-        while let [0xe5..=0xe9, _, _, ..] = rest.as_bytes() {
+        while let [a @ 0xe5..=0xe9, b, c, ..] = rest.as_bytes() {
+            let code = u32::from(a & 0xf) << 12 | u32::from(b & 0x3f) << 6 | u32::from(c & 0x3f);
+            if is_traditional(code) {
+                break;
+            }
             rest = &rest[3..];
         }
         let mut chars = rest.chars();
@@ -43,7 +50,7 @@ pub fn fold(text: &str) -> Cow<'_, str> {
         match sort(c) {
             Sort::Plain => {}
             Sort::Space => spaced = true,
-            Sort::Other => return Cow::Owned(squeeze(text.nfkc())),
+            Sort::Other => return Cow::Owned(squeeze(text.nfkc().map(plain))),
         }
     }
     match spaced {
@@ -86,6 +93,11 @@ mod tests {
             ("Wi Fi 没信号", "Wi Fi没信号"),
             ("新\u{200b}塍镇", "新塍镇"),
             ("㎡", "m2"),
+            ("小區沒電電梯壞了", "小区没电电梯坏了"),
+            ("乾隆年間", "乾隆年间"),
+            ("ЕТС坏了", "ETC坏了"),
+            ("⼩区⾨口", "小区门口"),
+            ("北ロ路", "北口路"),
             ("", ""),
         ] {
             assert_eq!(fold(text), folded);

@@ -8,6 +8,7 @@
 //! | `divisions.csv`, `aliases.csv` | places and what people call them |
 //! | `units.csv` | who can hold an order |
 //! | `categories.csv`, `keywords.csv` | what a matter can be about, and the words for it |
+//! | `labels.csv` | what labels of earlier messages mean in these categories; may be left out |
 //! | `duties.csv` | how far down a matter goes, and through whom |
 //!
 //! The country around the city is the same for every catalogue: [`gazetteer`].
@@ -23,6 +24,7 @@ pub mod finder;
 pub mod fold;
 pub mod gazetteer;
 mod keywords;
+mod labels;
 mod policies;
 mod problem;
 mod settings;
@@ -30,12 +32,14 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod units;
+mod variants;
 
 pub use categories::CategoryRow;
 pub use divisions::{Alias, DivisionRow};
 pub use duties::{Duty, MAX_HELPERS, Scope};
 pub use gazetteer::{Gazetteer, Place, Rank};
 pub use keywords::{Keyword, MAX_KEYWORD, MAX_WEIGHT, Speaks};
+pub use labels::LabelError;
 pub use policies::{Limit, PolicyRow};
 pub use problem::{CatalogueError, MAX_PROBLEMS, Problem};
 pub use units::{UnitChannel, UnitRow};
@@ -45,7 +49,7 @@ use crate::domain::{
 };
 use problem::Problems;
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::Path;
 
@@ -69,6 +73,7 @@ pub struct Catalogue {
     below: HashMap<Unit, Vec<Unit>>,
     categories: categories::Categories,
     keywords: Vec<Keyword>,
+    labels: labels::Labels,
     duties: duties::Duties,
 }
 
@@ -93,6 +98,7 @@ builtin!(
     "units.csv",
     "categories.csv",
     "keywords.csv",
+    "labels.csv",
     "duties.csv"
 );
 
@@ -130,6 +136,9 @@ impl Catalogue {
                 digest.update(format!("{file} {}\n{text}", text.len()));
                 text
             }
+            Err(error) if file == labels::FILE && error.kind() == io::ErrorKind::NotFound => {
+                String::new()
+            }
             Err(error) => {
                 problems.add(file, 0, format!("not readable: {error}"));
                 String::new()
@@ -143,6 +152,7 @@ impl Catalogue {
         let units_text = text(units::FILE);
         let categories_text = text(categories::FILE);
         let keywords_text = text(keywords::FILE);
+        let labels_text = text(labels::FILE);
         let duties_text = text(duties::FILE);
         if !problems.is_empty() {
             return Err(problems.fail());
@@ -151,6 +161,10 @@ impl Catalogue {
         let settings = settings::read(&settings_text, &mut problems);
         let categories = categories::read(&categories_text, &mut problems);
         let keywords = keywords::read(&keywords_text, &categories, &mut problems);
+        let labels = match labels_text.as_str() {
+            "" => labels::Labels::new(),
+            text => labels::read(text, &categories, &mut problems),
+        };
         let version = settings.as_ref().map_or(1, |settings| settings.version);
         let policies = policies::read(&policies_text, version, &mut problems);
         let calendar = calendar::read(&calendar_text, &mut problems);
@@ -179,6 +193,7 @@ impl Catalogue {
             units,
             categories,
             keywords,
+            labels,
             duties,
         })
     }
@@ -297,6 +312,12 @@ impl Catalogue {
     /// Every keyword, in the order of the file.
     pub fn keywords(&self) -> impl Iterator<Item = &Keyword> {
         self.keywords.iter()
+    }
+
+    /// For each category the place of the label that takes it in, of these labels; categories
+    /// that none takes in are left out.
+    pub fn classes(&self, labels: &[String]) -> Result<BTreeMap<Category, usize>, LabelError> {
+        labels::classes(labels, &self.labels, &self.categories)
     }
 
     /// Every alias, in the order of the file.

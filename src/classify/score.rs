@@ -33,8 +33,10 @@ pub(super) struct Best {
 
 /// What was added up: fields, categories, kinds, urgencies.
 pub(super) struct Scores {
-    fields: Vec<u32>,
-    own: Vec<u32>,
+    /// Of each field, with what speaks for its categories.
+    pub(super) fields: Vec<u32>,
+    /// Of each category by itself.
+    pub(super) own: Vec<u32>,
     kinds: Vec<u32>,
     urgencies: Vec<u32>,
 }
@@ -114,18 +116,25 @@ impl Scores {
         }
     }
 
+    /// The best category of a field, and how sure it is.
+    pub(super) fn of_field(&self, words: &Words, field: usize) -> (Category, Confidence) {
+        let others = self.fields.iter().enumerate().filter(|(other, _)| *other != field);
+        let rival = others.map(|(_, score)| *score).max().unwrap_or(0);
+        let (category, close) = self.within(words, field);
+        (category, confidence(self.fields[field], rival, close))
+    }
+
     /// The best category of a field, and how close the next is, in percent.
     fn within(&self, words: &Words, field: usize) -> (Category, u64) {
         let mut best = (Category(words.fields[field] * 100 + 99), 0);
         let mut next = 0;
-        let first = words.places.partition_point(|place| place.field < field);
-        let all = words.places.iter().zip(&self.own).skip(first);
-        for (place, score) in all.take_while(|(place, _)| place.field == field) {
-            if *score > best.1 {
+        for place in words.within(field) {
+            let score = self.own[place];
+            if score > best.1 {
                 next = best.1;
-                best = (place.category, *score);
+                best = (words.places[place].category, score);
             } else {
-                next = next.max(*score);
+                next = next.max(score);
             }
         }
         let close = u64::from(next) * 100 / u64::from(best.1.max(1));
@@ -133,7 +142,8 @@ impl Scores {
     }
 }
 
-fn confidence(total: u32, rival: u32, close: u64) -> Confidence {
+/// See above: of the winner's total, its strongest rival's, and how close its own run is.
+pub(super) fn confidence(total: u32, rival: u32, close: u64) -> Confidence {
     let (t, r, h) = (u64::from(total), u64::from(rival), u64::from(HALF));
     let percent = 100 * t * t / ((t + h) * (t + r)).max(1);
     Confidence::new((percent * (500 - close) / 500).min(100) as u8)

@@ -125,6 +125,31 @@ fn life_and_medicine_come_first() {
 }
 
 #[test]
+fn what_is_said_not_to_be_so_raises_nothing() {
+    let classifier = classifier();
+    for (text, urgency) in [
+        ("施工时有人受伤", Urgency::Critical),
+        ("施工时没有人受伤", Urgency::Normal),
+        ("事故造成人员伤亡", Urgency::Critical),
+        ("所幸没有人员伤亡", Urgency::Normal),
+        ("事故未造成人员伤亡", Urgency::Normal),
+        ("目前无人员伤亡，请查明原因", Urgency::Normal),
+        ("请尽快拆除，避免发生坍塌", Urgency::Normal),
+        ("电梯坏了，没有人被困", Urgency::Normal),
+        // One who is not denied is enough.
+        ("昨天没有人员伤亡，今天造成人员伤亡", Urgency::Critical),
+        // What is missing is another thing than the danger.
+        ("没人管，有人被困在里面", Urgency::Critical),
+        ("没人照顾的独居老人", Urgency::Urgent),
+        ("老人没药了，断药两天", Urgency::Critical),
+    ] {
+        let read = classifier.classify("", text);
+        assert_eq!(read.urgency, urgency, "{text}: {read:?}");
+        assert_eq!(classifier.classify(text, "").urgency, urgency, "{text} as title");
+    }
+}
+
+#[test]
 fn evidence_says_what_decided_and_is_bounded() {
     let classifier = classifier();
     let read = classifier.classify("路灯不亮", "路灯不亮，路灯坏了");
@@ -156,6 +181,8 @@ fn spelling_does_not_matter() {
     for (title, text) in [
         ("ＥＴＣ坏了", "高速收费站ＥＴＣ坏了"),
         ("etc坏了", "高速收费站etc坏了"),
+        ("ETC壞了", "高速收費站ETC壞了"),
+        ("ЕТС坏了", "高速收费站ЕТС坏了"),
         ("ETC 坏了", "高速 收费站\n\u{3000}ETC坏了"),
     ] {
         assert_eq!(classifier.classify(title, text), plain);

@@ -1,5 +1,6 @@
 //! The keywords, and which of them stand in a text.
 
+use super::denial::is_denied;
 use super::{Evidence, MAX_EVIDENCE};
 use crate::catalogue::{Catalogue, Speaks, finder::Finder};
 use crate::domain::{Category, Kind, Urgency};
@@ -18,7 +19,9 @@ const TITLE: u32 = ONE * 2;
 const EARLY: usize = 360;
 
 /// The bits of a word's count.
-const TIMES: u8 = 0x3f;
+const TIMES: u8 = 0x1f;
+/// It was said at least once without being denied.
+const IS_SO: u8 = 0x20;
 const IS_EARLY: u8 = 0x40;
 const IN_TITLE: u8 = 0x80;
 
@@ -34,6 +37,8 @@ struct Word {
     text: String,
     /// Where its votes are.
     votes: Range<usize>,
+    /// One of them is for an urgency.
+    alarms: bool,
 }
 
 /// The kind and urgency a category has where the words do not say otherwise.
@@ -56,6 +61,7 @@ pub(super) struct Found {
     word: usize,
     strength: u32,
     early: bool,
+    is_so: bool,
     in_title: bool,
 }
 
@@ -64,6 +70,7 @@ impl Found {
     pub(super) fn loudness(&self, vote: &Vote) -> u32 {
         let full = self.strength * u32::from(vote.weight);
         match vote.speaks {
+            Speaks::Urgency(_) if !self.is_so => 0,
             Speaks::Urgency(_) if !self.early => full / 2,
             Speaks::Urgency(_) | Speaks::Category(_) | Speaks::Field(_) | Speaks::Kind(_) => full,
         }
@@ -79,6 +86,8 @@ pub(super) struct Words {
     pub(super) fields: Vec<u16>,
     /// The categories, in the order of their slots, which follow the fields'.
     pub(super) places: Vec<Place>,
+    /// Of each field, the places of its categories.
+    within: Vec<Range<usize>>,
 }
 
 impl Words {
@@ -118,14 +127,22 @@ impl Words {
         for (text, of_word) in votes_of {
             let first = votes.len();
             votes.extend(of_word);
-            words.push(Word { text: text.to_owned(), votes: first..votes.len() });
+            let alarms = votes[first..].iter().any(|v| matches!(v.speaks, Speaks::Urgency(_)));
+            words.push(Word { text: text.to_owned(), votes: first..votes.len(), alarms });
         }
-        Words { finder: finder(&words), words, votes, fields, places }
+        let first = |field: usize| places.partition_point(|place: &Place| place.field < field);
+        let within = (0..fields.len()).map(|field| first(field)..first(field + 1)).collect();
+        Words { finder: finder(&words), words, votes, fields, places, within }
     }
 
     /// How many scores there are.
     pub(super) fn slots(&self) -> usize {
         self.fields.len() + self.places.len() + Kind::ALL.len() + Urgency::ALL.len()
+    }
+
+    /// The places of a field's categories, the one that takes the rest last.
+    pub(super) fn within(&self, field: usize) -> Range<usize> {
+        self.within[field].clone()
     }
 
     pub(super) fn votes(&self, found: &Found) -> &[Vote] {
@@ -147,13 +164,14 @@ impl Words {
             if counts[word] == 0 {
                 hits.push(word);
             }
-            counts[word] = IN_TITLE | IS_EARLY;
+            counts[word] |= IN_TITLE | IS_EARLY | self.said_so(word, &title[..hit.start]);
         }
         for hit in self.finder.find(text) {
             let word = hit.value as usize;
             if counts[word] == 0 {
                 hits.push(word);
             }
+            counts[word] |= self.said_so(word, &text[..hit.start]);
             if counts[word] & TIMES < 4 {
                 counts[word] += 1;
             }
@@ -165,9 +183,15 @@ impl Words {
             let in_title = counts[word] & IN_TITLE != 0;
             let title = if in_title { TITLE } else { 0 };
             let strength = title + REPEATS[(counts[word] & TIMES) as usize];
-            Found { word, strength, early: counts[word] & IS_EARLY != 0, in_title }
+            let (early, is_so) = (counts[word] & IS_EARLY != 0, counts[word] & IS_SO != 0);
+            Found { word, strength, early, is_so, in_title }
         });
         found.collect()
+    }
+
+    /// Whether a word that stands after this is meant; asked only where it would alarm.
+    fn said_so(&self, word: usize, before: &str) -> u8 {
+        if self.words[word].alarms && is_denied(before) { 0 } else { IS_SO }
     }
 
     /// The words that spoke for what was decided, loudest first.
@@ -187,7 +211,10 @@ impl Words {
         let mut loudest: Vec<(u32, &Found, &Vote)> = Vec::with_capacity(32);
         for found in found {
             for vote in self.votes(found).iter().filter(|vote| spoke(vote.speaks)) {
-                loudest.push((found.loudness(vote) / ONE, found, vote));
+                let weight = found.loudness(vote) / ONE;
+                if weight > 0 {
+                    loudest.push((weight, found, vote));
+                }
             }
         }
         loudest.sort_by(|a, b| {

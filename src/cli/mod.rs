@@ -4,6 +4,7 @@ mod archive;
 mod backup;
 mod board;
 mod catalogue;
+mod classify;
 pub mod client;
 mod config;
 mod crew;
@@ -14,12 +15,14 @@ mod failure;
 mod feed;
 mod happening;
 mod health;
+mod labelled;
 mod locate;
 mod mode;
 mod moves;
 mod order;
 mod output;
 mod queue;
+mod reading;
 mod rehearsal;
 mod report;
 mod restore;
@@ -28,6 +31,7 @@ mod serve;
 mod show;
 mod simulate;
 mod submit;
+mod train;
 mod work;
 
 pub use failure::Failure;
@@ -72,11 +76,13 @@ enum Verb {
     Simulate(simulate::SimulateArgs),
     #[command(subcommand)]
     Catalogue(catalogue::CatalogueVerb),
+    Train(train::TrainArgs),
+    Eval(eval::EvalArgs),
+    Classify(classify::ClassifyArgs),
+    Locate(locate::LocateArgs),
     #[command(subcommand)]
     Config(config::ConfigVerb),
     Doctor(doctor::DoctorArgs),
-    Eval(eval::EvalArgs),
-    Locate(locate::LocateArgs),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Health(health::HealthArgs),
@@ -101,10 +107,12 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Crew(args) => rehearsal::run(args).await,
         Verb::Simulate(args) => simulate::run(args).await,
         Verb::Catalogue(verb) => catalogue::run(verb).await,
+        Verb::Train(args) => train::run(args),
+        Verb::Eval(args) => eval::run(args),
+        Verb::Classify(args) => classify::run(args),
+        Verb::Locate(args) => locate::run(args),
         Verb::Config(verb) => config::run(verb),
         Verb::Doctor(args) => doctor::run(args).await,
-        Verb::Eval(args) => eval::run(args),
-        Verb::Locate(args) => locate::run(args),
         Verb::Backup(args) => backup::run(args).await,
         Verb::Restore(args) => restore::run(args).await,
         Verb::Health(args) => health::run(args).await,

@@ -88,6 +88,7 @@ fn whole(order: &pb::Order, papers: &[pb::Paper]) -> String {
         ("当前单位", show::or_dash(&order.holder)),
         ("派单链", show::or_dash(&order.chain.join(" → "))),
         ("类别", format!("{}（{}%）", reading.category, reading.category_confidence)),
+        ("分类模型", show::or_dash(&order.model_version)),
         ("诉求类型", show::kind_zh(reading.kind)),
         ("紧急程度", show::urgency_zh(reading.urgency)),
         ("地点", format!("{}（{}%）", reading.division, reading.division_confidence)),

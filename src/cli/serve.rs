@@ -34,6 +34,7 @@ pub(super) fn failure(error: ServerError) -> Failure {
         ServerError::Config(words) => Failure::Usage(words),
         ServerError::Bind { .. }
         | ServerError::Catalogue(_)
+        | ServerError::Model(_)
         | ServerError::Key(_)
         | ServerError::Store(_)
         | ServerError::Internal(_) => Failure::Failed(error.into()),

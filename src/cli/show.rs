@@ -139,6 +139,7 @@ pub(super) fn order_json(order: &pb::Order) -> Value {
         "next_down": order.next_down,
         "catalogue_version": order.catalogue_version,
         "rule": order.rule,
+        "model_version": order.model_version,
         "heard_at": moment_json(&order.heard_at),
         "registered_at": moment_json(&order.registered_at),
         "updated_at": moment_json(&order.updated_at),

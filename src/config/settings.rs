@@ -127,6 +127,21 @@ pub const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "model",
+        flag: "model",
+        help: "The model that `hotline train` made, or `none`: the catalogue's keywords classify \
+               alone",
+        value: "FILE",
+        set: |c, v| {
+            c.model = match v {
+                "none" => None,
+                file => Some(path(file)?),
+            };
+            Ok(())
+        },
+        get: |c| c.model.as_ref().map_or_else(|| "none".to_owned(), |p| p.display().to_string()),
+    },
+    Setting {
         key: "category_confidence",
         flag: "category-confidence",
         help: "Below this percentage the category is a person's decision",

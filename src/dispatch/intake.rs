@@ -1,13 +1,13 @@
 //! A citizen's words become an order: classify, locate, route, register.
 
 use super::step::{Decided, With};
-use super::{Dispatch, Done, Refusal, Request};
+use super::{Dispatch, Done, Refusal, Request, Settings};
 use crate::catalogue::Place;
 use crate::classify::Classification;
 use crate::domain::{
     Action, ActionName, Actor, Category, Channel, Command, Confidence, Contact, Division,
-    Emergency, Kind, Level, OrderNo, Plan, Reading, Refused, Register, Rejection, Stage, Timestamp,
-    Unit, Urgency, decide,
+    Emergency, Kind, Level, ModelVersion, OrderNo, Plan, Reading, Refused, Register, Rejection,
+    Stage, Timestamp, Unit, Urgency, decide,
 };
 use crate::locate::{Hints, Location};
 use crate::route::{NoRoute, Route, explain, route};
@@ -85,6 +85,16 @@ pub struct Asked<'a> {
     pub category: Option<Category>,
 }
 
+impl Settings {
+    /// Whether an order may go where it was read to without a person deciding. A matter of
+    /// the whole city (the buses, the health code) goes to the same unit from any place.
+    pub fn is_confident(&self, category: Confidence, division: Confidence, route: &Route) -> bool {
+        let any_place = !route.short && route.plan.front_line().level() == Level::City;
+        category.percent() >= self.category_confidence
+            && (any_place || division.percent() >= self.division_confidence)
+    }
+}
+
 impl Dispatch {
     /// Reads a citizen's words without writing anything.
     pub fn preview(&self, actor: &Actor, asked: Asked) -> Result<Preview, Refusal> {
@@ -99,7 +109,8 @@ impl Dispatch {
         let category = classification.category;
         let route = route(&self.catalogue, category, location.division);
         let confident = route.as_ref().is_ok_and(|route| {
-            self.is_confident(classification.category_confidence, location.confidence, route)
+            let category = classification.category_confidence;
+            self.settings.is_confident(category, location.confidence, route)
         });
         let mut explanation = explain(&self.catalogue, category, location.division, &route);
         if let Some(outside) = location.outside {
@@ -124,14 +135,6 @@ impl Dispatch {
         Hints { caller: self.catalogue.area_of(phone), seat }
     }
 
-    /// Whether an order may go where it was read to without a person deciding. A matter of
-    /// the whole city (the buses, the health code) goes to the same unit from any place.
-    fn is_confident(&self, category: Confidence, division: Confidence, route: &Route) -> bool {
-        let any_place = !route.short && route.plan.front_line().level() == Level::City;
-        category.percent() >= self.settings.category_confidence
-            && (any_place || division.percent() >= self.settings.division_confidence)
-    }
-
     /// Registers a new order: on its way down the chain, or in triage when nobody could tell.
     pub fn submit<'a>(
         &'a self,
@@ -153,7 +156,7 @@ impl Dispatch {
         self.check_choices(submission.category, submission.division)?;
         self.check_units("recused_units", &submission.recused)?;
         let now = self.now();
-        let (reading, routed) = self.read(actor, &submission);
+        let (reading, model, routed) = self.read(actor, &submission);
         let (plan, rule) = match routed {
             Some(Route { plan, rule, short: _, helpers: _ }) => (Some(plan), rule),
             None => (None, 0),
@@ -178,6 +181,7 @@ impl Dispatch {
             policy: self.limits(&reading, heard_at.unwrap_or(now).min(now), in_force.mode),
             catalogue: self.catalogue.version(),
             rule,
+            model,
             reading,
         };
         for _ in 0..MAX_NUMBERS {
@@ -224,7 +228,11 @@ impl Dispatch {
     }
 
     /// What the words and the agent's choices come to, and where that goes.
-    fn read(&self, actor: &Actor, submission: &Submission) -> (Reading, Option<Route>) {
+    fn read(
+        &self,
+        actor: &Actor,
+        submission: &Submission,
+    ) -> (Reading, Option<ModelVersion>, Option<Route>) {
         let certain = Confidence::new(100);
         let read = self.classifier.decide(&submission.title, &submission.text);
         let (category, category_confidence) = match submission.category {
@@ -242,7 +250,9 @@ impl Dispatch {
         };
         let routed = route(&self.catalogue, category, division)
             .ok()
-            .filter(|route| self.is_confident(category_confidence, division_confidence, route))
+            .filter(|route| {
+                self.settings.is_confident(category_confidence, division_confidence, route)
+            })
             .and_then(|route| without(route, &submission.recused));
         let reading = Reading {
             kind: submission.kind.unwrap_or(read.kind),
@@ -252,7 +262,7 @@ impl Dispatch {
             division,
             division_confidence,
         };
-        (reading, routed)
+        (reading, read.model, routed)
     }
 
     pub(super) fn check_units(&self, field: &'static str, units: &[Unit]) -> Result<(), Refusal> {

@@ -206,13 +206,19 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    /// Puts the parts together.
+    /// Puts the parts together; the catalogue's keywords classify alone.
     pub fn new(parts: Parts) -> Arc<Dispatch> {
+        let classifier = Classifier::new(&parts.catalogue);
+        Dispatch::with_classifier(parts, classifier)
+    }
+
+    /// The same with a classifier of this catalogue, which may have a model.
+    pub fn with_classifier(parts: Parts, classifier: Classifier) -> Arc<Dispatch> {
         let Parts { store, catalogue, clock, sealer, settings } = parts;
         let archive = settings.archiving.as_ref();
         let archive = archive.map(|of| Archive::new(of.folder.clone(), store.cell()));
         Arc::new(Dispatch {
-            classifier: Classifier::new(&catalogue),
+            classifier,
             locator: Locator::new(&catalogue),
             store,
             catalogue,

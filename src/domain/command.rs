@@ -4,7 +4,7 @@ mod name;
 
 use super::actor::Actor;
 use super::ids::Unit;
-use super::matter::{Channel, Plan, Reading, Way};
+use super::matter::{Channel, ModelVersion, Plan, Reading, Way};
 use super::named::named;
 use super::order_no::OrderNo;
 use super::policy::Policy;
@@ -227,6 +227,8 @@ pub struct Register {
     pub catalogue: u32,
     /// The catalogue's rule that routed it.
     pub rule: u16,
+    /// The trained model that had a say in the reading.
+    pub model: Option<ModelVersion>,
 }
 
 /// A person's, or the fallback rule's, decision about an order in triage.

@@ -1,7 +1,7 @@
 //! The order: what it is, where it stands, who held it how long.
 
 use super::ids::{Level, Unit};
-use super::matter::{Channel, Plan, Reading};
+use super::matter::{Channel, ModelVersion, Plan, Reading};
 use super::order_no::OrderNo;
 use super::policy::Policy;
 use super::stage::{Card, ClockKind, Duty, Ending, Stage};
@@ -161,6 +161,8 @@ pub struct Order {
     pub catalogue: u32,
     /// The rule of that catalogue that routed it; 0 when a person did.
     pub rule: u16,
+    /// The trained model that had a say in its first reading; `None` when keywords were alone.
+    pub model: Option<ModelVersion>,
     /// The zero of both clocks: when the citizen was heard.
     pub heard_at: Timestamp,
     /// When it was written down.

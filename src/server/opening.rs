@@ -2,6 +2,7 @@
 
 use super::ServerError;
 use crate::catalogue::Catalogue;
+use crate::classify::{Classifier, Model};
 use crate::clock::wall_now;
 use crate::config::{CatalogueSource, Config, StoreUrl};
 use crate::domain::Order;
@@ -10,10 +11,13 @@ use crate::store::embedded::{self, Embedded};
 use crate::store::image::{Head, Target};
 use crate::store::redis::{self, RedisOptions, RedisStore};
 use crate::store::seal::{SealError, Sealer};
+use std::path::Path;
 use std::sync::Arc;
 
 /// How many contacts are tried with the key before it is called the wrong one.
 const SAMPLE: usize = 16;
+/// The largest file that is read as a model, in bytes.
+const MAX_MODEL: u64 = 4 << 20;
 
 pub(super) fn catalogue(config: &Config) -> Result<Catalogue, ServerError> {
     let catalogue = match &config.catalogue {
@@ -35,6 +39,38 @@ pub(super) fn catalogue(config: &Config) -> Result<Catalogue, ServerError> {
         )));
     }
     Ok(catalogue)
+}
+
+/// The catalogue's keywords with the model that the settings name, or by themselves.
+pub(super) fn classifier(
+    config: &Config,
+    catalogue: &Catalogue,
+) -> Result<Classifier, ServerError> {
+    let Some(path) = &config.model else {
+        tracing::warn!(
+            "no model: the catalogue's keywords classify alone; `hotline train` makes one of \
+             labelled messages, and --model names it"
+        );
+        return Ok(Classifier::new(catalogue));
+    };
+    let model = model(path).map_err(ServerError::Model)?;
+    let (version, classes) = (model.version(), model.classes().len());
+    let classifier = Classifier::with_model(catalogue, model);
+    let classifier =
+        classifier.map_err(|e| ServerError::Model(format!("{}: {e}", path.display())))?;
+    tracing::info!(path = %path.display(), %version, classes, "a trained model classifies");
+    Ok(classifier)
+}
+
+/// Reads a model's file; the error names it.
+pub fn model(path: &Path) -> Result<Model, String> {
+    let named = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
+    let size = std::fs::metadata(path).map_err(|e| named(&e))?.len();
+    if size > MAX_MODEL {
+        return Err(named(&format!("{size} bytes: a model has at most {MAX_MODEL}")));
+    }
+    let bytes = std::fs::read(path).map_err(|e| named(&e))?;
+    Model::from_bytes(&bytes).map_err(|e| named(&e))
 }
 
 /// The key that seals contacts. One is made only for a store that never had an order: beside

@@ -14,4 +14,5 @@ mod refusing;
 mod showing;
 mod silence;
 mod submitting;
+mod training;
 mod working;

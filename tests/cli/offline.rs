@@ -50,6 +50,9 @@ fn every_verb_has_help_with_an_example() {
         "catalogue check",
         "config show",
         "config check",
+        "train",
+        "eval",
+        "classify",
     ];
     for verb in verbs {
         let mut args: Vec<_> = verb.split(' ').collect();

@@ -49,6 +49,7 @@ pub fn register(chain: Option<&[&str]>) -> Action {
         policy: Policy::FOUNDING,
         catalogue: 1,
         rule: 7,
+        model: None,
     }))
 }
 

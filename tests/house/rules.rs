@@ -18,6 +18,7 @@ const EVERYTHING: &[&str] = &[
     "classify",
     "locate",
     "route",
+    "train",
     "store",
     "archive",
     "telemetry",
@@ -51,6 +52,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("classify", &["domain", "catalogue"]),
     ("locate", &["domain", "catalogue"]),
     ("route", &["domain", "catalogue"]),
+    ("train", &["domain", "catalogue", "classify"]),
     // Leases and remembered requests run in real time, whatever the orders' clock does, and
     // `clock` is the only place to read it.
     ("store", &["domain", "clock"]),

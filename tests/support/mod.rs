@@ -77,6 +77,7 @@ pub fn register(no: OrderNo, heard_at: Timestamp, chain: Option<Vec<Unit>>) -> C
         policy: Policy::FOUNDING,
         catalogue: 1,
         rule: 7,
+        model: None,
     };
     Command {
         actor: actor(cell().centre(), Role::Agent),

@@ -58,6 +58,7 @@ pub(super) fn register(
         plan: register.plan.clone(),
         catalogue: register.catalogue,
         rule: register.rule,
+        model: register.model,
         heard_at,
         registered_at: now,
         updated_at: now,

@@ -4,8 +4,8 @@ use super::bytes::{Bad, In, Kind, Out};
 use super::life::{self, More, co_handler, granted_before, links, pause, round, tries};
 use super::terms::{has_terms, limits, put_limits, put_terms, terms};
 use crate::domain::{
-    Category, Cell, Channel, Clock, Confidence, Duty, Ending, Leg, Marks, Order, OrderNo, Plan,
-    Reading, Stage, Timestamp, Unit, Urgency,
+    Category, Cell, Channel, Clock, Confidence, Duty, Ending, Leg, Marks, ModelVersion, Order,
+    OrderNo, Plan, Reading, Stage, Timestamp, Unit, Urgency,
 };
 use crate::store::StoreError;
 
@@ -29,8 +29,9 @@ pub(super) const LINKS: u8 = 16;
 pub(super) const GRANTED: u8 = 17;
 pub(super) const REPORT: u8 = 18;
 pub(super) const TRIES: u8 = 19;
+const MODEL: u8 = 20;
 /// The last tag this version knows.
-const LAST: u8 = TRIES;
+const LAST: u8 = MODEL;
 
 /// A snapshot of four legs fits without growing.
 const TYPICAL: usize = 320;
@@ -72,6 +73,9 @@ pub fn encode_order(order: &Order) -> Vec<u8> {
         out.field(REFUSED, |out| order.refused_by.iter().for_each(|unit| out.unit(*unit, cell)));
     }
     life::put(&mut out, order);
+    if let Some(model) = order.model {
+        out.field(MODEL, |out| out.number(u64::from(model.0)));
+    }
     out.raw(&order.carried);
     out.finish(Kind::Order)
 }
@@ -162,6 +166,7 @@ fn read(mut content: In<'_>) -> Result<Order, Bad> {
         plan: fields.maybe(PLAN, |f| Plan::new(all(f, 4, |f| f.unit(cell))?).map_err(Bad))?,
         catalogue: standing.catalogue,
         rule: standing.rule,
+        model: fields.maybe(MODEL, |f| f.small().map(ModelVersion))?,
         heard_at,
         registered_at,
         updated_at,

@@ -48,6 +48,7 @@ fn typical() -> Order {
         plan: Some(Plan::new(chain.to_vec()).unwrap()),
         catalogue: 3,
         rule: 117,
+        model: None,
         heard_at: HEARD,
         registered_at: at(0),
         updated_at: at(14),

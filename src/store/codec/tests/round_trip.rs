@@ -187,7 +187,8 @@ fn any_order() -> impl Strategy<Value = Order> {
     let plan = proptest::option::of(
         any_unit().prop_filter_map("a chain", |unit| Plan::new(vec![unit]).ok()),
     );
-    let numbers = (any_no(), 1..u32::MAX, any::<u32>(), any::<u16>(), any::<u16>());
+    let model = proptest::option::of(any::<u32>());
+    let numbers = (any_no(), 1..u32::MAX, any::<u32>(), any::<u16>(), any::<u16>(), model);
     let policy = any_policy();
     let times = (any_moment(), any_moment(), any_moment());
     let legs = proptest::collection::vec(any_leg(), 1..MAX_LEGS);
@@ -232,7 +233,7 @@ fn any_order() -> impl Strategy<Value = Order> {
                 (refused_by, hard),
                 carried,
             )| {
-                let (no, version, catalogue, rule, papers) = numbers;
+                let (no, version, catalogue, rule, papers, model) = numbers;
                 let (stage, channel, (returned, rejected)) = standing;
                 Order {
                     no,
@@ -243,6 +244,7 @@ fn any_order() -> impl Strategy<Value = Order> {
                     plan,
                     catalogue,
                     rule,
+                    model: model.map(ModelVersion),
                     heard_at: times.0,
                     registered_at: times.1,
                     updated_at: times.2,

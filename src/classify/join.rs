@@ -1,0 +1,201 @@
+//! How the keywords and a model come to one category.
+//!
+//! The model says which class a matter is of, and how likely; a class takes in one or more
+//! categories of the catalogue. Within the class the keywords choose the category. Where they
+//! are torn between two, up to a fifth of the confidence is taken off, and where none spoke
+//! [`UNSAID`] of it is left.
+//!
+//! A model knows only what it was trained on. What its classes do not take in is the keywords'
+//! own: where they name such a field with a confidence of [`OUTSIDE`] and more, they decide.
+
+use super::grams::{MAX_TEXT, MAX_TITLE};
+use super::model::Model;
+use super::score::{Best, Scores, confidence};
+use super::spans::spans;
+use super::words::Words;
+use super::{Evidence, Message, Speaks};
+use crate::catalogue::{Catalogue, LabelError};
+use crate::domain::{Category, Confidence};
+
+/// The confidence from which keywords carry a matter out of all of the model's classes.
+const OUTSIDE: u8 = 60;
+/// What is left of the confidence where no keyword chose between a class's categories.
+const UNSAID: f32 = 0.7;
+
+/// Classes of a catalogue's categories.
+pub struct Classes {
+    /// For each category, by its place in the scores, its class.
+    of: Vec<Option<usize>>,
+    /// For each class, the category that takes what the keywords say nothing of.
+    rest: Vec<Category>,
+    /// For each class, whether it takes in more than one category.
+    many: Vec<bool>,
+}
+
+impl Classes {
+    pub(super) fn new(
+        words: &Words,
+        catalogue: &Catalogue,
+        labels: &[String],
+    ) -> Result<Classes, LabelError> {
+        let by_category = catalogue.classes(labels)?;
+        let of: Vec<_> =
+            words.places.iter().map(|p| by_category.get(&p.category).copied()).collect();
+        let mut rest = vec![Category::NONE; labels.len()];
+        let mut sizes = vec![0; labels.len()];
+        for (category, class) in &by_category {
+            let takes_rest = catalogue.rest_of_field(category.field()) == *category;
+            let has_rest = rest[*class].0 % 100 == 99;
+            if rest[*class] == Category::NONE || (takes_rest && !has_rest) {
+                rest[*class] = *category;
+            }
+            sizes[*class] += 1;
+        }
+        Ok(Classes { of, rest, many: sizes.into_iter().map(|n| n > 1).collect() })
+    }
+
+    /// What speaks for each class; and for what is in none, the field that most speaks for.
+    pub(super) fn totals(&self, words: &Words, scores: &Scores) -> (Vec<u32>, Option<usize>) {
+        let mut totals = vec![0; self.rest.len()];
+        let mut outside: Option<usize> = None;
+        for field in 0..words.fields.len() {
+            let all = words.within(field);
+            let mut left = scores.fields[field];
+            for place in all.clone() {
+                if let Some(class) = self.of[place] {
+                    totals[class] += scores.own[place];
+                }
+                left -= scores.own[place];
+            }
+            // What speaks for the field as a whole speaks for the class of what is left of it.
+            match all.last().and_then(|rest| self.of[rest]) {
+                Some(class) => totals[class] += left,
+                None if outside.is_none_or(|o| scores.fields[o] < scores.fields[field]) => {
+                    outside = Some(field);
+                }
+                None => {}
+            }
+        }
+        (totals, outside.filter(|field| scores.fields[*field] > 0))
+    }
+
+    /// The class that most speaks for, and how sure that is.
+    pub(super) fn best(&self, words: &Words, scores: &Scores) -> Option<(usize, Confidence)> {
+        let (totals, _) = self.totals(words, scores);
+        let most = |but: Option<usize>| {
+            let others = totals.iter().enumerate().filter(move |(i, _)| Some(*i) != but);
+            others.max_by_key(|(i, total)| (**total, std::cmp::Reverse(*i)))
+        };
+        let (class, total) = most(None).filter(|(_, total)| **total > 0)?;
+        let rival = most(Some(class)).map_or(0, |(_, rival)| *rival);
+        Some((class, confidence(*total, rival, 0)))
+    }
+
+    /// The category of a class that the keywords choose, and what is left of its confidence.
+    fn choose(&self, words: &Words, scores: &Scores, class: usize) -> (Category, f32) {
+        if !self.many[class] {
+            return (self.rest[class], 1.0);
+        }
+        let mut best = (self.rest[class], 0, 0);
+        let mut next = 0;
+        for field in 0..words.fields.len() {
+            let inside = || words.within(field).filter(|place| self.of[*place] == Some(class));
+            let total: u32 = inside().map(|place| scores.own[place]).sum();
+            let own: u32 = words.within(field).map(|place| scores.own[place]).sum();
+            let of_field = scores.fields[field] - own;
+            let Some(last) = inside().next_back() else { continue };
+            let rest = words.places[last].category;
+            let total = if rest.0 % 100 == 99 { total + of_field } else { total };
+            if total <= best.1 {
+                next = next.max(total);
+                continue;
+            }
+            next = next.max(best.1);
+            let most = inside().max_by_key(|place| (scores.own[*place], std::cmp::Reverse(*place)));
+            let named = most.filter(|place| scores.own[*place] > 0);
+            let category = named.map_or(rest, |place| words.places[place].category);
+            let second = inside().filter(|p| Some(*p) != named).map(|p| scores.own[p]).max();
+            best = (category, total, if named.is_some() { second.unwrap_or(0) } else { 0 });
+        }
+        let (category, total, second) = best;
+        if total == 0 {
+            return (category, UNSAID);
+        }
+        let close = next.max(second) as f32 / total as f32;
+        (category, 1.0 - close.min(1.0) / 5.0)
+    }
+}
+
+/// A model and what its classes are in the catalogue.
+pub(super) struct Trained {
+    pub(super) model: Model,
+    pub(super) classes: Classes,
+}
+
+impl Trained {
+    /// The best category, at most so many others; and the class of the best, if it is of one.
+    pub(super) fn category(
+        &self,
+        words: &Words,
+        scores: &Scores,
+        message: &Message<'_>,
+        rivals: usize,
+    ) -> (Best, Option<usize>) {
+        let (title, text) = &message.runs;
+        if title.is_empty() && text.is_empty() {
+            return (scores.category(words, rivals), None);
+        }
+        let likely = self.model.likelihood(&self.model.scores(title, text));
+        let mut order: Vec<usize> = (0..likely.len()).collect();
+        order.sort_by(|a, b| likely[*b].total_cmp(&likely[*a]));
+        order.truncate(rivals + 1);
+        let percent = |p: f32| Confidence::new((p * 100.0).round() as u8);
+        let ranked = order.iter().map(|class| {
+            let (category, left) = self.classes.choose(words, scores, *class);
+            (category, likely[*class] * left)
+        });
+        let mut ranked: Vec<_> = ranked.collect();
+        let outside = self.outside(words, scores);
+        if let Some((category, confidence)) = outside {
+            let left = 1.0 - f32::from(confidence.percent()) / 100.0;
+            ranked.iter_mut().for_each(|(_, p)| *p *= left);
+            let rivals = ranked.into_iter().take(rivals).map(|(c, p)| (c, percent(p))).collect();
+            return (Best { category, confidence, rivals }, None);
+        }
+        let mut ranked = ranked.into_iter().map(|(category, p)| (category, percent(p)));
+        let (category, confidence) = ranked.next().unwrap_or_default();
+        let rivals = ranked.filter(|(_, confidence)| confidence.percent() > 0).collect();
+        (Best { category, confidence, rivals }, order.first().copied())
+    }
+
+    /// The words that spoke for a class, shown as speaking for the category chosen within it.
+    pub(super) fn evidence(
+        &self,
+        class: usize,
+        category: Category,
+        message: &Message<'_>,
+    ) -> Vec<Evidence> {
+        let speaks = Speaks::Category(category);
+        let (title, text) = &message.runs;
+        let of = |words, runs, limit| (words, runs, limit);
+        let mut shown =
+            spans(&self.model, class, of(message.title, &title[..], MAX_TITLE), speaks, true);
+        shown.extend(spans(
+            &self.model,
+            class,
+            of(message.text, &text[..], MAX_TEXT),
+            speaks,
+            false,
+        ));
+        shown
+    }
+
+    /// What the keywords say, where it is in none of the model's classes and they are sure.
+    fn outside(&self, words: &Words, scores: &Scores) -> Option<(Category, Confidence)> {
+        let (_, field) = self.classes.totals(words, scores);
+        let strongest = scores.fields.iter().max();
+        let field = field.filter(|field| strongest == Some(&scores.fields[*field]))?;
+        let (category, confidence) = scores.of_field(words, field);
+        (confidence.percent() >= OUTSIDE).then_some((category, confidence))
+    }
+}
