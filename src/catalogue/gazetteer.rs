@@ -337,7 +337,7 @@ mod tests {
             (count(Rank::Province), count(Rank::City), count(Rank::County)),
             (31, 342, 2975)
         );
-        let renames = RENAMES.lines().filter(|l| l.contains(',')).count() - 1;
+        let renames = RENAMES.lines().filter(|line| !line.starts_with('#')).count() - 1;
         assert_eq!(china.aliases().count(), renames, "a rename leads nowhere");
         let name = |code| china.full_name(Place::parse(code).unwrap());
         assert_eq!(name("310115"), "上海市浦东新区");

@@ -203,8 +203,7 @@ fn what_caught_others_is_read_rightly() {
         let best = sight.best.as_ref().map(|best| best.place);
         assert_eq!(best, Place::parse(code), "{address}: {sight:?}");
     }
-    for address in ["", "路", "工业区8号", "解放路12号", "鼓楼区", "城关镇", "东方商务中心5号楼"]
-    {
+    for address in ["", "路", "工业区8号", "解放路12号", "鼓楼区", "城关镇"] {
         let sight = atlas.look(address, &[]);
         assert!(sight.best.is_none(), "{address}: {sight:?}");
     }
