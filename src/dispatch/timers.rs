@@ -17,6 +17,11 @@ use tokio::task::JoinSet;
 /// How long the right to run the timers lasts; renewed three times as often.
 const TIMER_LEASE: Duration = Duration::from_secs(3);
 
+/// How many orders are ticked at a time. Their steps share the store's batches with those of
+/// callers, whose answers wait for the whole batch: however much is due at once, a caller waits
+/// for no more of it than this.
+const AT_ONCE: usize = 32;
+
 /// Nobody is woken by a new deadline.
 const UNDISTURBED: i64 = i64::MIN;
 /// Any new deadline wakes.
@@ -122,22 +127,23 @@ impl Dispatch {
         Ok(sweep)
     }
 
-    /// Ticks many orders at once so that they share commits; whether any of them moved.
+    /// Ticks orders, [`AT_ONCE`] at a time so that they share commits; whether any of them moved.
     async fn tick_all(self: &Arc<Self>, due: &[(Timestamp, OrderNo)]) -> bool {
         let command = Arc::new(Command {
             actor: Actor::clock(self.cell()),
             action: Action::Tick { fallback: self.catalogue.fallback() },
         });
-        let mut ticks = JoinSet::new();
-        for (at, no) in due.iter().copied() {
-            let (this, command) = (Arc::clone(self), Arc::clone(&command));
-            ticks.spawn(async move {
-                let ticked = this.tick(no, &command).await;
-                (at, no, this.now(), ticked)
-            });
-        }
+        let (mut ticks, mut left) = (JoinSet::new(), due.iter().copied());
         let mut moved = false;
-        while let Some(joined) = ticks.join_next().await {
+        loop {
+            for (at, no) in left.by_ref().take(AT_ONCE.saturating_sub(ticks.len())) {
+                let (this, command) = (Arc::clone(self), Arc::clone(&command));
+                ticks.spawn(async move {
+                    let ticked = this.tick(no, &command).await;
+                    (at, no, this.now(), ticked)
+                });
+            }
+            let Some(joined) = ticks.join_next().await else { break };
             let Ok((at, no, done, ticked)) = joined else { continue };
             match ticked {
                 Ok((_, after)) => {

@@ -2,16 +2,19 @@
 //! takes effect twice. A client keeps a ledger of what it was answered; after every kill the
 //! store is compared with it, and the server's own doctor looks at every order.
 //!
-//! `HOTLINE_KILLS=50` sets how often each is killed; the default keeps the suite quick.
+//! `HOTLINE_KILLS=500` sets how often each is killed.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "../support/figures.rs"]
+mod figures;
 mod ledger;
 mod load;
 mod process;
 #[path = "../support/redis.rs"]
 mod redis;
 
+use figures::{how_many, measured};
 use ledger::Ledger;
 use load::Load;
 use process::{Home, Serve};
@@ -19,11 +22,10 @@ use redis::RedisServer;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often each is killed unless told otherwise.
-const KILLS: u32 = 6;
-
+/// How often each is killed.
 fn kills() -> u32 {
-    std::env::var("HOTLINE_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(KILLS)
+    let told = std::env::var("HOTLINE_KILLS").ok().and_then(|n| n.parse().ok());
+    told.unwrap_or_else(|| how_many("kills", 30, 6))
 }
 
 /// A random moment: somewhere in the work, sometimes right at its start.
@@ -62,7 +64,8 @@ async fn kill_the_service(home: &Home, store: &str, kills: u32) {
         assert!(problems.is_empty(), "round {round}: {problems:#?}");
         serve.kill();
     }
-    println!("{kills} kills of the service on {}: {}", store_name(store), ledger.summary());
+    let store = store_name(store);
+    measured("lost", format!("0 in {kills} kills of the service on {store}: {}", ledger.summary()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -71,7 +74,8 @@ async fn redis_killed_under_the_service() {
     let home = Home::new();
     let ledger = Arc::new(Ledger::default());
     let mut serve = Serve::start(&home, &redis.url(), &[]).await;
-    for round in 0..kills().min(20) {
+    let kills = kills();
+    for round in 0..kills {
         let channel = serve.channel().await;
         let load = Load::start(channel.clone(), Arc::clone(&ledger));
         tokio::time::sleep(moment()).await;
@@ -86,7 +90,7 @@ async fn redis_killed_under_the_service() {
         assert!(problems.is_empty(), "round {round}: {problems:#?}");
     }
     serve.kill();
-    println!("{} kills of Redis: {}", kills().min(20), ledger.summary());
+    measured("lost", format!("0 in {kills} kills of Redis, always: {}", ledger.summary()));
 }
 
 /// The checker is checked: one commit acknowledged and not written must not go unseen.

@@ -1,5 +1,6 @@
 //! What is left in the append-only file after a crash: cut anywhere, changed anywhere.
 
+use crate::figures::{how_many, measured};
 use crate::server::RedisServer;
 use crate::support::number;
 use crate::traffic::{Traffic, missing};
@@ -76,8 +77,9 @@ async fn cut_anywhere_it_holds_whole_orders_and_all_that_were_acknowledged() {
             look.await.unwrap();
         }
     }
-    println!(
-        "{CUTS} cuts in the last {span} bytes: whole orders only, none lost that was answered"
+    measured(
+        "half-done",
+        format!("0 orders in {CUTS} cuts of the append-only file's last {span} bytes, 0 lost"),
     );
 }
 
@@ -112,6 +114,7 @@ async fn one_flipped_digit_is_noticed() {
         ("the contact", codec::encode_contact(change.contact.as_ref().unwrap())),
         ("what was answered", codec::encode_remembered(&remembered.1)),
     ];
+    let flipped = records.len();
     for (what, record) in records {
         let at = whole.windows(record.len()).position(|window| window == record).unwrap();
         let mut other = whole.clone();
@@ -139,6 +142,10 @@ async fn one_flipped_digit_is_noticed() {
             "{what}: the doctor says so"
         );
     }
+    measured(
+        "flipped digits",
+        format!("{flipped} of {flipped} noticed, one in each kind of record"),
+    );
 }
 
 async fn is_clean(store: &RedisStore) -> bool {
@@ -150,11 +157,11 @@ async fn is_clean(store: &RedisStore) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_with_everysec_at_most_two_seconds_are_lost() {
     const WINDOW: Duration = Duration::from_secs(2);
-    const KILLS: usize = 3;
+    let kills = how_many("kills with everysec", 20, 3);
     let mut server = RedisServer::start("everysec");
     let store = open(&server.url(), impatient()).await;
     let (mut acknowledged, mut lost) = (0, 0);
-    for round in 0..KILLS {
+    for round in 0..kills {
         let traffic = Traffic::start(&store, 32, 1 + round as u32 * 100_000);
         traffic.more(1_000).await;
         let killed = tick();
@@ -169,8 +176,11 @@ async fn killed_with_everysec_at_most_two_seconds_are_lost() {
         acknowledged += ledger.acknowledged.len();
         lost += gone.len();
     }
-    println!(
-        "{KILLS} kills with everysec: {lost} of {acknowledged} acknowledged lost, none older than {WINDOW:?}"
+    measured(
+        "lost",
+        format!(
+            "{lost} of {acknowledged} in {kills} kills of Redis, everysec, none older than {WINDOW:?}"
+        ),
     );
     serves_again(&store, 900_000).await;
     sound(&store).await;

@@ -1,6 +1,7 @@
 //! A master dies or hangs and another takes its place, under load.
 
 use crate::cluster::Cluster;
+use crate::figures::measured;
 use crate::open;
 use crate::sentinel::{NAME, Trio};
 use crate::server::RedisServer;
@@ -28,13 +29,12 @@ async fn strike(store: &Arc<RedisStore>, happens: impl FnOnce()) -> (Ledger, Ins
 
 fn told(what: &str, ledger: &Ledger, struck: Instant) {
     let gap = ledger.gap_after(struck);
-    println!(
-        "{what}: no service for {gap:?}; {} acknowledged, {} told unknown, {} unavailable",
-        ledger.acknowledged.len(),
-        ledger.unknown,
-        ledger.unavailable
-    );
     assert!(gap < GOAL, "{what}: {gap:?}");
+    let (acknowledged, unknown) = (ledger.acknowledged.len(), ledger.unknown);
+    measured(
+        "gap of service",
+        format!("{gap:.1?}, {what}; {acknowledged} acknowledged, {unknown} told unknown"),
+    );
 }
 
 /// Waiters, timers and readers go on with the new master.
@@ -94,7 +94,7 @@ async fn a_failover_that_was_asked_for() {
     let (ledger, struck) = asked_for(&trio, &store).await;
     told("Sentinel, failover asked for", &ledger, struck);
     let lost = missing(&store, &ledger).await;
-    println!("Sentinel, failover asked for: {} acknowledged meanwhile and lost", lost.len());
+    measured("lost", format!("{} that the old master took, failover asked for", lost.len()));
     let before = |(seq, at): &&(u32, Instant)| *at < struck && lost.contains(seq);
     assert_eq!(ledger.acknowledged.iter().filter(before).count(), 0, "lost from before");
     crate::sound(&store).await;
@@ -108,8 +108,9 @@ async fn a_failover_that_was_asked_for_loses_nothing_if_all_must_confirm() {
     let options = RedisOptions { replicas_ack: Some(2), ..RedisOptions::default() };
     let store = open(&trio.url(), options).await;
     let (ledger, struck) = asked_for(&trio, &store).await;
-    println!("Sentinel, failover asked for, all confirm: {:?}", ledger.gap_after(struck));
     kept(&store, &ledger).await;
+    let gap = ledger.gap_after(struck);
+    measured("lost", format!("0, failover asked for, all confirm; no service for {gap:.1?}"));
 }
 
 /// With one replica each, a Cluster whose master is gone has one copy of its slots: it goes on
@@ -124,9 +125,13 @@ async fn all_but_the_last(store: &RedisStore, ledger: &Ledger, struck: Instant) 
     let window = Duration::from_secs(1);
     let old = |(seq, at): &&(u32, Instant)| missing.contains(seq) && *at + window < struck;
     let old: Vec<_> = ledger.acknowledged.iter().filter(old).collect();
-    println!("{} acknowledged orders lost, none older than {window:?}", missing.len());
     assert!(old.is_empty(), "{old:?}");
     crate::sound(store).await;
+    let (lost, of) = (missing.len(), ledger.acknowledged.len());
+    measured(
+        "lost",
+        format!("{lost} of {of}, Cluster failover, nobody confirms; none older than {window:?}"),
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

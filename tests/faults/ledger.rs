@@ -1,6 +1,7 @@
 //! A replica is cut off and promoted, and `hotline doctor` lists from a client's ledger exactly
 //! what was lost.
 
+use crate::figures::measured;
 use crate::program::{Serve, calls, matter};
 use crate::proxy::Proxy;
 use crate::server::{RedisServer, eventually};
@@ -52,7 +53,10 @@ async fn the_doctor_lists_what_a_promoted_replica_never_had() {
             lost.lines().map(|line| line.split(' ').nth(1).unwrap().to_owned()).collect();
         assert_eq!(lost.len(), LOST);
         assert_eq!(listed, lost);
-        println!("{LOST} of {} acknowledged were lost, and each was listed", KEPT + LOST);
+        measured(
+            "named",
+            format!("{LOST} of {LOST} orders lost with a replica cut off and promoted"),
+        );
         // Mending makes nothing up.
         let ran = serve.run(&["doctor", "--repair", "-o", "json"]).ends(0).json();
         assert_eq!(ran["mended"], serde_json::json!([]));

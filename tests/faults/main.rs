@@ -17,6 +17,7 @@ mod migration;
 mod program;
 mod readers;
 mod refused;
+mod retries;
 #[path = "../support/server.rs"]
 mod service;
 mod timers;
@@ -28,6 +29,8 @@ mod ways;
 mod cluster;
 #[path = "../support/faulty.rs"]
 mod faulty;
+#[path = "../support/figures.rs"]
+mod figures;
 #[path = "../support/proxy.rs"]
 mod proxy;
 #[path = "../support/sentinel.rs"]

@@ -1,5 +1,6 @@
 //! Who reads the feed more slowly than it grows.
 
+use crate::figures::measured;
 use crate::server::RedisServer;
 use crate::service::{CENTRE, Server, by, told};
 use crate::timers::filed;
@@ -50,7 +51,7 @@ async fn a_slow_watcher_is_cut_at_its_bound_and_goes_on() {
         }
     };
     assert_eq!(told(&cut), (Code::ResourceExhausted, "SLOW_READER".into(), String::new()));
-    println!("a slow watcher was cut after {seen} of {EVENTS} events");
+    measured("slow reader", format!("cut after {seen} of {EVENTS} events"));
     // Nothing is missed.
     let mut again = watch(cursor).await;
     while seen < EVENTS {

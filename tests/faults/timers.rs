@@ -1,6 +1,7 @@
 //! What falls due happens once, whoever ticks, and however much at once.
 
 use crate::faulty::Faulty;
+use crate::figures::{how_many, measured};
 use crate::server::RedisServer;
 use crate::service::{Server, catalogue, sealer};
 use crate::support::{HEARD, new_order};
@@ -15,11 +16,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-/// How many timers fall due at once; `HOTLINE_TIMERS=1000000` makes it more.
-const TIMERS: u32 = 100_000;
-
+/// How many timers fall due at once; `HOTLINE_TIMERS=1000000` makes it any number.
 fn timers() -> u32 {
-    std::env::var("HOTLINE_TIMERS").ok().and_then(|n| n.parse().ok()).unwrap_or(TIMERS)
+    let told = std::env::var("HOTLINE_TIMERS").ok().and_then(|n| n.parse().ok());
+    told.unwrap_or_else(|| how_many("timers due at once", 1_000_000, 30_000))
 }
 
 /// Files so many orders that were all heard in the same second.
@@ -141,5 +141,11 @@ async fn a_great_many_timers_due_at_once_take_effect_once() {
         assert!(page.iter().all(|order| order.legs.len() <= 2), "twice");
     }
     assert_eq!(moved, count as usize);
-    println!("{count} timers due at once took {took:?}; the slowest call between took {slowest:?}");
+    measured(
+        "timers due at once",
+        format!(
+            "0 early, 0 doubled, 0 missed of {count}, in {took:.0?}; the slowest call between took \
+             {slowest:.1?}"
+        ),
+    );
 }

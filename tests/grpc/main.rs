@@ -19,10 +19,13 @@ mod races;
 mod recusal;
 mod redelivery;
 mod restarts;
+mod stale;
 mod together;
 
 #[path = "../support/faulty.rs"]
 mod faulty;
+#[path = "../support/figures.rs"]
+mod figures;
 #[path = "../support/redis.rs"]
 mod redis;
 #[path = "../support/server.rs"]

@@ -2,6 +2,7 @@
 //! clock, and the dead one's rights are worth nothing.
 
 use crate::everywhere::everywhere;
+use crate::figures::measured;
 use crate::server::*;
 use hotline::clock::tick;
 use hotline::pb;
@@ -67,9 +68,10 @@ async fn what_a_dead_puller_held_is_handed_out_within_a_second_of_its_lease() {
             got.extend(next);
         }
         let after = claimed.elapsed();
-        println!("redelivered {after:?} after the claim, of a lease of {LEASE:?}");
         assert!(after >= LEASE, "nobody had them twice at a time");
         assert!(after <= LEASE + GRACE, "{after:?}");
+        let late = after - LEASE;
+        measured("redelivery", format!("{late:.1?} after the end of a dead puller's lease"));
         let key = |c: &pb::ClaimedOrder| c.order.as_ref().unwrap().order_no.clone();
         got.sort_by_key(key);
         for (old, new) in dead.iter().zip(&got) {
