@@ -6,6 +6,7 @@ use super::batch::replaced;
 use super::greeting::{Opening, loading};
 use super::keys::{self, BLOCK, Keys};
 use super::link::Link;
+use super::replicas::Replicas;
 use super::step::{VERSION, split_intake};
 use super::trouble::Fault;
 use super::value::{bytes, integer, items, must, must_integer, scored, text};
@@ -44,9 +45,11 @@ pub(super) fn function(call: &str, name: &str, keys: &[Vec<u8>]) -> Cmd {
     command
 }
 
-/// What was answered to a request id, as it is stored.
+/// What was answered to a request id, as it is stored: whether replicas have it does not
+/// matter, or it and all that was written before must be confirmed by them.
 pub(super) async fn remembered(
     link: &Link,
+    replicas: Option<&Replicas>,
     opening: &Opening,
     keys: &Keys,
     id: &[u8; 16],
@@ -56,7 +59,15 @@ pub(super) async fn remembered(
         let all = [keys.meta(), keys.requests(bucket), keys.requests(bucket.saturating_sub(1))];
         let mut call = function("FCALL_RO", "hotline_v4_remembered", &all);
         call.arg(bucket).arg(&id[..]);
-        let parts = items(ask(link, &call).await?).map_err(Fault::Unknown)?;
+        let answer = match replicas {
+            None => ask(link, &call).await?,
+            Some(replicas) => {
+                let (answer, safe) = replicas.confirmed(link, &call).await?;
+                safe.map_err(Fault::Unknown)?;
+                answer
+            }
+        };
+        let parts = items(answer).map_err(Fault::Unknown)?;
         if parts.first().map(text).as_deref() == Some("ok") {
             return Ok(parts.get(1).and_then(bytes).map(<[u8]>::to_vec));
         }
@@ -116,12 +127,13 @@ impl RedisStore {
         id: RequestId,
     ) -> Result<Option<Remembered>, StoreError> {
         let id = keys::request(id);
-        let Some(found) = remembered(&self.read, &self.opening, &self.keys, &id).await? else {
+        let (opening, keys) = (&self.opening, &self.keys);
+        if remembered(&self.read, None, opening, keys, &id).await?.is_none() {
             return Ok(None);
-        };
-        // Whoever is told of it takes it for safe.
-        self.replicas.confirm(&self.write, &self.keys).await?;
-        codec::decode_remembered(&found).map(Some)
+        }
+        // Whoever is told of it takes it for safe: it must be so where it is found.
+        let found = remembered(&self.write, Some(&self.replicas), opening, keys, &id).await?;
+        found.as_deref().map(codec::decode_remembered).transpose()
     }
 
     pub(super) async fn claim_entries(
