@@ -138,8 +138,8 @@ impl Lease {
     /// The co-handler whose part of the order, still to be done, the lease is of.
     pub fn helper(&self, order: &Order) -> Option<Unit> {
         let at = self.assignment.checked_sub(CO_HOLDING).filter(|_| self.order == order.no)?;
-        let co = order.co_handlers.get(usize::from(at))?;
-        co.reported_at.is_none().then_some(co.unit)
+        let mut pending = order.pending_co_handlers();
+        pending.find(|co| u16::from(co.place) == at).map(|co| co.unit)
     }
 }
 
