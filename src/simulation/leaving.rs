@@ -79,11 +79,11 @@ impl Shedding for Door {
         Ok(Cursor::after_batch(world.epoch, world.state.trimmed))
     }
 
-    async fn trim_feed(&self, first: u64) -> Result<(), StoreError> {
+    async fn trim_feed(&self, first: u64, known: &[Consumer]) -> Result<bool, StoreError> {
         let mut world = self.read().await?;
         let gone = first.min(world.state.feed.len() as u64).saturating_sub(1);
         world.write(Write::Shed(Shed::Trimmed(gone)));
-        Ok(())
+        Ok(true)
     }
 
     async fn consumers(&self) -> Result<Vec<Consumer>, StoreError> {

@@ -38,13 +38,14 @@ pub mod keys;
 mod leaving;
 pub mod link;
 pub mod master;
+mod pages;
 mod reads;
 mod reconcile;
 pub mod replicas;
 pub mod restore;
 mod settle;
-pub mod step;
 mod standing;
+pub mod step;
 mod supervisor;
 mod torn;
 pub mod trouble;
@@ -273,6 +274,15 @@ impl Store for RedisStore {
         max: usize,
     ) -> Result<Vec<(Entry, OrderNo)>, StoreError> {
         self.read_tray(unit, desk, after, max).await
+    }
+
+    async fn numbers(
+        &self,
+        after: Option<OrderNo>,
+        max: usize,
+    ) -> Result<Vec<OrderNo>, StoreError> {
+        let numbers = self.read_numbers(after).await?;
+        Ok(numbers.into_iter().take(max).collect())
     }
 
     async fn scan(
