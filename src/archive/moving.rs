@@ -2,7 +2,7 @@
 //! whoever drives it decides how fast. Any number of processes may be at it: what two of them
 //! move at once is in the archive twice and leaves the store once.
 
-use super::{Archive, Placed};
+use super::{Keeper, Placed};
 use crate::domain::{Date, Order, OrderNo, entries, next_deadline};
 use crate::store::audit::{Page, next_page};
 use crate::store::{Consumer, Cursor, Leaving, MAX_FEED, Store, StoreError, Whole};
@@ -33,7 +33,7 @@ pub struct Moved {
 
 /// Moves the orders that are over.
 pub struct Mover {
-    archive: Archive,
+    archive: Arc<dyn Keeper>,
     /// Nobody died at it since this process began.
     is_tidy: bool,
     /// The last order that was looked at.
@@ -45,7 +45,7 @@ pub struct Mover {
 
 impl Mover {
     /// Begins with the first order.
-    pub fn new(archive: Archive) -> Mover {
+    pub fn new(archive: Arc<dyn Keeper>) -> Mover {
         Mover { archive, is_tidy: false, after: None, gathered: Vec::new(), bytes: 0 }
     }
 
@@ -150,7 +150,11 @@ fn slowest(consumers: &[Consumer], epoch: u64) -> u64 {
 }
 
 /// Moves the oldest events of the feed, whole batches of it and never the last.
-pub async fn trim(archive: &Archive, store: &dyn Store, keep: Keep) -> Result<Moved, StoreError> {
+pub async fn trim(
+    archive: &dyn Keeper,
+    store: &dyn Store,
+    keep: Keep,
+) -> Result<Moved, StoreError> {
     let start = store.feed_start().await?;
     let end = store.feed_end().await?;
     let known = store.consumers().await?;

@@ -4,12 +4,12 @@
 //! long as a step took. That is for efficiency only: two at once do no harm.
 
 use super::{Dispatch, Finding, Refusal};
+use crate::archive::Day;
 use crate::archive::moving::{Keep, Moved, Mover, trim};
-use crate::archive::{Archive, Day};
 use crate::domain::{Actor, Date, Order, OrderNo, Span};
 use crate::store::{Consumer, Cursor, StoreError, Whole, audit};
 use crate::telemetry::archiving as metrics;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -90,7 +90,7 @@ impl Dispatch {
         if let (Some(archive), Some(read)) = (&self.archive, feed_keep) {
             let unread = feed_bound.map(|age| self.day_before(age));
             let keep = Keep { read: self.day_before(*read), unread };
-            let Moved { left, bytes, done } = trim(archive, &*self.store, keep).await?;
+            let Moved { left, bytes, done } = trim(&**archive, &*self.store, keep).await?;
             metrics::events_left(left, bytes);
             all_done &= done;
         }
@@ -144,8 +144,8 @@ impl Dispatch {
     }
 
     /// Where the archive is, if there is one.
-    pub fn archive(&self) -> Option<&Archive> {
-        self.archive.as_ref()
+    pub fn archive_folder(&self) -> Option<&Path> {
+        self.settings.archiving.as_ref().map(|archiving| &*archiving.folder)
     }
 
     /// Compares every order with what is indexed of it, opens every file of the archive, and
@@ -155,7 +155,7 @@ impl Dispatch {
             self.must_be_centre(actor)?;
         }
         let mut all = match &self.archive {
-            Some(archive) => audit::examine(&*self.store, archive, mend).await?,
+            Some(archive) => audit::examine(&*self.store, archive.as_ref(), mend).await?,
             None => audit::examine(&*self.store, &audit::Nowhere, mend).await?,
         };
         for day in self.archive_days().await? {

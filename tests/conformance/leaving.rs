@@ -5,8 +5,8 @@ use crate::Factory;
 use crate::commits::{all_events, put, tally, to_the_archive};
 use crate::lives::replayed;
 use crate::support::*;
-use hotline::archive::Archive;
 use hotline::archive::moving::{Keep, Moved, Mover, trim};
+use hotline::archive::{Archive, Keeper};
 use hotline::domain::*;
 use hotline::store::*;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ fn in_a_folder() -> (tempfile::TempDir, Archive) {
 
 /// Moves all that was over before a day; how much that was.
 pub async fn move_all(store: &Arc<dyn Store>, archive: &Archive, before: Date) -> u64 {
-    let (mut mover, mut left) = (Mover::new(archive.clone()), 0);
+    let (mut mover, mut left) = (Mover::new(Arc::new(archive.clone())), 0);
     loop {
         let Moved { left: now, done, .. } = mover.step(&**store, before).await.unwrap();
         left += now;

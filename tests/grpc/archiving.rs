@@ -3,7 +3,7 @@
 use crate::everywhere::{on_every_store, sound};
 use crate::moves::Life;
 use crate::server::*;
-use hotline::archive::Archive;
+use hotline::archive::{Archive, Keeper};
 use hotline::dispatch::Archiving;
 use hotline::domain::{OrderNo, Span};
 use hotline::pb;
