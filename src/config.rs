@@ -31,8 +31,9 @@ pub enum CatalogueSource {
 pub struct Config {
     /// Where orders are kept.
     pub store: StoreUrl,
-    /// How many Redis replicas must have a change before it is answered; `None` is 1 behind
-    /// Sentinels and in a Cluster, and 0 for a single Redis.
+    /// How many Redis replicas at least must have a change before it is answered, besides all
+    /// that are in step; `None` is 1 behind Sentinels and in a Cluster, and 0, which waits for
+    /// none, for a single Redis.
     pub replicas_ack: Option<u32>,
     /// Whether to serve even from a Redis that may throw orders away.
     pub redis_allow_unsafe: bool,

@@ -10,8 +10,8 @@ mod server;
 #[path = "support/mod.rs"]
 mod support;
 
-use hotline::archive::Archive;
 use hotline::archive::moving::{Keep, Mover, trim};
+use hotline::archive::{Archive, Keeper};
 use hotline::domain::*;
 use hotline::store::memory::Memory;
 use hotline::store::redis::{RedisOptions, RedisStore};
@@ -44,7 +44,7 @@ async fn over(store: &Arc<dyn Store>, seq: u32) -> Arc<Order> {
 }
 
 async fn move_all(store: &Arc<dyn Store>, archive: &Archive) -> Result<u64, StoreError> {
-    let (mut mover, mut left) = (Mover::new(archive.clone()), 0);
+    let (mut mover, mut left) = (Mover::new(Arc::new(archive.clone())), 0);
     loop {
         let moved = mover.step(&**store, later()).await?;
         left += moved.left;

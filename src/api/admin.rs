@@ -90,7 +90,7 @@ impl AdminService for Api {
             bytes: day.bytes,
             broken: day.broken,
         };
-        let folder = self.dispatch.archive().map(|archive| archive.root().display().to_string());
+        let folder = self.dispatch.archive_folder().map(|folder| folder.display().to_string());
         let days = days.into_iter().map(day).collect();
         Ok(Response::new(pb::ListArchiveResponse { folder: folder.unwrap_or_default(), days }))
     }

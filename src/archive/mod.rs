@@ -36,7 +36,33 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A city's archive.
+/// Keeps what leaves the store, and gives it back.
+#[async_trait]
+pub trait Keeper: Elsewhere {
+    /// An order as it was when it left the store last. What cannot be read is an error if the
+    /// order is nowhere else.
+    async fn find(&self, no: OrderNo) -> Result<Option<Whole>, StoreError>;
+
+    /// The same, for whoever is going to change it: what cannot be read is an error, for a
+    /// higher version may be in it.
+    async fn find_surely(&self, no: OrderNo) -> Result<Option<Whole>, StoreError>;
+
+    /// Which days there are, and how much there is of each, in order.
+    async fn days(&self) -> Result<Vec<Day>, StoreError>;
+
+    /// Keeps orders, all registered on one day; returns how many bytes they take. They are
+    /// safe when this returns.
+    async fn keep_orders(&self, day: Date, rows: Vec<Whole>) -> Result<u64, StoreError>;
+
+    /// Keeps events of one day; returns how many bytes they take. They are safe when this
+    /// returns.
+    async fn keep_events(&self, day: Date, rows: Vec<Placed>) -> Result<u64, StoreError>;
+
+    /// Takes away what a process left half-written that died.
+    async fn tidy(&self) -> Result<(), StoreError>;
+}
+
+/// A city's archive in files.
 #[derive(Clone, Debug)]
 pub struct Archive {
     folder: Arc<Folder>,
@@ -59,28 +85,6 @@ impl Archive {
     /// Where it is.
     pub fn root(&self) -> &Path {
         &self.folder.root
-    }
-
-    /// An order as it was when it left the store last. A broken file is an error if the order
-    /// is in no other.
-    pub async fn find(&self, no: OrderNo) -> Result<Option<Whole>, StoreError> {
-        match self.search(no).await? {
-            Found { latest: Some(whole), broken } => {
-                if let Some(broken) = broken {
-                    tracing::warn!(order = %no, %broken, "read from another file of the day");
-                }
-                Ok(Some(whole))
-            }
-            Found { latest: None, broken: Some(broken) } => Err(broken),
-            Found { latest: None, broken: None } => Ok(None),
-        }
-    }
-
-    /// The same, for whoever is going to change it: a broken file is an error, for a higher
-    /// version may be in it.
-    pub async fn find_surely(&self, no: OrderNo) -> Result<Option<Whole>, StoreError> {
-        let Found { latest, broken } = self.search(no).await?;
-        broken.map_or(Ok(latest), Err)
     }
 
     async fn search(&self, no: OrderNo) -> Result<Found, StoreError> {
@@ -138,39 +142,6 @@ impl Archive {
         .await
     }
 
-    /// Which days there are, and how much there is of each, in order. A file that cannot be
-    /// read is counted as broken and named.
-    pub async fn days(&self) -> Result<Vec<Day>, StoreError> {
-        self.aside(|folder| folder.days()).await
-    }
-
-    /// Keeps orders, all registered on one day; returns how many bytes they take. They are
-    /// safe when this returns.
-    async fn keep_orders(&self, day: Date, rows: Vec<Whole>) -> Result<u64, StoreError> {
-        self.aside(move |folder| {
-            let bytes = files::encoded(table::encode(orders::COLUMNS, orders::ID, &rows))?;
-            folder.save(ORDERS, day, &bytes, |table| {
-                Ok(orders::read(table, 0, table.rows())? == rows)
-            })
-        })
-        .await
-    }
-
-    /// Keeps events of one day; returns how many bytes they take. They are safe when this
-    /// returns.
-    async fn keep_events(&self, day: Date, rows: Vec<Placed>) -> Result<u64, StoreError> {
-        self.aside(move |folder| {
-            let bytes = files::encoded(table::encode(events::COLUMNS, events::ORDER, &rows))?;
-            folder.save(EVENTS, day, &bytes, |table| Ok(events::read(table)? == rows))
-        })
-        .await
-    }
-
-    /// Takes away what a process left half-written that died.
-    async fn tidy(&self) -> Result<(), StoreError> {
-        self.aside(|folder| folder.tidy()).await
-    }
-
     /// Does what waits for the disk where nobody waits for it.
     async fn aside<T: Send + 'static>(
         &self,
@@ -188,6 +159,54 @@ impl Archive {
 /// or a backup restored, what happened then in its place may have fewer versions.
 fn age(whole: &Whole) -> (Timestamp, u32) {
     (whole.order.updated_at, whole.order.version)
+}
+
+#[async_trait]
+impl Keeper for Archive {
+    async fn find(&self, no: OrderNo) -> Result<Option<Whole>, StoreError> {
+        match self.search(no).await? {
+            Found { latest: Some(whole), broken } => {
+                if let Some(broken) = broken {
+                    tracing::warn!(order = %no, %broken, "read from another file of the day");
+                }
+                Ok(Some(whole))
+            }
+            Found { latest: None, broken: Some(broken) } => Err(broken),
+            Found { latest: None, broken: None } => Ok(None),
+        }
+    }
+
+    async fn find_surely(&self, no: OrderNo) -> Result<Option<Whole>, StoreError> {
+        let Found { latest, broken } = self.search(no).await?;
+        broken.map_or(Ok(latest), Err)
+    }
+
+    /// A file that cannot be read is counted as broken and named.
+    async fn days(&self) -> Result<Vec<Day>, StoreError> {
+        self.aside(|folder| folder.days()).await
+    }
+
+    async fn keep_orders(&self, day: Date, rows: Vec<Whole>) -> Result<u64, StoreError> {
+        self.aside(move |folder| {
+            let bytes = files::encoded(table::encode(orders::COLUMNS, orders::ID, &rows))?;
+            folder.save(ORDERS, day, &bytes, |table| {
+                Ok(orders::read(table, 0, table.rows())? == rows)
+            })
+        })
+        .await
+    }
+
+    async fn keep_events(&self, day: Date, rows: Vec<Placed>) -> Result<u64, StoreError> {
+        self.aside(move |folder| {
+            let bytes = files::encoded(table::encode(events::COLUMNS, events::ORDER, &rows))?;
+            folder.save(EVENTS, day, &bytes, |table| Ok(events::read(table)? == rows))
+        })
+        .await
+    }
+
+    async fn tidy(&self) -> Result<(), StoreError> {
+        self.aside(|folder| folder.tidy()).await
+    }
 }
 
 #[async_trait]

@@ -2,9 +2,10 @@
 //! whoever drives it decides how fast. Any number of processes may be at it: what two of them
 //! move at once is in the archive twice and leaves the store once.
 
-use super::{Archive, Placed};
+use super::{Keeper, Placed};
 use crate::domain::{Date, Order, OrderNo, entries, next_deadline};
-use crate::store::{Cursor, Leaving, MAX_BATCH, MAX_FEED, Store, StoreError, Whole};
+use crate::store::audit::{Page, next_page};
+use crate::store::{Consumer, Cursor, Leaving, MAX_FEED, Store, StoreError, Whole};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ pub struct Moved {
 
 /// Moves the orders that are over.
 pub struct Mover {
-    archive: Archive,
+    archive: Arc<dyn Keeper>,
     /// Nobody died at it since this process began.
     is_tidy: bool,
     /// The last order that was looked at.
@@ -44,7 +45,7 @@ pub struct Mover {
 
 impl Mover {
     /// Begins with the first order.
-    pub fn new(archive: Archive) -> Mover {
+    pub fn new(archive: Arc<dyn Keeper>) -> Mover {
         Mover { archive, is_tidy: false, after: None, gathered: Vec::new(), bytes: 0 }
     }
 
@@ -65,11 +66,16 @@ impl Mover {
             self.is_tidy = true;
         }
         let mut moved = Moved::default();
-        let page = store.scan(self.after, MAX_BATCH).await?;
+        let Some(Page { orders: page, damaged, last }) = next_page(store, self.after).await? else {
+            self.file(store, &mut moved).await?;
+            return Ok(Moved { done: true, ..moved });
+        };
+        (moved.done, self.after) = (last.date() >= before, Some(last));
+        for (no, why) in damaged {
+            tracing::error!(order = %no, why, "stays where it is: it cannot be read");
+        }
         // Whatever was registered later than that was over later, too.
         let end = page.partition_point(|order| order.no.date() < before);
-        moved.done = end < page.len() || page.is_empty();
-        self.after = page.last().map(|order| order.no);
         for order in page.into_iter().take(end).filter(|order| may_leave(order, before)) {
             let other_day = self.day().is_some_and(|day| day != order.no.date());
             if other_day || self.gathered.len() == FILE_ORDERS || self.bytes >= FILE_BYTES {
@@ -138,17 +144,21 @@ pub struct Keep {
 
 /// Where the slowest consumer stands; one of another epoch has read nothing of this one. The
 /// end of all where there is none.
-async fn slowest(store: &dyn Store, epoch: u64) -> Result<u64, StoreError> {
+fn slowest(consumers: &[Consumer], epoch: u64) -> u64 {
     let stands = |at: Cursor| if at.epoch == epoch { at.sequence } else { 0 };
-    let consumers = store.consumers().await?;
-    Ok(consumers.iter().map(|consumer| stands(consumer.cursor)).min().unwrap_or(u64::MAX))
+    consumers.iter().map(|consumer| stands(consumer.cursor)).min().unwrap_or(u64::MAX)
 }
 
 /// Moves the oldest events of the feed, whole batches of it and never the last.
-pub async fn trim(archive: &Archive, store: &dyn Store, keep: Keep) -> Result<Moved, StoreError> {
+pub async fn trim(
+    archive: &dyn Keeper,
+    store: &dyn Store,
+    keep: Keep,
+) -> Result<Moved, StoreError> {
     let start = store.feed_start().await?;
     let end = store.feed_end().await?;
-    let slowest = slowest(store, start.epoch).await?;
+    let known = store.consumers().await?;
+    let slowest = slowest(&known, start.epoch);
     let stays = |(place, event): &Placed| {
         let day = event.at.date();
         let unread = place.sequence >= slowest && keep.unread.is_none_or(|bound| day >= bound);
@@ -186,12 +196,12 @@ pub async fn trim(archive: &Archive, store: &dyn Store, keep: Keep) -> Result<Mo
     for (day, events) in days {
         moved.bytes += archive.keep_events(day, events).await?;
     }
-    if self::slowest(store, start.epoch).await? < slowest {
-        // Somebody came who has not read this; what was kept is kept twice, and looked at anew.
-        return Ok(Moved { left: 0, ..moved });
-    }
     for last in batches.chunks(TRIM_TOGETHER).filter_map(<[u64]>::last) {
-        store.trim_feed(last + 1).await?;
+        if !store.trim_feed(last + 1, &known).await? {
+            // Somebody came who has not read this; what was kept is kept twice, and looked at
+            // anew.
+            return Ok(Moved { left: 0, ..moved });
+        }
     }
     Ok(moved)
 }

@@ -22,8 +22,10 @@ pub(super) struct ServeArgs {
 pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let config = args.config.load()?.config;
     logs::init(&config.log).map_err(|e| Failure::Usage(e.to_string()))?;
+    // Heard from the first moment on: whoever reads that it serves may end it at once.
+    let stopped = server::told_to_stop();
     let running = server::start(config, Manner::Service).await.map_err(failure)?;
-    server::told_to_stop().await;
+    stopped.await;
     tracing::info!("stopping");
     running.stop().await;
     Ok(())

@@ -62,8 +62,9 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "replicas_ack",
         flag: "replicas-ack",
-        help: "How many Redis replicas must have a change before it is answered: a number, or \
-               `auto` (1 behind Sentinels and in a Cluster, else 0)",
+        help: "How many Redis replicas must have a change before it is answered, besides all \
+               that are in step: a number, or `auto` (1 behind Sentinels and in a Cluster, else \
+               0, which waits for none)",
         value: "NUMBER",
         set: |c, v| replicas(v).map(|n| c.replicas_ack = n),
         get: |c| c.replicas_ack.map_or_else(|| "auto".to_owned(), |n| n.to_string()),

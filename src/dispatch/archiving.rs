@@ -4,12 +4,12 @@
 //! long as a step took. That is for efficiency only: two at once do no harm.
 
 use super::{Dispatch, Finding, Refusal};
+use crate::archive::Day;
 use crate::archive::moving::{Keep, Moved, Mover, trim};
-use crate::archive::{Archive, Day};
 use crate::domain::{Actor, Date, Order, OrderNo, Span};
 use crate::store::{Consumer, Cursor, StoreError, Whole, audit};
 use crate::telemetry::archiving as metrics;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -20,6 +20,9 @@ const RESTS: u32 = 3;
 const REST: Duration = Duration::from_millis(10);
 /// So many sweeps of the timers pass before it looks again for what is over.
 const IDLE_SWEEPS: u32 = 60;
+
+/// How often a consumer's beginning is looked for, if the feed is trimmed meanwhile.
+const MAX_STARTS: usize = 4;
 
 /// What leaves the store, when, and where to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -87,7 +90,7 @@ impl Dispatch {
         if let (Some(archive), Some(read)) = (&self.archive, feed_keep) {
             let unread = feed_bound.map(|age| self.day_before(age));
             let keep = Keep { read: self.day_before(*read), unread };
-            let Moved { left, bytes, done } = trim(archive, &*self.store, keep).await?;
+            let Moved { left, bytes, done } = trim(&**archive, &*self.store, keep).await?;
             metrics::events_left(left, bytes);
             all_done &= done;
         }
@@ -141,8 +144,8 @@ impl Dispatch {
     }
 
     /// Where the archive is, if there is one.
-    pub fn archive(&self) -> Option<&Archive> {
-        self.archive.as_ref()
+    pub fn archive_folder(&self) -> Option<&Path> {
+        self.settings.archiving.as_ref().map(|archiving| &*archiving.folder)
     }
 
     /// Compares every order with what is indexed of it, opens every file of the archive, and
@@ -152,7 +155,7 @@ impl Dispatch {
             self.must_be_centre(actor)?;
         }
         let mut all = match &self.archive {
-            Some(archive) => audit::examine(&*self.store, archive, mend).await?,
+            Some(archive) => audit::examine(&*self.store, archive.as_ref(), mend).await?,
             None => audit::examine(&*self.store, &audit::Nowhere, mend).await?,
         };
         for day in self.archive_days().await? {
@@ -163,6 +166,8 @@ impl Dispatch {
         let mut findings = Vec::with_capacity(all.len());
         for finding in all {
             let hidden = match finding.order {
+                // Nobody can tell whom it complains about.
+                Some(_) if finding.name == "damaged" => actor.unit != self.cell().centre(),
                 Some(no) => self.hides(no, actor.unit).await?,
                 None => false,
             };
@@ -190,15 +195,24 @@ impl Dispatch {
         name: &str,
         cursor: Option<Cursor>,
     ) -> Result<Cursor, Refusal> {
-        let cursor = match cursor {
-            // Where it could not go on from, it has read nothing.
-            Some(cursor) => self.store.feed(Some(cursor), 1).await.map(|_| cursor)?,
-            None => self.store.feed_start().await?,
-        };
-        let consumer = Consumer { name: name.to_owned(), cursor, at: self.now() };
-        if self.store.acknowledge(&consumer).await? {
+        for _ in 0..MAX_STARTS {
+            let cursor = match cursor {
+                // Where it could not go on from, it has read nothing.
+                Some(cursor) => self.store.feed(Some(cursor), 1).await.map(|_| cursor)?,
+                None => self.store.feed_start().await?,
+            };
+            let consumer = Consumer { name: name.to_owned(), cursor, at: self.now() };
+            if !self.store.acknowledge(&consumer).await? {
+                break;
+            }
             let known = self.store.consumers().await?.into_iter().find(|known| known.name == name);
-            return Ok(known.map_or(cursor, |known| known.cursor));
+            let cursor = known.map_or(cursor, |known| known.cursor);
+            // From now on nothing goes that it has not read. What went a moment ago it is told, or
+            // it begins behind that.
+            match self.store.feed(Some(cursor), 1).await {
+                Err(StoreError::FeedTrimmed { .. }) => {}
+                read => return read.map(|_| cursor).map_err(Refusal::from),
+            }
         }
         let allowed = "one of the 64 consumers that are known, or a new one once another is \
                        forgotten"

@@ -5,9 +5,8 @@ use super::{Dispatch, Done, Refusal, Request, Settings};
 use crate::catalogue::Place;
 use crate::classify::Classification;
 use crate::domain::{
-    Action, ActionName, Actor, Category, Channel, Command, Confidence, Contact, Division,
-    Emergency, Kind, Level, ModelVersion, OrderNo, Plan, Reading, Refused, Register, Rejection,
-    Stage, Timestamp, Unit, Urgency, decide,
+    Action, Actor, Category, Channel, Command, Confidence, Contact, Division, Emergency, Kind,
+    Level, ModelVersion, OrderNo, Plan, Reading, Register, Timestamp, Unit, Urgency, decide,
 };
 use crate::locate::{Hints, Location};
 use crate::route::{NoRoute, Route, explain, route};
@@ -44,15 +43,6 @@ pub struct Submission {
     pub hand_over: Option<Emergency>,
     /// Units it complains about.
     pub recused: Vec<Unit>,
-}
-
-/// A registration that takes up another order.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Reopening {
-    /// The archived order.
-    pub of: OrderNo,
-    /// The number that the archived order names.
-    pub no: OrderNo,
 }
 
 /// What would be made of a citizen's words.
@@ -145,13 +135,14 @@ impl Dispatch {
         self.register(actor, request, submission, None)
     }
 
-    /// Writes a new order down, under a fresh number or the one that waits for it.
+    /// Writes a new order down, under a fresh number; an archived one that it takes up names it
+    /// in the same step.
     pub(super) async fn register(
         &self,
         actor: &Actor,
         request: Request,
         submission: Submission,
-        reopening: Option<Reopening>,
+        reopens: Option<OrderNo>,
     ) -> Result<Done, Refusal> {
         self.check_choices(submission.category, submission.division)?;
         self.check_units("recused_units", &submission.recused)?;
@@ -177,7 +168,7 @@ impl Dispatch {
             plan,
             hand_over,
             recused,
-            reopens: reopening.map(|reopening| reopening.of),
+            reopens,
             policy: self.limits(&reading, heard_at.unwrap_or(now).min(now), in_force.mode),
             catalogue: self.catalogue.version(),
             rule,
@@ -185,9 +176,10 @@ impl Dispatch {
             reading,
         };
         for _ in 0..MAX_NUMBERS {
-            register.no = match reopening {
-                Some(Reopening { no, of: _ }) => no,
-                None => self.numbers.next(&*self.store, self.cell(), now.date()).await?,
+            register.no = self.numbers.next(&*self.store, self.cell(), now.date()).await?;
+            let (now, beside) = match reopens {
+                Some(of) => self.names(of, actor, register.no, now).await?,
+                None => (now, None),
             };
             let sealed = self.sealer.seal(register.no, &contact);
             with.contact = Some(sealed.map_err(|why| {
@@ -201,18 +193,14 @@ impl Dispatch {
                     return self.recall(with.request, actor).await?.ok_or_else(|| refused.into());
                 }
             };
-            match self.commit(Decided { before: None, decision }, None, &with).await {
+            match self.commit(Decided { before: None, decision }, beside, &with).await {
                 Ok((done, _)) => return Ok(done),
                 Err(CommitError::Conflict) => {
-                    // Somebody took it up a moment ago; perhaps this very request.
-                    if let Some(Reopening { no: by, of: _ }) = reopening
-                        && self.look_up(by).await?.is_some()
-                    {
-                        let why = Rejection::AlreadyReopened { by };
-                        let taken = Refused::in_stage(Stage::Archived, ActionName::Reopened, why);
-                        return self.recall(with.request, actor).await?.ok_or_else(|| taken.into());
+                    // What is taken up may have left the store.
+                    if let Some(of) = reopens {
+                        self.bring_back(of).await?;
                     }
-                    // The number was taken, or the city was switched a moment ago.
+                    // Or the number was taken, or the city was switched a moment ago.
                     in_force = self.look_at_mode().await?;
                     with.mode = Some(in_force.version);
                     let Register { reading, heard_at, .. } = &register;

@@ -1,14 +1,14 @@
 //! Orders that have to do with each other: merged, reopened.
 //!
-//! A merger changes both orders in one step. A reopening is two, in an order in which the first
-//! alone does no harm, and asking again with the same request id does what is missing.
+//! Both change in one step: a caller's order and the one it is merged into, an archived order and
+//! the one that takes it up.
 
-use super::intake::{Reopening, Submission};
-use super::step::With;
+use super::intake::Submission;
+use super::step::{Decided, With};
 use super::{Dispatch, Done, Refusal, Request};
 use crate::domain::{
     Action, ActionName, Actor, Category, Command, Order, OrderNo, Refused, Rejection, Stage,
-    allowed, normal_phone,
+    Timestamp, allowed, decide, normal_phone,
 };
 use crate::store::Paper;
 use std::sync::Arc;
@@ -64,8 +64,7 @@ impl Dispatch {
         self.step(parent.no, &command, with).await.map(|_| ())
     }
 
-    /// Files a new order that takes up an archived one. The archived order names the number
-    /// first, so that there is one at most; whoever asks while that number is still free has it.
+    /// Files a new order that takes up an archived one, which names it: there is one at most.
     pub async fn reopen(
         &self,
         of: OrderNo,
@@ -98,20 +97,26 @@ impl Dispatch {
         let kept = old.recused.iter().filter(|unit| !matter.recused.contains(unit));
         let kept: Vec<_> = kept.copied().collect();
         matter.recused.extend(kept);
-        let no = match old.links.reopened_as {
-            Some(no) if self.look_up(no).await?.is_none() => no,
-            Some(by) => {
-                let why = Rejection::AlreadyReopened { by };
-                return Err(Refused::of(Some(&old), ActionName::Reopened, why).into());
-            }
-            None => {
-                let date = self.now().date();
-                let by = self.numbers.next(&*self.store, self.cell(), date).await?;
-                self.act(of, actor, None, None, Action::Reopened { by }, None).await?;
-                by
-            }
-        };
-        self.register(actor, request, matter, Some(Reopening { of, no })).await
+        if let Some(by) = old.links.reopened_as {
+            let why = Rejection::AlreadyReopened { by };
+            return Err(Refused::of(Some(&old), ActionName::Reopened, why).into());
+        }
+        self.register(actor, request, matter, Some(of)).await
+    }
+
+    /// An archived order names the one that takes it up; the moment at which both change.
+    pub(super) async fn names(
+        &self,
+        of: OrderNo,
+        actor: &Actor,
+        by: OrderNo,
+        now: Timestamp,
+    ) -> Result<(Timestamp, Option<Decided>), Refusal> {
+        let before = self.order(of).await?;
+        let now = now.max(before.updated_at);
+        let command = Command { actor: actor.clone(), action: Action::Reopened { by } };
+        let decision = decide(Some(&before), &command, now)?;
+        Ok((now, Some(Decided { before: Some(before), decision })))
     }
 
     /// What was said before is no new fact.

@@ -24,7 +24,7 @@ mod step;
 mod timers;
 mod waiters;
 
-use crate::archive::Archive;
+use crate::archive::{Archive, Keeper};
 use crate::catalogue::Catalogue;
 use crate::classify::Classifier;
 use crate::clock::Clock;
@@ -189,7 +189,7 @@ pub struct Dispatch {
     clock: Arc<dyn Clock>,
     sealer: Sealer,
     settings: Settings,
-    archive: Option<Archive>,
+    archive: Option<Arc<dyn Keeper>>,
     /// This process runs the timers, and what goes with them.
     leads: AtomicBool,
     numbers: Numbers,
@@ -206,7 +206,8 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    /// Puts the parts together; the catalogue's keywords classify alone.
+    /// Puts the parts together; the catalogue's keywords classify alone, and what leaves the
+    /// store goes into files.
     pub fn new(parts: Parts) -> Arc<Dispatch> {
         let classifier = Classifier::new(&parts.catalogue);
         Dispatch::with_classifier(parts, classifier)
@@ -214,9 +215,24 @@ impl Dispatch {
 
     /// The same with a classifier of this catalogue, which may have a model.
     pub fn with_classifier(parts: Parts, classifier: Classifier) -> Arc<Dispatch> {
+        let archiving = parts.settings.archiving.as_ref();
+        let files = archiving.map(|of| Archive::new(of.folder.clone(), parts.store.cell()));
+        let files = files.map(|files| Arc::new(files) as Arc<dyn Keeper>);
+        Dispatch::assemble(parts, classifier, files)
+    }
+
+    /// Puts the parts together; what leaves the store goes there.
+    pub fn keeping(parts: Parts, archive: Option<Arc<dyn Keeper>>) -> Arc<Dispatch> {
+        let classifier = Classifier::new(&parts.catalogue);
+        Dispatch::assemble(parts, classifier, archive)
+    }
+
+    fn assemble(
+        parts: Parts,
+        classifier: Classifier,
+        archive: Option<Arc<dyn Keeper>>,
+    ) -> Arc<Dispatch> {
         let Parts { store, catalogue, clock, sealer, settings } = parts;
-        let archive = settings.archiving.as_ref();
-        let archive = archive.map(|of| Archive::new(of.folder.clone(), store.cell()));
         Arc::new(Dispatch {
             classifier,
             locator: Locator::new(&catalogue),

@@ -12,6 +12,10 @@ use tokio::task::JoinSet;
 /// what it held is handed out again within a second.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// How often a claim that shows nothing but what is hidden is followed by another, of as many as
+/// there may be; what lies behind that comes with a later pull.
+const MAX_CLAIMS: usize = 16;
+
 /// What a unit, or its district's system, comes for.
 #[derive(Clone, Debug)]
 pub struct Pull {
@@ -90,23 +94,27 @@ impl Dispatch {
         pull: &Pull,
     ) -> Result<Vec<Claimed>, Refusal> {
         let max = pull.max.clamp(1, MAX_BATCH);
-        let mut unseen = Vec::new();
-        let seen = loop {
-            let claimed = self.store.claim(units, pull.desk, max, pull.lease).await?;
+        let (mut seen, mut unseen, mut asks) = (Vec::new(), Vec::new(), max);
+        for _ in 0..MAX_CLAIMS {
+            let claimed = self.store.claim(units, pull.desk, asks, pull.lease).await?;
             let hides = |claimed: &Claimed| {
                 claimed.order.hidden_from(actor.unit) || claimed.order.hidden_from(pull.unit)
             };
-            let (hidden, seen): (Vec<_>, Vec<_>) = claimed.into_iter().partition(hides);
-            let only_hidden = seen.is_empty() && !hidden.is_empty();
+            let (mut hidden, mut shown): (Vec<_>, Vec<_>) = claimed.into_iter().partition(hides);
+            let only_hidden = shown.is_empty() && !hidden.is_empty();
+            // What was claimed to look behind the hidden may be more than is wanted.
+            hidden.extend(shown.drain(max.min(shown.len())..));
             unseen.extend(hidden.iter().flat_map(|Claimed { order, lease }| {
                 let held = |e: &Entry| e.desk == pull.desk && e.assignment == lease.assignment;
                 let places = entries(order).into_iter().filter(held);
                 places.map(|entry| (entry, *lease)).collect::<Vec<_>>()
             }));
+            seen = shown;
             if !only_hidden {
-                break seen;
+                break;
             }
-        };
+            asks = MAX_BATCH;
+        }
         if !unseen.is_empty() {
             self.store.release(&unseen).await?;
         }

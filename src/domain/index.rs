@@ -48,7 +48,7 @@ pub struct Entry {
 /// The assignment of an entry that is of none of the order's holdings: who is told of a broken
 /// promise holds nothing, and a lease on being told gives no right to the order itself.
 pub const NO_HOLDING: u16 = u16::MAX;
-/// The assignments of co-handlers begin here.
+/// The assignments of co-handlers begin here: the place of each is added.
 pub const CO_HOLDING: u16 = 0x8000;
 
 /// Everywhere the order waits; no unit's tray twice. At most 1 place to act (or 3 to be known of
@@ -105,12 +105,10 @@ pub fn entries(order: &Order) -> Vec<Entry> {
     if order.closure.breached_at.is_some() && !order.overdue_told {
         all.push(told(centre, Desk::FollowUp, order.due(ClockKind::Closure)));
     }
-    for (at, co) in order.co_handlers.iter().enumerate() {
-        if co.reported_at.is_none() {
-            let (desk, assignment) = (Desk::CoHandler, CO_HOLDING + at as u16);
-            let deadline = order.due(ClockKind::Closure);
-            all.push(Entry { unit: co.unit, desk, assignment, deadline });
-        }
+    for co in order.pending_co_handlers() {
+        let (desk, assignment) = (Desk::CoHandler, CO_HOLDING + u16::from(co.place));
+        let deadline = order.due(ClockKind::Closure);
+        all.push(Entry { unit: co.unit, desk, assignment, deadline });
     }
     for unit in order.copied() {
         all.push(told(*unit, Desk::Copy, order.due(ClockKind::Closure)));

@@ -34,6 +34,9 @@ pub struct Round {
 pub struct CoHandler {
     /// Which.
     pub unit: Unit,
+    /// Its part's number, no other's of the order: stays though others go. At most
+    /// [`MAX_CO_HANDLERS`] - 1.
+    pub place: u8,
     /// Since when.
     pub added_at: Timestamp,
     /// When it signed.

@@ -33,11 +33,6 @@ impl Refused {
         Refused { why, at: (!hidden).then_some(standing) }
     }
 
-    /// A move that this stage knows.
-    pub fn in_stage(stage: Stage, action: ActionName, why: Rejection) -> Refused {
-        Refused { why, at: Some(Standing { stage: Some(stage), action }) }
-    }
-
     /// The reason in UPPER_SNAKE, stable for programs.
     pub fn reason(&self) -> &'static str {
         self.why.reason()

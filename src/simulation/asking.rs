@@ -21,8 +21,12 @@ impl City {
         let on_their_way = self.world.lock().on_their_way.len();
         match self.dice.below(100) {
             0..55 if on_their_way > 0 => self.let_arrive(),
-            0..82 => self.somebody_asks(),
-            82..92 => self.timers_look(),
+            0..80 => self.somebody_asks(),
+            80..89 => self.timers_look(),
+            89..92 => {
+                let process = self.dice.place(PROCESSES);
+                self.archive(process);
+            }
             _ => self.time_passes(),
         }
     }
@@ -53,6 +57,12 @@ impl City {
     pub(super) fn look_at_timers(&mut self, process: usize) {
         if let Some(rounds) = self.processes[process].rounds.take() {
             self.fly(process, Task::Round, Ask::Round(rounds));
+        }
+    }
+
+    pub(super) fn archive(&mut self, process: usize) {
+        if let Some(passes) = self.processes[process].passes.take() {
+            self.fly(process, Task::Archive, Ask::Archive(passes));
         }
     }
 
@@ -195,9 +205,11 @@ impl City {
     }
 
     fn read_on(&mut self) {
-        let reads = self.flights.iter().any(|flight| flight.task == Task::Copy);
-        if !reads {
-            self.ask(Task::Copy, self.reading());
+        let busy = |flight: &Flight| matches!(flight.task, Task::Copy | Task::Acknowledge);
+        match self.copy.cursor.filter(|_| self.dice.happens(300)) {
+            _ if self.flights.iter().any(busy) => {}
+            Some(cursor) => _ = self.ask(Task::Acknowledge, Ask::Acknowledge(cursor)),
+            None => _ = self.ask(Task::Copy, self.reading()),
         }
     }
 

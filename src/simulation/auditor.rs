@@ -4,6 +4,7 @@
 //! may, and derives by the pure core what trays, deadlines, counters and feed must be now.
 
 use super::ledger::Ledger;
+use super::shelf::Kept;
 use super::state::{Held, State};
 use super::timers::{Fired, fired};
 use super::world::Happened;
@@ -49,6 +50,10 @@ pub(super) struct Auditor {
     retelling: bool,
     /// How many timers fired.
     pub(super) timers: u64,
+    /// Orders that are in the archive alone, with how many papers.
+    away: BTreeMap<OrderNo, usize>,
+    /// How often an order left.
+    pub(super) archived: u64,
     /// All that happened, as often as it may have to be told again.
     pub(super) history: Vec<Happened>,
 }
@@ -98,6 +103,7 @@ impl Auditor {
         &mut self,
         happened: Vec<Happened>,
         state: &State,
+        kept: &Kept,
         ledger: &Ledger,
     ) -> Result<(), Wrong> {
         let mut touched = Touched::default();
@@ -107,22 +113,23 @@ impl Auditor {
                 self.history.push(happened);
             }
         }
-        self.compare(&touched, state)
+        self.compare(&touched, state, kept)
     }
 
     /// The store lost all but the first so many steps: the city again from its beginning.
     /// Gives back what is lost.
     pub(super) fn roll_back(
         &mut self,
-        kept: usize,
+        has: usize,
         state: &State,
+        kept: &Kept,
         ledger: &Ledger,
     ) -> Result<Vec<Happened>, Wrong> {
         let mut history = std::mem::take(&mut self.history);
-        let lost = history.split_off(kept.min(history.len()));
+        let lost = history.split_off(has.min(history.len()));
         let (given, claims) = (std::mem::take(&mut self.given), self.claims);
-        let timers = self.timers;
-        *self = Auditor { given, claims, retelling: true, ..Auditor::default() };
+        let (timers, archived) = (self.timers, self.archived);
+        *self = Auditor { given, claims, archived, retelling: true, ..Auditor::default() };
         let mut touched = Touched::default();
         for happened in history {
             self.take_in(&happened, ledger, &mut touched)?;
@@ -131,7 +138,11 @@ impl Auditor {
         self.retelling = false;
         self.timers = timers;
         self.leases = state.leases.clone();
-        self.compare(&touched, state)?;
+        let gone = self.numbers.iter().filter(|no| !state.orders.contains_key(no));
+        for no in gone.copied().collect::<Vec<_>>() {
+            self.leaves(no);
+        }
+        self.compare(&touched, state, kept)?;
         Ok(lost)
     }
 
@@ -162,6 +173,20 @@ impl Auditor {
                 }
                 Ok(())
             }
+            Happened::Left(no) => {
+                self.leaves(*no);
+                self.archived += 1;
+                touched.orders.insert(*no);
+                Ok(())
+            }
+            Happened::Back(no) => {
+                self.away.remove(no);
+                touched.orders.insert(*no);
+                Ok(())
+            }
+            Happened::Untold(no) => must(false, Promise::NothingLost, || {
+                format!("an event of {no} left the feed and is not kept")
+            }),
             Happened::Numbers { date, first, last } => {
                 let given = self.given.entry(*date).or_default();
                 must(*first > *given, Promise::NumbersOnce, || {
@@ -171,6 +196,11 @@ impl Auditor {
                 Ok(())
             }
         }
+    }
+
+    fn leaves(&mut self, no: OrderNo) {
+        let papers = self.order(no).map_or(0, |order| usize::from(order.papers));
+        self.away.insert(no, papers);
     }
 
     fn claimed(&mut self, no: OrderNo, held: Held, at: Timestamp) -> Result<(), Wrong> {
@@ -292,17 +322,20 @@ impl Auditor {
     }
 
     /// What the store holds is what follows from what happened.
-    fn compare(&mut self, touched: &Touched, state: &State) -> Result<(), Wrong> {
+    fn compare(&mut self, touched: &Touched, state: &State, kept: &Kept) -> Result<(), Wrong> {
         for no in &touched.orders {
             let Some(known) = self.orders.get(no) else { continue };
-            self.compare_order(&known.order, state)?;
+            match self.away.contains_key(no) {
+                true => kept.must_have(&known.order)?,
+                false => self.compare_order(&known.order, state)?,
+            }
             self.compare_links(&known.order)?;
         }
         let counts = [
-            ("orders", state.orders.len(), self.orders.len()),
+            ("orders", state.orders.len(), self.orders.len() - self.away.len()),
             ("places in trays", state.waiting, self.entries),
             ("deadlines", state.deadlines.len(), self.deadlines),
-            ("papers", state.papers.len(), self.papers),
+            ("papers", state.papers.len(), self.papers - self.away.values().sum::<usize>()),
             ("request ids", state.requests.len(), self.effects.len()),
         ];
         for (what, stored, counted) in counts {

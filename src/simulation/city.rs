@@ -15,8 +15,9 @@ use crate::dispatch::{Claimed, Refusal};
 use crate::domain::{OrderNo, Span, Timestamp, Unit};
 use std::sync::Arc;
 
-/// When every simulated city begins: 2022-03-14 08:40 in Beijing.
-const BEGINS: Timestamp = Timestamp(1_647_218_400_000);
+/// When every simulated city begins: 2022-03-14 21:40 in Beijing, so that a day ends in it and
+/// what is over leaves.
+const BEGINS: Timestamp = Timestamp(1_647_265_200_000);
 /// How many processes a city has.
 pub(super) const PROCESSES: usize = 3;
 /// How many leases units have in their hands at most.
@@ -114,6 +115,8 @@ impl City {
             lost_where_allowed: self.ledger.lost,
             deaths: self.deaths,
             failovers: self.failovers,
+            archived: self.auditor.archived,
+            trimmed: world.kept.events(),
             trace: world.trace.hash(),
         }
     }
@@ -138,7 +141,7 @@ impl City {
         world.step = self.steps;
         let happened = std::mem::take(&mut world.journal);
         let before = self.auditor.numbers.len();
-        self.auditor.look(happened, &world.state, &self.ledger)?;
+        self.auditor.look(happened, &world.state, &world.kept, &self.ledger)?;
         self.live.extend(self.auditor.numbers[before..].iter().copied());
         Ok(())
     }
@@ -211,7 +214,17 @@ impl City {
                     format!("{:?} was told to {unit}", seen.map(|(_, event)| event.order))
                 })
             }
-            (Task::Copy, Landing::Read(read)) => self.copy.go_on(read),
+            (Task::Copy, Landing::Read(read)) => {
+                self.copy.go_on(read, &self.world.lock().state.feed)
+            }
+            (Task::Acknowledge, Landing::Acknowledged(Ok(at))) => {
+                self.copy.is_known(at);
+                Ok(())
+            }
+            (Task::Archive, Landing::Moved(passes)) => {
+                self.processes[flight.process].passes = Some(passes);
+                Ok(())
+            }
             (Task::Round, Landing::Ticked(rounds)) => {
                 self.processes[flight.process].rounds = Some(rounds);
                 Ok(())
@@ -235,7 +248,9 @@ fn name_of(landing: &Landing) -> &'static str {
         Landing::Pulled(_) => "pulled",
         Landing::Seen(_) => "seen",
         Landing::Read(_) => "read",
+        Landing::Acknowledged(_) => "copy is known",
         Landing::Ticked(_) => "timers looked",
+        Landing::Moved(_) => "archive looked",
         Landing::Switched(_) => "switched",
     }
 }

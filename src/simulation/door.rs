@@ -110,7 +110,7 @@ impl Reconcile for Door {
     async fn reconcile(&self, look: &Look, _: bool) -> Result<Option<Vec<Mismatch>>, StoreError> {
         let world = self.read().await?;
         let state = &world.state;
-        if state.orders.get(&look.no).map(|order| order.version) != look.version() {
+        if state.orders.get(&look.no) != look.order.as_ref() {
             return Ok(None);
         }
         let entries = state.all_entries().into_iter().filter(|(_, no)| *no == look.no);
@@ -247,6 +247,15 @@ impl Store for Door {
         max: usize,
     ) -> Result<Vec<(Entry, OrderNo)>, StoreError> {
         Ok(self.read().await?.state.tray(unit, desk, after, max))
+    }
+
+    async fn numbers(
+        &self,
+        after: Option<OrderNo>,
+        max: usize,
+    ) -> Result<Vec<OrderNo>, StoreError> {
+        let page = self.read().await?.state.scan(after, max);
+        Ok(page.iter().map(|order| order.no).collect())
     }
 
     async fn scan(

@@ -1,9 +1,11 @@
 //! What leaves the simulated store, what comes back, and who reads.
 
 use super::door::Door;
+use super::mutant::Mutant;
 use super::state::{State, Write};
+use super::world::Happened;
 use crate::domain::Order;
-use crate::store::leaving::further;
+use crate::store::leaving::{further, have_read};
 use crate::store::{Consumer, Cursor, Leaving, MAX_CONSUMERS, Shedding, StoreError, Whole};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -38,12 +40,8 @@ impl State {
                 self.papers.extend(papers.iter().map(|(i, paper)| ((no, *i), Arc::clone(paper))));
                 self.contacts.extend(contact.clone().map(|contact| (no, contact)));
             }
-            Shed::Trimmed(gone) => {
-                for step in self.feed.iter_mut().take(*gone as usize) {
-                    *step = Arc::from([]);
-                }
-                self.trimmed = self.trimmed.max(*gone);
-            }
+            // Nobody is shown it any more; the simulation itself may want to know.
+            Shed::Trimmed(gone) => self.trimmed = self.trimmed.max(*gone),
             Shed::Read(consumer) => {
                 self.consumers.insert(consumer.name.clone(), consumer.clone());
             }
@@ -58,7 +56,12 @@ impl Shedding for Door {
         let mut world = self.read().await?;
         let mut left = 0;
         for Leaving { order, caller: _ } in leaving {
-            if order.is_over() && world.state.orders.get(&order.no) == Some(order) {
+            let stands = world.state.orders.get(&order.no);
+            let same = stands == Some(order)
+                || (stands.is_some() && world.slips.is(Mutant::DismissAnyhow));
+            if order.is_over() && same {
+                world.note(None, "left", Some(order.no), u64::from(order.version));
+                world.journal.push(Happened::Left(order.no));
                 world.write(Write::Shed(Shed::Left(Arc::clone(order))));
                 left += 1;
             }
@@ -69,6 +72,8 @@ impl Shedding for Door {
     async fn readmit(&self, whole: &Whole) -> Result<(), StoreError> {
         let mut world = self.read().await?;
         if !world.state.orders.contains_key(&whole.order.no) {
+            world.note(None, "back", Some(whole.order.no), u64::from(whole.order.version));
+            world.journal.push(Happened::Back(whole.order.no));
             world.write(Write::Shed(Shed::Back(whole.clone())));
         }
         Ok(())
@@ -79,11 +84,20 @@ impl Shedding for Door {
         Ok(Cursor::after_batch(world.epoch, world.state.trimmed))
     }
 
-    async fn trim_feed(&self, first: u64) -> Result<(), StoreError> {
+    async fn trim_feed(&self, first: u64, known: &[Consumer]) -> Result<bool, StoreError> {
         let mut world = self.read().await?;
+        let mut first = first;
+        if world.slips.is(Mutant::TrimUnread) {
+            first = u64::MAX;
+        } else if !have_read(world.state.consumers.values(), known) {
+            return Ok(false);
+        }
         let gone = first.min(world.state.feed.len() as u64).saturating_sub(1);
+        world.note(None, "trimmed", None, gone);
+        let lacks = world.kept.lacks(&world.state, gone);
+        world.journal.extend(lacks.map(Happened::Untold));
         world.write(Write::Shed(Shed::Trimmed(gone)));
-        Ok(())
+        Ok(true)
     }
 
     async fn consumers(&self) -> Result<Vec<Consumer>, StoreError> {

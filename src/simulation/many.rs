@@ -70,6 +70,8 @@ impl Summary {
         self.lost_where_allowed += other.lost_where_allowed;
         self.deaths += other.deaths;
         self.failovers += other.failovers;
+        self.archived += other.archived;
+        self.trimmed += other.trimmed;
         // Whichever ends first: the same cities give the same number.
         self.trace ^= other.trace;
     }

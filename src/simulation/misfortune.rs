@@ -73,7 +73,7 @@ impl City {
         let mut world = self.world.lock();
         self.failovers += 1;
         let kept = world.fail_over();
-        let lost = self.auditor.roll_back(kept, &world.state, &self.ledger)?;
+        let lost = self.auditor.roll_back(kept, &world.state, &world.kept, &self.ledger)?;
         let lost: Vec<RequestId> = lost.iter().filter_map(request_of).collect();
         let (state, lossy) = (&world.state, world.weather.lossy);
         self.ledger.rolled_back(&lost, |id| state.requests.contains_key(&id), lossy)?;

@@ -30,6 +30,7 @@ mod misfortune;
 mod mutant;
 mod process;
 mod rest;
+mod shelf;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -86,6 +87,10 @@ pub struct Summary {
     pub deaths: u64,
     /// Failovers of the store.
     pub failovers: u64,
+    /// Orders that left for the archive, each as often as it did.
+    pub archived: u64,
+    /// Events that left the feed.
+    pub trimmed: u64,
     /// Of everything that happened, in its order.
     pub trace: u64,
 }

@@ -52,6 +52,12 @@ pub enum Mutant {
     ForgetRecusal,
     /// The store loses a paper.
     LosePaper,
+    /// The store trims the feed though a consumer has not read it.
+    TrimUnread,
+    /// The store lets an order go that is another by now than the one that is kept.
+    DismissAnyhow,
+    /// The archive says that it keeps what it does not.
+    LoseKept,
     /// The shell takes an unknown outcome for done.
     UnknownIsOk,
     /// The shell takes a conflict for done.
@@ -93,6 +99,9 @@ impl Mutant {
         Mutant::OverlookDue,
         Mutant::ForgetRecusal,
         Mutant::LosePaper,
+        Mutant::TrimUnread,
+        Mutant::DismissAnyhow,
+        Mutant::LoseKept,
         Mutant::UnknownIsOk,
         Mutant::ConflictIsOk,
         Mutant::DropRequestId,

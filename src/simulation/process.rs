@@ -2,17 +2,19 @@
 
 use super::call::Call;
 use super::ledger::Answer;
+use super::shelf::Shelf;
 use super::world::{OffClock, Shared};
 use super::wrong::{Promise, Wrong};
 use super::{door::Door, timers::MOST_OFF};
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::dispatch::{
-    BodyDigest, Claimed, Cursor, Dispatch, ModeRow, Parts, Pull, Refusal, RequestId, Rounds,
-    Settings, Switch,
+    Archiving, BodyDigest, Claimed, Cursor, Dispatch, ModeRow, Parts, Passes, Pull, Refusal,
+    RequestId, Rounds, Settings, Switch,
 };
 use crate::domain::{Actor, Desk, Event, Order, OrderNo, Span, Unit};
 use crate::store::seal::Sealer;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -20,12 +22,24 @@ use tokio::task::JoinHandle;
 /// How often an order is handed out unsigned before it is parked: soon, so that it happens.
 const PARK_AFTER: u8 = 3;
 
+/// What is over leaves with the day, and so does what was read.
+const ARCHIVING: Archiving = Archiving {
+    folder: PathBuf::new(),
+    retention: Some(Duration::ZERO),
+    feed_keep: Some(Duration::ZERO),
+    feed_bound: None,
+};
+/// The name under which the copy reads.
+const COPY: &str = "copy";
+
 /// One process of the city: the real shell, with a clock that may be off.
 pub(super) struct Process {
     pub(super) dispatch: Arc<Dispatch>,
     clock: Arc<OffClock>,
     /// Of its timers; away while a round is in flight.
     pub(super) rounds: Option<Rounds>,
+    /// Of its archiving, likewise.
+    pub(super) passes: Option<Passes>,
 }
 
 impl Process {
@@ -45,14 +59,22 @@ impl Process {
         let sealer = sealer.map_err(|e| Wrong::of(Promise::Answered, e.to_string()))?;
         // Never or always: how much real time passes decides nothing.
         let sweep = if sweeps { Duration::ZERO } else { Duration::MAX };
-        let dispatch = Dispatch::new(Parts {
+        let parts = Parts {
             store: Arc::new(Door { world: world.clone(), cell, process }),
             catalogue: Arc::clone(catalogue),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             sealer,
-            settings: Settings { sweep, park_after: PARK_AFTER, ..Settings::default() },
-        });
-        let process = Process { dispatch, clock, rounds: Some(Rounds::new(holder)) };
+            settings: Settings {
+                sweep,
+                park_after: PARK_AFTER,
+                archiving: Some(ARCHIVING),
+                ..Settings::default()
+            },
+        };
+        let shelf = Shelf::new(world.clone(), cell, process);
+        let dispatch = Dispatch::keeping(parts, Some(Arc::new(shelf)));
+        let (rounds, passes) = (Some(Rounds::new(holder)), Passes::new(&dispatch));
+        let process = Process { dispatch, clock, rounds, passes };
         process.look_at_clock();
         Ok(process)
     }
@@ -93,8 +115,12 @@ pub(super) enum Task {
     Feed(Unit),
     /// The copy of the feed goes on.
     Copy,
+    /// The copy says how far it is.
+    Acknowledge,
     /// The timers look.
     Round,
+    /// What is over leaves.
+    Archive,
     /// The city is switched.
     Switch,
 }
@@ -108,7 +134,9 @@ pub(super) enum Landing {
     Pulled(Result<Vec<Claimed>, Refusal>),
     Seen(Result<Vec<Arc<Order>>, Refusal>),
     Read(Read),
+    Acknowledged(Result<Cursor, Refusal>),
     Ticked(Rounds),
+    Moved(Passes),
     Switched(Result<ModeRow, Refusal>),
 }
 
@@ -144,6 +172,14 @@ pub(super) fn start(to: &Arc<Dispatch>, ask: Ask) -> JoinHandle<Landing> {
                 let _ = to.round(&mut rounds).await;
                 Landing::Ticked(rounds)
             }
+            Ask::Acknowledge(cursor) => {
+                Landing::Acknowledged(to.acknowledge_feed(COPY, Some(cursor)).await)
+            }
+            Ask::Archive(mut passes) => {
+                // What could not be moved is, in the next round.
+                let _ = to.archive_round(&mut passes).await;
+                Landing::Moved(passes)
+            }
             Ask::Switch(actor, id, switch) => {
                 Landing::Switched(to.switch_mode(&actor, id, switch).await)
             }
@@ -157,7 +193,9 @@ pub(super) enum Ask {
     Pull(Actor, Pull),
     Tray(Actor, Unit, Desk),
     Feed(Actor, Option<Cursor>),
+    Acknowledge(Cursor),
     Round(Rounds),
+    Archive(Passes),
     Switch(Actor, RequestId, Switch),
 }
 
@@ -165,13 +203,32 @@ pub(super) enum Ask {
 #[derive(Default)]
 pub(super) struct Copy {
     pub(super) cursor: Option<Cursor>,
+    /// How far it was told that nothing leaves which it has not read.
+    acknowledged: Option<Cursor>,
     got: Vec<(OrderNo, u32, &'static str)>,
 }
 
 impl Copy {
-    /// Goes on with what was read; a feed that has diverged is read from its beginning.
-    pub(super) fn go_on(&mut self, read: Read) -> Result<(), Wrong> {
+    /// From now on what it has not read stays.
+    pub(super) fn is_known(&mut self, at: Cursor) {
+        self.acknowledged = self.acknowledged.max(Some(at));
+    }
+
+    /// Goes on with what was read; a feed that has diverged is read from its beginning. What
+    /// has left of that it has from somebody else.
+    pub(super) fn go_on(&mut self, read: Read, feed: &[Arc<[Event]>]) -> Result<(), Wrong> {
         match read {
+            Err(Refusal::FeedTrimmed { start }) => {
+                let known = self.acknowledged.filter(|at| at.epoch == start.epoch);
+                if known.is_some() && self.cursor >= known {
+                    let what = format!("the feed begins at {start}, {known:?} was to stay");
+                    return Err(Wrong::of(Promise::OneFeed, what));
+                }
+                let left = feed.iter().take(start.sequence as usize).flat_map(|step| step.iter());
+                self.got = left.map(told_of).collect();
+                self.cursor = Some(start);
+                Ok(())
+            }
             Ok((events, last)) => {
                 for (cursor, event) in events {
                     if self.cursor.is_some_and(|before| cursor <= before) {
@@ -179,7 +236,7 @@ impl Copy {
                         return Err(Wrong::of(Promise::OneFeed, what));
                     }
                     self.cursor = Some(cursor);
-                    self.got.push((event.order, event.version, event.what.name()));
+                    self.got.push(told_of(&event));
                 }
                 self.cursor = last.or(self.cursor);
                 Ok(())
@@ -195,7 +252,10 @@ impl Copy {
     /// Whether it is the whole feed, each event once and in its place.
     pub(super) fn is_whole(&self, feed: &[Arc<[Event]>]) -> bool {
         let told = feed.iter().flat_map(|step| step.iter());
-        let told = told.map(|event| (event.order, event.version, event.what.name()));
-        told.eq(self.got.iter().copied())
+        told.map(told_of).eq(self.got.iter().copied())
     }
+}
+
+fn told_of(event: &Event) -> (OrderNo, u32, &'static str) {
+    (event.order, event.version, event.what.name())
 }

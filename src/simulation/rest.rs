@@ -35,6 +35,7 @@ impl City {
         }
         self.settle().await?;
         self.let_all_fall_due().await?;
+        self.everything_leaves().await?;
         self.everything_is_there().await
     }
 
@@ -111,6 +112,30 @@ impl City {
         let by = world.now.minus(MOST_OFF);
         let (at, no) = world.state.deadlines.first().copied().filter(|(at, _)| *at <= by)?;
         Some(format!("{no} was due at {at} and still is at {}", world.now))
+    }
+
+    /// Days later what is over has left the store, and is still found.
+    async fn everything_leaves(&mut self) -> Result<(), Wrong> {
+        {
+            let mut world = self.world.lock();
+            world.now = world.now.plus(Span::hours(48));
+        }
+        for process in (0..self.processes.len()).cycle().take(MAX_LOOKS) {
+            self.archive(process);
+            self.land_all().await?;
+        }
+        let left = self.world.lock().state.orders.values().find(|o| o.is_over()).cloned();
+        must(left.is_none(), Promise::NothingLost, || {
+            format!("{:?} is over, and never left", left.map(|order| order.no))
+        })?;
+        for no in self.auditor.numbers.clone() {
+            let dispatch = self.processes[0].dispatch.clone();
+            let found = dispatch.order(no).await.ok();
+            must(found.as_ref() == self.auditor.order(no), Promise::NothingLost, || {
+                format!("{no} is not found as it was")
+            })?;
+        }
+        Ok(())
     }
 
     async fn everything_is_there(&mut self) -> Result<(), Wrong> {

@@ -26,13 +26,17 @@ fn no_promise_is_broken() {
     }
     println!("{sum:?}");
     // What was to be tried was tried.
-    let Summary { repeated, settled, deaths, failovers, lost_where_allowed, .. } = sum;
+    let Summary {
+        repeated, settled, deaths, failovers, lost_where_allowed, archived, trimmed, ..
+    } = sum;
     for (what, often) in [
         ("repeated", repeated),
         ("settled", settled),
         ("deaths", deaths),
         ("failovers", failovers),
         ("lost where allowed", lost_where_allowed),
+        ("archived", archived),
+        ("trimmed", trimmed),
     ] {
         assert!(often > 24, "{what}: {often}");
     }

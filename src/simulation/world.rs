@@ -3,6 +3,7 @@
 
 use super::dice::Dice;
 use super::mutant::{Mutant, Slips};
+use super::shelf::Kept;
 use super::state::{Held, State, Together, Write};
 use super::trace::{Line, Trace};
 use super::weather::Weather;
@@ -47,6 +48,12 @@ pub(super) enum Happened {
     Claimed { no: OrderNo, held: Held, at: Timestamp },
     /// Somebody let an order go again.
     Released { no: OrderNo, claim: u64 },
+    /// An order left the store.
+    Left(OrderNo),
+    /// An order is back in it.
+    Back(OrderNo),
+    /// An event of an order left the feed and is kept nowhere.
+    Untold(OrderNo),
     /// Numbers were given away: of a date, from, up to.
     Numbers { date: Date, first: u32, last: u32 },
 }
@@ -73,6 +80,8 @@ pub(super) struct World {
     pub(super) dice: Dice,
     pub(super) weather: Weather,
     pub(super) slips: Slips,
+    /// The archive.
+    pub(super) kept: Kept,
     pub(super) trace: Trace,
     /// How many answers showed what was and not what is.
     pub(super) stale: u64,
@@ -106,6 +115,7 @@ impl World {
             dice,
             weather,
             slips: Slips::of(mutant),
+            kept: Kept::default(),
             trace: Trace::new(),
             stale: 0,
             cut_off_until: 0,
@@ -279,6 +289,7 @@ impl World {
             self.epoch += 1;
         }
         self.state = self.replica.state.clone();
+        self.kept.forget_what_never_was(&self.state);
         self.replica.behind.clear();
         self.timers = None;
         self.note(None, "failover", None, self.replica.has as u64);
@@ -337,6 +348,9 @@ pub(super) fn request_of(happened: &Happened) -> Option<RequestId> {
         Happened::Mode { .. }
         | Happened::Claimed { .. }
         | Happened::Released { .. }
+        | Happened::Left(_)
+        | Happened::Back(_)
+        | Happened::Untold(_)
         | Happened::Numbers { .. } => None,
     }
 }

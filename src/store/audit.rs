@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use mending::Callers;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::sync::Arc;
 
 /// How often a disagreement is looked at again before it is believed, or given up because
 /// the order never stands still.
@@ -90,16 +91,20 @@ pub async fn examine(
     mend: bool,
 ) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Vec::new();
-    let mut suspects = BTreeSet::new();
+    let (mut suspects, mut unreadable) = (BTreeSet::new(), BTreeSet::new());
     let mut versions = BTreeMap::new();
     let mut callers = Callers::default();
     let index = Index::read(store, &mut suspects).await?;
     let since = store.mark().await?;
     let mut gauges = HashMap::new();
     let mut after = None;
-    while let Some(page) = next_page(store, after).await? {
-        for order in &page {
-            after = Some(order.no);
+    while let Some(Page { orders, damaged, last }) = next_page(store, after).await? {
+        after = Some(last);
+        for (no, what) in damaged {
+            unreadable.insert(no);
+            findings.push(of(no, "damaged", format!("cannot be read: {what}; restore a backup")));
+        }
+        for order in &orders {
             versions.insert(order.no, order.version);
             count(&mut gauges, order);
             findings.extend(invariants(order).into_iter().map(|what| of(order.no, "order", what)));
@@ -110,13 +115,19 @@ pub async fn examine(
         }
     }
     suspects.extend(index.numbers().filter(|no| !versions.contains_key(no)));
-    findings.extend(feed(store, elsewhere, &versions, &mut suspects).await?);
+    let known = Known { versions: &versions, unreadable: &unreadable };
+    findings.extend(feed(store, elsewhere, known, &mut suspects).await?);
+    // What it would be compared with cannot be read.
+    suspects.retain(|no| !unreadable.contains(no));
     findings.extend(mending::closer(store, &index, suspects, mend).await?);
     findings.extend(callers.check(store, mend).await?);
     // What was in no list was not counted either.
     let counted = !findings.iter().any(|finding| finding.mended && finding.order.is_some());
     let since = if counted { since } else { Cursor::default() };
-    findings.extend(mending::counters(store, since, gauges, mend).await?);
+    // Nobody knows where one that cannot be read stands.
+    if unreadable.is_empty() {
+        findings.extend(mending::counters(store, since, gauges, mend).await?);
+    }
     findings.sort();
     Ok(findings)
 }
@@ -125,12 +136,46 @@ fn of(no: OrderNo, name: &'static str, what: String) -> Finding {
     Finding { order: Some(no), name, mended: false, what }
 }
 
-async fn next_page(
+/// Some orders, one after the other.
+pub(crate) struct Page {
+    pub(crate) orders: Vec<Arc<Order>>,
+    /// Those that cannot be read, and why.
+    pub(crate) damaged: Vec<(OrderNo, String)>,
+    /// Behind it the next page begins.
+    pub(crate) last: OrderNo,
+}
+
+/// The orders behind a number. One that cannot be read does not hide the others.
+pub(crate) async fn next_page(
     store: &dyn Store,
     after: Option<OrderNo>,
-) -> Result<Option<Vec<std::sync::Arc<Order>>>, StoreError> {
-    let page = store.scan(after, super::MAX_BATCH).await?;
-    Ok((!page.is_empty()).then_some(page))
+) -> Result<Option<Page>, StoreError> {
+    match store.scan(after, super::MAX_BATCH).await {
+        Ok(orders) => {
+            let last = orders.last().map(|order| order.no);
+            return Ok(last.map(|last| Page { orders, damaged: Vec::new(), last }));
+        }
+        Err(StoreError::Damaged(_)) => {}
+        Err(error) => return Err(error),
+    }
+    let numbers = store.numbers(after, super::MAX_BATCH).await?;
+    let Some(last) = numbers.last().copied() else { return Ok(None) };
+    let mut page = Page { orders: Vec::new(), damaged: Vec::new(), last };
+    for no in numbers {
+        match store.load(no).await {
+            Ok(order) => page.orders.extend(order),
+            Err(StoreError::Damaged(what)) => page.damaged.push((no, what)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Some(page))
+}
+
+/// What the orders were read as.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    versions: &'a BTreeMap<OrderNo, u32>,
+    unreadable: &'a BTreeSet<OrderNo>,
 }
 
 /// Where orders wait and when they are due, as stored.
@@ -235,14 +280,22 @@ async fn records(
 ) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Vec::new();
     for index in 0..order.papers {
-        if store.paper(order.no, index).await?.is_none() {
-            let what = format!("lacks paper {index} of {}", order.papers);
-            findings.push(of(order.no, "paper", what));
-        }
+        let what = match store.paper(order.no, index).await {
+            Ok(Some(_)) => continue,
+            Ok(None) => format!("lacks paper {index} of {}", order.papers),
+            Err(StoreError::Damaged(what)) => format!("has a paper that cannot be read: {what}"),
+            Err(error) => return Err(error),
+        };
+        findings.push(of(order.no, "paper", what));
     }
-    match store.contact(order.no).await? {
-        Some(contact) => callers.add(order, contact.phone),
-        None => findings.push(of(order.no, "contact", "lacks its contact".to_owned())),
+    match store.contact(order.no).await {
+        Ok(Some(contact)) => callers.add(order, contact.phone),
+        Ok(None) => findings.push(of(order.no, "contact", "lacks its contact".to_owned())),
+        Err(StoreError::Damaged(what)) => {
+            let what = format!("has a contact that cannot be read: {what}");
+            findings.push(of(order.no, "contact", what));
+        }
+        Err(error) => return Err(error),
     }
     Ok(findings)
 }
@@ -252,7 +305,7 @@ async fn records(
 async fn feed(
     store: &dyn Store,
     elsewhere: &dyn Elsewhere,
-    versions: &BTreeMap<OrderNo, u32>,
+    Known { versions, unreadable }: Known<'_>,
     suspects: &mut BTreeSet<OrderNo>,
 ) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Vec::new();
@@ -286,7 +339,8 @@ async fn feed(
     }
     // Registered after the orders were read, gone elsewhere, or lost: another look tells.
     let mut missing = Vec::new();
-    for (no, version) in told.iter().filter(|(no, _)| !versions.contains_key(no)) {
+    let unseen = |no: &OrderNo| !versions.contains_key(no) && !unreadable.contains(no);
+    for (no, version) in told.iter().filter(|(no, _)| unseen(no)) {
         if store.load(*no).await?.is_none() {
             missing.push((*no, *version));
         } else {

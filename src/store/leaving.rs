@@ -113,6 +113,17 @@ pub(crate) fn further(known: Option<&Consumer>, said: &Consumer) -> Consumer {
     }
 }
 
+/// Whether everybody who reads under a name is known, and no less far than that.
+pub(crate) fn have_read<'a>(
+    mut all: impl Iterator<Item = &'a Consumer>,
+    known: &[Consumer],
+) -> bool {
+    all.all(|is| {
+        let mut same = known.iter().filter(|known| known.name == is.name);
+        same.any(|known| known.cursor.epoch == is.cursor.epoch && known.cursor <= is.cursor)
+    })
+}
+
 /// How a store stays small: what is over leaves it, and what everybody has read.
 ///
 /// # The law
@@ -137,8 +148,10 @@ pub trait Shedding: Send + Sync {
     /// The place before the first event that is there.
     async fn feed_start(&self) -> Result<Cursor, StoreError>;
 
-    /// Drops all batches of the feed before the one with this number, but for the last.
-    async fn trim_feed(&self, first: u64) -> Result<(), StoreError>;
+    /// Drops all batches of the feed before the one with this number, but for the last; unless
+    /// somebody reads under a name who is not `known`, or not so far: that was thought of
+    /// without him. Whether it did.
+    async fn trim_feed(&self, first: u64, known: &[Consumer]) -> Result<bool, StoreError>;
 
     /// Who reads the feed under a name, by name.
     async fn consumers(&self) -> Result<Vec<Consumer>, StoreError>;

@@ -286,6 +286,16 @@ impl Store for Memory {
         Ok(page.take(max.min(MAX_BATCH)).map(entry).collect())
     }
 
+    async fn numbers(
+        &self,
+        after: Option<OrderNo>,
+        max: usize,
+    ) -> Result<Vec<OrderNo>, StoreError> {
+        let state = self.state()?;
+        let page = state.orders.range((after.map_or(Unbounded, Excluded), Unbounded));
+        Ok(page.take(max).map(|(no, _)| *no).collect())
+    }
+
     async fn scan(
         &self,
         after: Option<OrderNo>,

@@ -138,8 +138,8 @@ impl Lease {
     /// The co-handler whose part of the order, still to be done, the lease is of.
     pub fn helper(&self, order: &Order) -> Option<Unit> {
         let at = self.assignment.checked_sub(CO_HOLDING).filter(|_| self.order == order.no)?;
-        let co = order.co_handlers.get(usize::from(at))?;
-        co.reported_at.is_none().then_some(co.unit)
+        let mut pending = order.pending_co_handlers();
+        pending.find(|co| u16::from(co.place) == at).map(|co| co.unit)
     }
 }
 
@@ -275,9 +275,8 @@ pub trait Store: Shedding + Reconcile + Send + Sync + 'static {
     /// Which cell it holds.
     fn cell(&self) -> Cell;
 
-    /// Reserves `count` sequence numbers of a date and returns the first. `above` is the
-    /// highest this process was ever given for that date (0 for none): the store answers
-    /// higher, even if it forgot.
+    /// Reserves `count` sequence numbers of a date and returns the first, which is above the
+    /// highest that this process was ever given for it (0 for none), even if the store forgot.
     async fn reserve(&self, date: Date, count: u32, above: u32) -> Result<u32, StoreError>;
 
     /// The order as last committed.
@@ -340,10 +339,13 @@ pub trait Store: Shedding + Reconcile + Send + Sync + 'static {
     ) -> Result<Vec<(Entry, OrderNo)>, StoreError>;
 
     /// The orders with numbers above `after`, ascending, at most `max` (at most
-    /// [`MAX_BATCH`]). A page may be shorter than `max` and yet not be the last: only an
-    /// empty one is.
+    /// [`MAX_BATCH`]). Only an empty page is the last.
     async fn scan(&self, after: Option<OrderNo>, max: usize)
     -> Result<Vec<Arc<Order>>, StoreError>;
+
+    /// Their numbers, can they be read or not; and some that may be no order's.
+    async fn numbers(&self, after: Option<OrderNo>, max: usize)
+    -> Result<Vec<OrderNo>, StoreError>;
 
     /// The trays and numbers of orders that wait anywhere, for the audit: every entry
     /// stored, in no particular order, with the order it belongs to.

@@ -107,11 +107,6 @@ impl Look {
         }
         found
     }
-
-    /// The version compared with.
-    pub fn version(&self) -> Option<u32> {
-        self.order.as_ref().map(|order| order.version)
-    }
 }
 
 /// Compares and mends, order by order. What is only read here may be behind; what is mended is
@@ -124,16 +119,20 @@ pub trait Reconcile {
     }
 
     /// What does not follow from the order, and with `mend` no longer does. `None` when the
-    /// order is at another version by now: load it and look again.
+    /// order is another by now: load it and look again. More than its version counts: after a
+    /// failover that lost something, another step can have the same.
     async fn reconcile(&self, look: &Look, mend: bool)
     -> Result<Option<Vec<Mismatch>>, StoreError>;
 
-    /// Writes a caller's list anew, if it still reads as it was `seen`; whether it did.
+    /// Writes a caller's list anew, if it still reads as it was `seen`, and those that were not
+    /// in it stand as they do in `added`; whether it did. One that ends leaves the list it was
+    /// not in without a trace, so the list alone does not tell.
     async fn mend_caller(
         &self,
         _phone: [u8; 16],
         _seen: &[OrderNo],
         _orders: &[OrderNo],
+        _added: &[Arc<Order>],
     ) -> Result<bool, StoreError> {
         Ok(false)
     }

@@ -5,8 +5,8 @@ use crate::Factory;
 use crate::commits::{all_events, put, tally, to_the_archive};
 use crate::lives::replayed;
 use crate::support::*;
-use hotline::archive::Archive;
 use hotline::archive::moving::{Keep, Moved, Mover, trim};
+use hotline::archive::{Archive, Keeper};
 use hotline::domain::*;
 use hotline::store::*;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ fn in_a_folder() -> (tempfile::TempDir, Archive) {
 
 /// Moves all that was over before a day; how much that was.
 pub async fn move_all(store: &Arc<dyn Store>, archive: &Archive, before: Date) -> u64 {
-    let (mut mover, mut left) = (Mover::new(archive.clone()), 0);
+    let (mut mover, mut left) = (Mover::new(Arc::new(archive.clone())), 0);
     loop {
         let Moved { left: now, done, .. } = mover.step(&**store, before).await.unwrap();
         left += now;
@@ -176,7 +176,7 @@ pub async fn the_feed_loses_its_beginning_only(factory: &impl Factory) {
     let store = factory.fresh().await;
     let nothing_yet = store.feed_start().await.unwrap();
     assert_eq!(store.feed(Some(nothing_yet), 10).await.unwrap(), []);
-    store.trim_feed(1_000).await.unwrap();
+    assert!(store.trim_feed(1_000, &[]).await.unwrap());
     assert_eq!(store.feed_start().await.unwrap(), nothing_yet);
     for seq in 1..=8 {
         put(&store, new_order(seq, HEARD)).await;
@@ -184,8 +184,16 @@ pub async fn the_feed_loses_its_beginning_only(factory: &impl Factory) {
     let all = all_events(&store).await;
     let first = all[3].0.sequence;
     assert!(first > 1);
-    store.trim_feed(first).await.unwrap();
-    store.trim_feed(first - 1).await.unwrap();
+    // Not if somebody reads whom it was thought of without, or who was thought to be further.
+    let slow = Consumer { name: "slow".to_owned(), cursor: all[0].0, at: HEARD };
+    let further = Consumer { cursor: all[5].0, ..slow.clone() };
+    assert!(store.acknowledge(&slow).await.unwrap());
+    assert!(!store.trim_feed(first, &[]).await.unwrap());
+    assert!(!store.trim_feed(first, &[further]).await.unwrap());
+    assert_eq!(store.feed_start().await.unwrap(), nothing_yet);
+    assert!(store.trim_feed(first, &[slow]).await.unwrap());
+    assert!(store.forget_consumer("slow").await.unwrap());
+    assert!(store.trim_feed(first - 1, &[]).await.unwrap());
     let start = store.feed_start().await.unwrap();
     assert!(start > all[2].0 && start < all[3].0);
     assert_eq!(trimmed(store.feed(None, 10).await), start);
@@ -198,7 +206,7 @@ pub async fn the_feed_loses_its_beginning_only(factory: &impl Factory) {
     assert!(matches!(store.feed(Some(other), 1).await, Err(StoreError::FeedDiverged { .. })));
     // The last one stays, or nobody would know where the feed ends.
     let end = store.feed_end().await.unwrap();
-    store.trim_feed(end.sequence + 1_000).await.unwrap();
+    assert!(store.trim_feed(end.sequence + 1_000, &[]).await.unwrap());
     assert_eq!(store.feed_end().await.unwrap(), end);
     let start = store.feed_start().await.unwrap();
     let left = store.feed(Some(start), 100).await.unwrap();

@@ -260,6 +260,56 @@ async fn each_kind_of_disagreement_is_found_mended_and_found_no_more() {
     assert_eq!(store.claim(&[below], Desk::Lead, 9, LONG).await.unwrap().len(), 1);
 }
 
+/// Orders that cannot be read are named, each, and hide nothing of the others.
+#[tokio::test]
+async fn what_cannot_be_read_is_named_and_the_others_are_looked_at() {
+    let server = RedisServer::start("everysec");
+    let (store, mut planted) = city(&server).await;
+    let orders = [planted.free.no, planted.over.no];
+    for no in orders {
+        let key = planted.keys.order(keys::id(no));
+        planted.run(&[b"SETRANGE", &key, b"20", b"\xff\xff\xff"]);
+    }
+    let (tray, member, ..) = planted.place(&planted.held);
+    planted.run(&[b"ZADD", &tray, b"12345", &member]);
+    let (.., field) = planted.place(&planted.held);
+    let leases = planted.keys.leases();
+    planted.run(&[b"HDEL", &leases, &field]);
+    let found = mend(&*store).await.unwrap();
+    let damaged: Vec<_> = found.iter().filter(|f| f.name == "damaged").collect();
+    assert_eq!(damaged.iter().filter_map(|f| f.order).collect::<Vec<_>>(), orders);
+    assert!(damaged.iter().all(|f| !f.mended));
+    let others: Vec<_> = found.iter().filter(|f| f.name != "damaged").collect();
+    assert_eq!(
+        others.iter().map(|f| (f.name, f.mended)).collect::<Vec<_>>(),
+        [("misplaced_entry", true)]
+    );
+}
+
+/// What is mended is checked in the same write: an order that is another by then, be it of the
+/// same version, or has ended, is left alone.
+#[tokio::test]
+async fn an_order_that_is_another_by_now_is_not_mended() {
+    let server = RedisServer::start("everysec");
+    let (store, Planted { free, held, over, .. }) = city(&server).await;
+    let other = Order { updated_at: free.updated_at.plus(Span(1)), ..Order::clone(&free) };
+    let look = |order: &Arc<Order>| Look {
+        no: order.no,
+        order: Some(order.clone()),
+        seen: entries(order),
+        due: next_deadline(order).into_iter().collect(),
+    };
+    assert_eq!(store.reconcile(&look(&free), true).await.unwrap(), Some(Vec::new()));
+    assert_eq!(store.reconcile(&look(&Arc::new(other)), true).await.unwrap(), None);
+    // It was open when it was found to be missing in its caller's list.
+    let open = new_order(513, HEARD).after;
+    let phone = sealed(free.no).phone;
+    let seen = store.of_caller(phone).await.unwrap();
+    let right = [over.no, free.no, held.no];
+    assert!(!store.mend_caller(phone, &seen, &right, &[open]).await.unwrap());
+    assert_eq!(store.of_caller(phone).await.unwrap(), seen);
+}
+
 /// How many orders each mover has, and how often it moves each.
 const ORDERS: u32 = 40;
 const MOVES: i64 = 20;

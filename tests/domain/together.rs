@@ -166,6 +166,17 @@ fn a_helper_that_did_its_part_may_be_asked_again() {
     assert_eq!(units.len(), MAX_CO_HANDLERS);
     assert!(units.contains(&unit("330421")) && !units.contains(&unit("330482")), "{units:?}");
     assert!(before.iter().all(|place| places(&order).contains(place)), "the others stay put");
+    // So they do when one is complained about, though it came before them; its place is taken by
+    // whoever comes next.
+    let gone = places(&order).into_iter().find(|(of, _)| *of == unit("330411")).unwrap();
+    order = centre(&order, Action::Recuse { unit: unit("330411") }, 17);
+    let left: Vec<_> = before.iter().filter(|(of, _)| *of != unit("330411")).collect();
+    assert!(left.iter().all(|place| places(&order).contains(place)), "the others stay put");
+    order = help(&order, "3304-005", 18).unwrap();
+    assert!(places(&order).contains(&(unit("3304-005"), gone.1)));
+    let apart: std::collections::BTreeSet<_> =
+        order.co_handlers.iter().map(|co| co.place).collect();
+    assert_eq!(apart.len(), MAX_CO_HANDLERS);
 }
 
 #[test]

@@ -54,7 +54,9 @@ async fn leaving(store: &Arc<RedisStore>) {
     let consumer = Consumer { name: "copy".to_owned(), cursor: start, at: HEARD };
     assert!(store.acknowledge(&consumer).await.unwrap());
     assert_eq!(store.consumers().await.unwrap(), [consumer]);
-    store.trim_feed(store.feed_end().await.unwrap().sequence).await.unwrap();
+    let known = store.consumers().await.unwrap();
+    let end = store.feed_end().await.unwrap();
+    assert!(store.trim_feed(end.sequence, &known).await.unwrap());
     assert!(store.feed_start().await.unwrap() > start);
     let new = new_order(70_000, HEARD);
     let filed = new.after.clone();

@@ -3,11 +3,12 @@
 use crate::everywhere::{on_every_store, sound};
 use crate::moves::Life;
 use crate::server::*;
-use hotline::archive::Archive;
+use hotline::archive::{Archive, Keeper};
 use hotline::dispatch::Archiving;
 use hotline::domain::{OrderNo, Span};
 use hotline::pb;
 use hotline::store::Store;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,8 +102,14 @@ async fn an_order_that_left_the_store_is_still_found_and_can_be_reopened() {
         assert_eq!(nothing_new, Err((Code::InvalidArgument, "NOTHING_NEW".to_owned())));
         sound(&s).await;
 
-        // Taken up again: it comes back for that, and leaves again.
+        // Taken up again: it comes back for that, and leaves again. Both orders say so in one
+        // step, or neither.
+        let end = s.store.feed_end().await.unwrap();
         assert_eq!(life.step("reopen").await, Ok(pb::Stage::Assigned));
+        let told = s.store.feed(Some(end), 10).await.unwrap();
+        let steps: BTreeSet<_> = told.iter().map(|(place, _)| place.sequence).collect();
+        let names: Vec<_> = told.iter().map(|(_, event)| event.what.name()).collect();
+        assert_eq!((names, steps.len()), (vec!["registered", "reopened"], 1));
         let old = s.order(&no).await;
         let new = Life::new(&s);
         new.no.lock().unwrap().clone_from(&old.reopened_as);

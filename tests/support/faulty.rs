@@ -171,8 +171,8 @@ impl Shedding for Faulty {
         self.store.feed_start().await
     }
 
-    async fn trim_feed(&self, first: u64) -> Found<()> {
-        self.store.trim_feed(first).await
+    async fn trim_feed(&self, first: u64, known: &[Consumer]) -> Found<bool> {
+        self.store.trim_feed(first, known).await
     }
 
     async fn consumers(&self) -> Found<Vec<Consumer>> {
@@ -196,6 +196,7 @@ faulty! {
     remembered(id: RequestId) -> Found<Option<Remembered>>;
     claim(units: &[Unit], desk: Desk, max: usize, lease: Duration) -> Found<Vec<Claimed>>;
     release(claims: &[(Entry, Lease)]) -> Found<()>;
+    numbers(after: Option<OrderNo>, max: usize) -> Found<Vec<OrderNo>>;
     due(now: Timestamp, max: usize) -> Found<Vec<Place>>;
     next_due() -> Found<Option<Timestamp>>;
     tray(unit: Unit, desk: Desk, after: Option<Place>, max: usize) -> Found<Vec<(Entry, OrderNo)>>;

@@ -93,18 +93,21 @@ impl Step<'_> {
         self.must_not_be_recused(&[unit])?;
         let all = &self.order.co_handlers;
         let known = all.iter().position(|co| co.unit == unit);
-        let place = known.or_else(|| {
+        let at = known.or_else(|| {
             let done = all.iter().enumerate().filter(|(_, co)| co.reported_at.is_some());
             let first_done = done.min_by_key(|(_, co)| co.reported_at).map(|(at, _)| at);
             if all.len() < MAX_CO_HANDLERS { Some(all.len()) } else { first_done }
         });
         let helps = known.is_some_and(|at| all[at].reported_at.is_none());
-        let Some(place) = place.filter(|_| unit != holder && !helps) else {
+        let Some(at) = at.filter(|_| unit != holder && !helps) else {
             return Err(Rejection::CannotCoHandle { unit });
         };
+        let free = (0..).find(|place| all.iter().all(|co| co.place != *place));
+        let place = all.get(at).map(|co| co.place).or(free).unwrap_or_default();
         self.settle();
-        let new = CoHandler { unit, added_at: self.now, signed_at: None, reported_at: None };
-        match self.order.co_handlers.get_mut(place) {
+        let added_at = self.now;
+        let new = CoHandler { unit, place, added_at, signed_at: None, reported_at: None };
+        match self.order.co_handlers.get_mut(at) {
             Some(done) => *done = new,
             None => self.order.co_handlers.push(new),
         }

@@ -1,10 +1,11 @@
 //! The closer look: what seems not to agree is compared again in one atomic look at one version
 //! of the order, and written anew in that same look if it is to be.
 
-use super::{Finding, Index, LOOKS, count, next_page};
+use super::{Finding, Index, LOOKS, Page, count, next_page};
 use crate::domain::{GAUGES, Order, OrderNo, TALLIES, Tally};
 use crate::store::{Look, MAX_OF_CALLER, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// Looks at the suspects until each agrees, or disagrees while standing still. One that never
 /// stands still is being written by commits all the time, and by nothing else.
@@ -73,24 +74,23 @@ impl Callers {
                         false => strangers.push(*no),
                     }
                 }
-                let mut missing = Vec::new();
+                let mut missing: Vec<Arc<Order>> = Vec::new();
                 if kept.len() < MAX_OF_CALLER {
                     let open = known.iter().filter(|(no, over)| !over && !seen.contains(no));
                     for (no, _) in open {
                         // It may be over by now, and gone from the list for that.
-                        if store.load(*no).await?.is_some_and(|order| !order.is_over()) {
-                            missing.push(*no);
-                        }
+                        missing.extend(store.load(*no).await?.filter(|order| !order.is_over()));
                     }
                 }
                 let over: Vec<OrderNo> = seen.iter().copied().filter(over).collect();
                 if missing.is_empty() && strangers.is_empty() && over.is_empty() {
                     break;
                 }
-                let mut right = [kept, missing.clone()].concat();
+                let numbers = missing.iter().map(|order| order.no);
+                let mut right: Vec<OrderNo> = kept.into_iter().chain(numbers).collect();
                 right.sort_unstable_by(|a, b| b.cmp(a));
                 let mended = match mend {
-                    true => store.mend_caller(phone, &seen, &right).await?,
+                    true => store.mend_caller(phone, &seen, &right, &missing).await?,
                     false => store.of_caller(phone).await? == seen,
                 };
                 if !mended {
@@ -103,6 +103,7 @@ impl Callers {
                     mended: mend,
                     what: what.to_owned(),
                 };
+                let missing = missing.iter().map(|order| order.no).collect();
                 for (numbers, what) in [
                     (missing, "is missing in its caller's list"),
                     (strangers, "is in the list of another caller"),
@@ -119,7 +120,11 @@ impl Callers {
 
 /// Whether an order is this caller's. One whose contact is gone is nobody else's.
 async fn is_of(store: &dyn Store, no: OrderNo, phone: [u8; 16]) -> Result<bool, StoreError> {
-    Ok(store.contact(no).await?.is_none_or(|contact| contact.phone == phone))
+    match store.contact(no).await {
+        Ok(contact) => Ok(contact.is_none_or(|contact| contact.phone == phone)),
+        Err(StoreError::Damaged(_)) => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 /// The counters that say how many orders stand somewhere. They can only be compared with a
@@ -154,11 +159,12 @@ pub(super) async fn counters(
         since = now;
         counted.clear();
         let mut after = None;
-        while let Some(page) = next_page(store, after).await? {
-            for order in &page {
-                after = Some(order.no);
-                count(&mut counted, order);
+        while let Some(Page { orders, damaged, last }) = next_page(store, after).await? {
+            after = Some(last);
+            if !damaged.is_empty() {
+                return Ok(Vec::new());
             }
+            orders.iter().for_each(|order| count(&mut counted, order));
         }
     }
     Ok(Vec::new())

@@ -3,8 +3,8 @@
 
 use super::bytes::{Bad, In, Out};
 use super::order::{
-    CO_HANDLERS, GRANTED, LINKS, MARKS, PAUSES, RECUSED, REPORT, ROUNDS, TRIES, all, clock,
-    put_clock,
+    CO_HANDLERS, CO_PLACES, GRANTED, LINKS, MARKS, PAUSES, RECUSED, REPORT, ROUNDS, TRIES, all,
+    clock, put_clock,
 };
 use crate::domain::{
     Asked, Card, Cell, Clock, CoHandler, Links, Marks, Order, OrderNo, Pause, Policy, Round, Span,
@@ -77,13 +77,18 @@ pub(super) fn put(out: &mut Out, order: &Order) {
     }
     if !order.co_handlers.is_empty() {
         out.field(CO_HANDLERS, |out| {
-            for CoHandler { unit, added_at, signed_at, reported_at } in &order.co_handlers {
+            for CoHandler { unit, place: _, added_at, signed_at, reported_at } in &order.co_handlers
+            {
                 out.unit(*unit, cell);
                 out.moment(*added_at, heard_at);
                 put_maybe(out, *signed_at, heard_at);
                 put_maybe(out, *reported_at, heard_at);
             }
         });
+    }
+    // Mostly they stand in the order of their places.
+    if (0_u8..).zip(&order.co_handlers).any(|(at, co)| co.place != at) {
+        out.field(CO_PLACES, |out| order.co_handlers.iter().for_each(|co| out.byte(co.place)));
     }
     if order.links != Links::default() {
         out.field(LINKS, |out| {
@@ -165,10 +170,26 @@ pub(super) fn co_handler(
 ) -> Result<CoHandler, Bad> {
     Ok(CoHandler {
         unit: f.unit(cell)?,
+        place: 0,
         added_at: f.moment(heard_at)?,
         signed_at: maybe(f, heard_at)?,
         reported_at: maybe(f, heard_at)?,
     })
+}
+
+/// Gives each its place: where it stands, unless others have gone.
+pub(super) fn placed(
+    mut co_handlers: Vec<CoHandler>,
+    places: Option<Vec<u8>>,
+) -> Result<Vec<CoHandler>, Bad> {
+    let places = places.unwrap_or_else(|| (0_u8..).take(co_handlers.len()).collect());
+    if places.len() != co_handlers.len() {
+        return Err(Bad("its co-handlers are not as many as their places"));
+    }
+    for (co, place) in co_handlers.iter_mut().zip(places) {
+        co.place = place;
+    }
+    Ok(co_handlers)
 }
 
 pub(super) fn tries(f: &mut In<'_>, heard_at: Timestamp) -> Result<Tries, Bad> {

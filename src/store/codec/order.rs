@@ -1,7 +1,7 @@
 //! The order's snapshot.
 
 use super::bytes::{Bad, In, Kind, Out};
-use super::life::{self, More, co_handler, granted_before, links, pause, round, tries};
+use super::life::{self, More, co_handler, granted_before, links, pause, placed, round, tries};
 use super::terms::{has_terms, limits, put_limits, put_terms, terms};
 use crate::domain::{
     Category, Cell, Channel, Clock, Confidence, Duty, Ending, Leg, Marks, ModelVersion, Order,
@@ -30,8 +30,9 @@ pub(super) const GRANTED: u8 = 17;
 pub(super) const REPORT: u8 = 18;
 pub(super) const TRIES: u8 = 19;
 const MODEL: u8 = 20;
+pub(super) const CO_PLACES: u8 = 21;
 /// The last tag this version knows.
-const LAST: u8 = MODEL;
+const LAST: u8 = CO_PLACES;
 
 /// A snapshot of four legs fits without growing.
 const TYPICAL: usize = 320;
@@ -187,9 +188,12 @@ fn read(mut content: In<'_>) -> Result<Order, Bad> {
         rounds: fields
             .maybe(ROUNDS, |f| all(f, 1, |f| round(f, heard_at, cell)))?
             .unwrap_or_default(),
-        co_handlers: fields
-            .maybe(CO_HANDLERS, |f| all(f, 1, |f| co_handler(f, heard_at, cell)))?
-            .unwrap_or_default(),
+        co_handlers: placed(
+            fields
+                .maybe(CO_HANDLERS, |f| all(f, 1, |f| co_handler(f, heard_at, cell)))?
+                .unwrap_or_default(),
+            fields.maybe(CO_PLACES, |f| all(f, 1, |f| f.byte()))?,
+        )?,
         links: fields.maybe(LINKS, links)?.unwrap_or_default(),
         report: fields.maybe(REPORT, |f| f.small())?,
         papers: standing.papers,

@@ -6,8 +6,8 @@ use super::opening::damaged;
 use super::tables::*;
 use super::writer::{Job, Writer};
 use super::{Embedded, archived, reads::no_answer};
-use crate::domain::Timestamp;
-use crate::store::leaving::further;
+use crate::store::image::{Kind, Row};
+use crate::store::leaving::{further, have_read};
 use crate::store::{
     Consumer, Cursor, Leaving, MAX_BATCH, MAX_CONSUMERS, Shedding, StoreError, Whole, codec,
 };
@@ -21,7 +21,7 @@ type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 pub(super) enum Aside {
     Dismiss(Vec<Leaving>, Answer<u64>),
     Readmit(Box<Whole>, Answer<()>),
-    Trim(u64, Answer<()>),
+    Trim(u64, Vec<Consumer>, Answer<bool>),
     Acknowledge(Consumer, Answer<bool>),
     Forget(String, Answer<bool>),
 }
@@ -32,7 +32,8 @@ impl Aside {
         // Whoever asked may be gone.
         match self {
             Aside::Dismiss(_, answer) => _ = answer.send(Err(why)),
-            Aside::Readmit(_, answer) | Aside::Trim(_, answer) => _ = answer.send(Err(why)),
+            Aside::Readmit(_, answer) => _ = answer.send(Err(why)),
+            Aside::Trim(_, _, answer) => _ = answer.send(Err(why)),
             Aside::Acknowledge(_, answer) | Aside::Forget(_, answer) => {
                 _ = answer.send(Err(why));
             }
@@ -46,7 +47,9 @@ impl Writer {
         match aside {
             Aside::Dismiss(leaving, answer) => _ = answer.send(self.dismiss(db, &leaving)),
             Aside::Readmit(whole, answer) => _ = answer.send(self.readmit(db, &whole)),
-            Aside::Trim(first, answer) => _ = answer.send(self.trim(db, first)),
+            Aside::Trim(first, known, answer) => {
+                _ = answer.send(self.trim(db, first, &known));
+            }
             Aside::Acknowledge(consumer, answer) => {
                 _ = answer.send(self.acknowledge(db, consumer));
             }
@@ -126,12 +129,15 @@ impl Writer {
         Ok(())
     }
 
-    fn trim(&mut self, db: &Database, first: u64) -> Result<(), StoreError> {
+    fn trim(&mut self, db: &Database, first: u64, known: &[Consumer]) -> Result<bool, StoreError> {
         let gone = {
             let mut hot = self.shared.write();
+            if !have_read(hot.consumers.values(), known) {
+                return Ok(false);
+            }
             let gone = first.min(hot.feed_end.sequence).saturating_sub(1);
             if gone <= hot.trimmed {
-                return Ok(());
+                return Ok(true);
             }
             // Before it is gone: a reader that misses it is then told so.
             hot.trimmed = gone;
@@ -142,7 +148,8 @@ impl Writer {
             feed.retain_in::<&[u8; 8], _>(..=&gone.to_be_bytes(), |_, _| false)?;
             txn.open_table(META)?.insert(META_TRIMMED, gone.to_be_bytes().as_slice())?;
             Ok(())
-        })
+        })?;
+        Ok(true)
     }
 
     fn acknowledge(&mut self, db: &Database, consumer: Consumer) -> Result<bool, StoreError> {
@@ -155,8 +162,9 @@ impl Writer {
             further(known, &consumer)
         };
         self.write_aside(db, |txn| {
-            let key = [META_CONSUMER, now.name.as_bytes()].concat();
-            txn.open_table(META)?.insert(key.as_slice(), place(&now).as_slice())?;
+            let Row { key, value, .. } = Row::consumer(&now);
+            let key = [META_CONSUMER, &key].concat();
+            txn.open_table(META)?.insert(key.as_slice(), value.as_slice())?;
             Ok(())
         })?;
         self.shared.write().consumers.insert(now.name.clone(), now);
@@ -177,30 +185,6 @@ impl Writer {
     }
 }
 
-/// Where a consumer is, as it is written.
-fn place(consumer: &Consumer) -> [u8; 28] {
-    let Cursor { epoch, sequence, index } = consumer.cursor;
-    let mut bytes = [0; 28];
-    bytes[..8].copy_from_slice(&epoch.to_be_bytes());
-    bytes[8..16].copy_from_slice(&sequence.to_be_bytes());
-    bytes[16..20].copy_from_slice(&index.to_be_bytes());
-    bytes[20..].copy_from_slice(&consumer.at.0.to_be_bytes());
-    bytes
-}
-
-fn read_place(name: &str, bytes: &[u8]) -> Option<Consumer> {
-    let (epoch, rest) = bytes.split_first_chunk()?;
-    let (sequence, rest) = rest.split_first_chunk()?;
-    let (index, rest) = rest.split_first_chunk()?;
-    let at = rest.try_into().ok()?;
-    let cursor = Cursor {
-        epoch: u64::from_be_bytes(*epoch),
-        sequence: u64::from_be_bytes(*sequence),
-        index: u32::from_be_bytes(*index),
-    };
-    Some(Consumer { name: name.to_owned(), cursor, at: Timestamp(i64::from_be_bytes(at)) })
-}
-
 /// What is known at opening of who reads, and of what left.
 pub(super) fn load(
     meta: &impl ReadableTable<&'static [u8], &'static [u8]>,
@@ -214,9 +198,9 @@ pub(super) fn load(
     for row in meta.range(META_CONSUMER..).map_err(damaged)? {
         let (key, value) = row.map_err(damaged)?;
         let Some(name) = key.value().strip_prefix(META_CONSUMER) else { break };
-        let name = std::str::from_utf8(name).map_err(|_| bad("consumer"))?;
-        let consumer = read_place(name, value.value()).ok_or_else(|| bad("consumer"))?;
-        hot.consumers.insert(name.to_owned(), consumer);
+        let row = Row::new(Kind::Consumer, name, value.value());
+        let consumer = row.place().map_err(|_| bad("consumer"))?;
+        hot.consumers.insert(consumer.name.clone(), consumer);
     }
     Ok(())
 }
@@ -243,8 +227,8 @@ impl Shedding for Embedded {
         Ok(Cursor::after_batch(hot.feed_end.epoch, hot.trimmed))
     }
 
-    async fn trim_feed(&self, first: u64) -> Result<(), StoreError> {
-        self.ask_aside(|answer| Aside::Trim(first, answer)).await
+    async fn trim_feed(&self, first: u64, known: &[Consumer]) -> Result<bool, StoreError> {
+        self.ask_aside(|answer| Aside::Trim(first, known.to_vec(), answer)).await
     }
 
     async fn consumers(&self) -> Result<Vec<Consumer>, StoreError> {

@@ -107,6 +107,38 @@ impl Embedded {
     }
 }
 
+impl Embedded {
+    /// The first `max` orders behind a number, open or over, and perhaps some more.
+    fn snapshots(
+        &self,
+        after: Option<OrderNo>,
+        max: usize,
+    ) -> Result<BTreeMap<OrderNo, Box<[u8]>>, StoreError> {
+        let (mut page, db) = {
+            let (hot, db) = self.hot()?;
+            let open = hot.orders.range((after.map_or(Unbounded, Excluded), Unbounded)).take(max);
+            let page: BTreeMap<OrderNo, Box<[u8]>> =
+                open.map(|(no, kept)| (*no, kept.snapshot.clone())).collect();
+            (page, db)
+        };
+        let mut look = || -> Result<(), redb::Error> {
+            let table = db.begin_read()?.open_table(ARCHIVED)?;
+            let after = after.map(order_key);
+            let range = (after.as_ref().map_or(Unbounded, Excluded), Unbounded);
+            for row in table.range::<&[u8; 8]>(range)?.take(max) {
+                let (key, value) = row?;
+                if let Ok(no) = OrderNo::from_code(u64::from_be_bytes(*key.value())) {
+                    // What memory still has as open was not yet shown as archived.
+                    page.entry(no).or_insert_with(|| value.value().into());
+                }
+            }
+            Ok(())
+        };
+        look().map_err(unreadable)?;
+        Ok(page)
+    }
+}
+
 #[async_trait]
 impl Store for Embedded {
     fn cell(&self) -> Cell {
@@ -213,35 +245,22 @@ impl Store for Embedded {
             .collect())
     }
 
+    async fn numbers(
+        &self,
+        after: Option<OrderNo>,
+        max: usize,
+    ) -> Result<Vec<OrderNo>, StoreError> {
+        Ok(self.snapshots(after, max)?.into_keys().take(max).collect())
+    }
+
     async fn scan(
         &self,
         after: Option<OrderNo>,
         max: usize,
     ) -> Result<Vec<Arc<Order>>, StoreError> {
         let max = max.min(MAX_BATCH);
-        let (mut page, db) = {
-            let (hot, db) = self.hot()?;
-            let open = hot.orders.range((after.map_or(Unbounded, Excluded), Unbounded)).take(max);
-            let page: BTreeMap<OrderNo, Box<[u8]>> =
-                open.map(|(no, kept)| (*no, kept.snapshot.clone())).collect();
-            (page, db)
-        };
-        let look = |page: &mut BTreeMap<OrderNo, Box<[u8]>>| -> Result<(), redb::Error> {
-            let table = db.begin_read()?.open_table(ARCHIVED)?;
-            let after = after.map(order_key);
-            let range = (after.as_ref().map_or(Unbounded, Excluded), Unbounded);
-            for row in table.range::<&[u8; 8]>(range)?.take(max) {
-                let (key, value) = row?;
-                if let Ok(no) = OrderNo::from_code(u64::from_be_bytes(*key.value())) {
-                    // What memory still has as open was not yet shown as archived.
-                    page.entry(no).or_insert_with(|| value.value().into());
-                }
-            }
-            Ok(())
-        };
-        look(&mut page).map_err(unreadable)?;
         let read = |snapshot: &[u8]| codec::decode_order(snapshot).map(Arc::new);
-        page.values().take(max).map(|snapshot| read(snapshot)).collect()
+        self.snapshots(after, max)?.values().take(max).map(|snapshot| read(snapshot)).collect()
     }
 
     async fn all_entries(&self) -> Result<Vec<(Entry, OrderNo)>, StoreError> {

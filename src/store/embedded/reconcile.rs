@@ -14,6 +14,7 @@ use crate::store::{Cursor, Look, Mismatch, Reconcile, StoreError, codec};
 use async_trait::async_trait;
 use redb::{Database, ReadableDatabase, ReadableTable};
 use std::ops::Bound::{Excluded, Unbounded};
+use std::sync::Arc;
 
 /// What a comparison comes to.
 pub(super) type Reconciled = Result<Option<Vec<Mismatch>>, StoreError>;
@@ -60,6 +61,7 @@ impl Reconcile for Embedded {
         phone: [u8; 16],
         seen: &[OrderNo],
         orders: &[OrderNo],
+        _added: &[Arc<Order>],
     ) -> Result<bool, StoreError> {
         let mut hot = self.shared.write();
         let same = hot.of_caller(&phone) == seen;
@@ -131,7 +133,7 @@ impl Rows {
 impl Writer {
     pub(super) fn reconcile(&mut self, db: &Database, look: &Look, mend: bool) -> Reconciled {
         let rows = Rows::read(db, look.no)?;
-        if rows.order().map(|order| order.version) != look.version() {
+        if rows.order() != look.order.as_deref() {
             return Ok(None);
         }
         let mut found = Vec::new();

@@ -1,7 +1,7 @@
 //! What leaves, and who reads.
 
 use super::Memory;
-use crate::store::leaving::further;
+use crate::store::leaving::{further, have_read};
 use crate::store::{Consumer, Cursor, Leaving, MAX_CONSUMERS, Shedding, StoreError, Whole};
 use async_trait::async_trait;
 
@@ -38,14 +38,17 @@ impl Shedding for Memory {
         Ok(Cursor::after_batch(self.epoch, self.state()?.trimmed))
     }
 
-    async fn trim_feed(&self, first: u64) -> Result<(), StoreError> {
+    async fn trim_feed(&self, first: u64, known: &[Consumer]) -> Result<bool, StoreError> {
         let mut state = self.state()?;
+        if !have_read(state.consumers.values(), known) {
+            return Ok(false);
+        }
         let gone = first.min(state.feed.len() as u64).saturating_sub(1);
         for step in state.feed.iter_mut().take(gone as usize) {
             *step = Vec::new();
         }
         state.trimmed = state.trimmed.max(gone);
-        Ok(())
+        Ok(true)
     }
 
     async fn consumers(&self) -> Result<Vec<Consumer>, StoreError> {

@@ -24,7 +24,7 @@ impl Reconcile for Memory {
     ) -> Result<Option<Vec<Mismatch>>, StoreError> {
         let mut state = self.state()?;
         let no = look.no;
-        if state.orders.get(&no).map(|order| order.version) != look.version() {
+        if state.orders.get(&no) != look.order.as_ref() {
             return Ok(None);
         }
         let (mut found, right, timer) = (Vec::new(), look.right(), look.timer());

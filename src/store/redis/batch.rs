@@ -4,7 +4,7 @@
 //! No batch holds two steps of one order or with one request id: the second begins the next
 //! batch. So no step of a batch depends on another, and the library need not look.
 
-use super::greeting::{Opening, loading};
+use super::greeting::Opening;
 use super::keys::{Id, Keys};
 use super::link::{Link, closed};
 use super::replicas::Replicas;
@@ -57,7 +57,7 @@ pub struct Batcher {
     /// The cell's keys.
     pub keys: Keys,
     /// Who must have a batch before it is answered.
-    pub replicas: Replicas,
+    pub replicas: Arc<Replicas>,
     /// How long a batch whose answer was lost waits for another connection.
     pub settling: Duration,
 }
@@ -130,13 +130,7 @@ impl Batcher {
             let epoch = self.opening.epoch.load(Relaxed);
             let floor = self.opening.seen.load(Relaxed);
             let call = command(&self.keys, [epoch, floor, bucket], steps);
-            let (answer, safe) = match self.replicas.write(&self.link, &call).await {
-                Err(Fault::NoLibrary) => {
-                    self.link.call(&loading()).await?;
-                    continue;
-                }
-                other => other?,
-            };
+            let (answer, safe) = self.replicas.confirmed(&self.link, &call).await?;
             let unclear = Fault::Unknown;
             let parts = items(answer).map_err(unclear)?;
             match parts.first().map(text).as_deref() {

@@ -2,7 +2,6 @@
 
 use super::RedisStore;
 use super::batch::replaced;
-use super::greeting::loading;
 use super::reads::{ask, function};
 use super::step::frame;
 use super::trouble::Fault;
@@ -48,14 +47,7 @@ impl RedisStore {
         call.arg(self.epoch()).arg(row.revision - 1).arg(row.revision).arg(row.version);
         call.arg(codec::encode_mode(row)).arg(frame);
         // Without an answer it may have happened: whoever asked reads the row again.
-        let write = || self.replicas.write(&self.write, &call);
-        let written = match write().await {
-            Err(Fault::NoLibrary) => {
-                self.write.call(&loading()).await.map_err(Fault::of_commit)?;
-                write().await
-            }
-            other => other,
-        };
+        let written = self.replicas.confirmed(&self.write, &call).await;
         let (answer, safe) = written.map_err(Fault::of_commit)?;
         let parts = items(answer).map_err(CommitError::Unknown)?;
         match parts.first().map(text).as_deref() {

@@ -3,7 +3,8 @@
 use super::RedisStore;
 use super::batch::replaced;
 use super::keys::{self, block};
-use super::reads::{ask, function, numbers_of};
+use super::pages::numbers_of;
+use super::reads::{ask, function};
 use super::step::{VERSION, intake};
 use super::value::{bytes, items, must, must_integer, pairs, text};
 use crate::domain::Timestamp;
@@ -132,11 +133,15 @@ impl Shedding for RedisStore {
         super::feed::start(&self.read, &self.keys, self.epoch()).await
     }
 
-    async fn trim_feed(&self, first: u64) -> Result<(), StoreError> {
-        let all = [self.keys.meta(), self.keys.feed()];
+    async fn trim_feed(&self, first: u64, known: &[Consumer]) -> Result<bool, StoreError> {
+        let all = [self.keys.meta(), self.keys.feed(), self.keys.consumers()];
         let mut call = function("FCALL", "hotline_v4_trim", &all);
         call.arg(self.epoch()).arg(first);
-        self.call_of_epoch(&call).await.map(|_| ())
+        for Consumer { name, cursor: Cursor { epoch, sequence, index }, at: _ } in known {
+            call.arg(name).arg(*epoch).arg(*sequence).arg(*index);
+        }
+        let done = self.call_of_epoch(&call).await?;
+        Ok(done.first().map_or(Ok(1), must_integer)? == 1)
     }
 
     async fn consumers(&self) -> Result<Vec<Consumer>, StoreError> {

@@ -98,6 +98,23 @@ pub struct Live {
     pub(super) dead: watch::Sender<bool>,
 }
 
+impl Live {
+    /// Where it leads.
+    pub fn address(&self) -> &str {
+        self.wire.address()
+    }
+
+    /// Which process is there; empty if that is not known.
+    pub fn run(&self) -> &str {
+        &self.identity.run
+    }
+
+    /// Whether another server may have answered in this one's place.
+    pub fn went_aside(&self) -> bool {
+        self.wire.went_aside()
+    }
+}
+
 /// How far a call has come.
 enum Stage {
     Waiting(Option<StoreError>),
@@ -133,26 +150,27 @@ impl Link {
 
     /// Sends a command and waits for its answer, as long as calls are given.
     pub async fn call(&self, command: &Cmd) -> Result<Value, Fault> {
-        let answers = self.shared.call(&Ask::One(command), self.shared.patience.call).await?;
+        let (answers, _) = self.shared.call(&Ask::One(command), self.shared.patience.call).await?;
         Ok(answers.into_iter().next().unwrap_or_default())
     }
 
     /// Sends a command that Redis may hold up as long as this link's are.
     pub async fn call_blocking(&self, command: &Cmd) -> Result<Value, Fault> {
         let Patience { call, held, .. } = self.shared.patience;
-        let answers = self.shared.call(&Ask::One(command), call + held).await?;
+        let (answers, _) = self.shared.call(&Ask::One(command), call + held).await?;
         Ok(answers.into_iter().next().unwrap_or_default())
     }
 
-    /// Sends a command and a WAIT; the answers to both.
-    pub async fn call_confirmed(&self, both: &Pipeline) -> Result<Vec<Value>, Fault> {
+    /// Sends commands of which one is a WAIT: all answers, and who gave them.
+    pub async fn call_confirmed(&self, all: &Pipeline) -> Result<(Vec<Value>, Arc<Live>), Fault> {
         let Patience { call, held, .. } = self.shared.patience;
-        self.shared.call(&Ask::Confirmed(both), call + held).await
+        self.shared.call(&Ask::Confirmed(all), call + held).await
     }
 
     /// Sends commands together; each of them must be done.
     pub async fn call_each(&self, all: &Pipeline) -> Result<Vec<Value>, Fault> {
-        let answers = self.shared.call(&Ask::Confirmed(all), self.shared.patience.call).await?;
+        let ask = Ask::Confirmed(all);
+        let (answers, _) = self.shared.call(&ask, self.shared.patience.call).await?;
         let refused = |answer: &Value| match answer {
             Value::ServerError(error) => Some(error.code().to_owned()),
             _ => None,
@@ -198,6 +216,11 @@ impl Link {
         if let Some(live) = self.live() {
             self.shared.take_down(live.generation, trouble);
         }
+    }
+
+    /// Leaves a server that another has replaced, and the other links leave it, too.
+    pub fn leave(&self, live: &Live, trouble: StoreError) {
+        self.shared.abandon(live, trouble, true);
     }
 
     /// Gives the connection of that number up and waits for a later one.
@@ -270,7 +293,11 @@ impl Shared {
         self.alarm.send_replace(live.wire.address().to_owned());
     }
 
-    async fn call(&self, ask: &Ask<'_>, patience: Duration) -> Result<Vec<Value>, Fault> {
+    async fn call(
+        &self,
+        ask: &Ask<'_>,
+        patience: Duration,
+    ) -> Result<(Vec<Value>, Arc<Live>), Fault> {
         let mut stage = Stage::Waiting(None);
         if let Ok(done) = timeout(patience, self.pursue(ask, &mut stage)).await {
             return done;
@@ -290,7 +317,11 @@ impl Shared {
     }
 
     /// Sends until an answer tells.
-    async fn pursue(&self, ask: &Ask<'_>, stage: &mut Stage) -> Result<Vec<Value>, Fault> {
+    async fn pursue(
+        &self,
+        ask: &Ask<'_>,
+        stage: &mut Stage,
+    ) -> Result<(Vec<Value>, Arc<Live>), Fault> {
         let Ok(_permit) = self.flight.acquire().await else {
             return Err(Fault::NotDone(closed()));
         };
@@ -310,7 +341,7 @@ impl Shared {
             let Diagnosis { fault, remedy } = match answer {
                 Ok(answers) => {
                     self.timeouts.store(0, Relaxed);
-                    return Ok(answers);
+                    return Ok((answers, live));
                 }
                 Err(diagnosis) => diagnosis,
             };

@@ -29,7 +29,7 @@ const ALLOWED: &str = "the store's URL is none for Redis: write redis://HOST:POR
 
 /// Where to look for the master of a cell.
 pub struct Masters {
-    kind: Kind,
+    pub(super) kind: Kind,
     /// User and password as the URL has them, with the `@`.
     user_info: String,
     database: u32,
@@ -40,19 +40,21 @@ pub struct Masters {
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-enum Kind {
+pub(super) enum Kind {
     Fixed,
     Sentinel { name: String },
     Cluster,
 }
 
 /// One node's word on where the master is.
-struct Hint {
+pub(super) struct Hint {
     /// The higher one knows better.
-    epoch: (bool, u64),
-    address: Option<String>,
+    pub(super) epoch: (bool, u64),
+    pub(super) address: Option<String>,
+    /// It is about to have another take that one's place.
+    pub(super) changing: bool,
     /// What else is there to ask.
-    others: Vec<String>,
+    pub(super) others: Vec<String>,
 }
 
 impl Masters {
@@ -137,21 +139,8 @@ impl Masters {
     }
 
     async fn ask_sentinels(&self, name: &str, patience: Duration) -> Result<String, StoreError> {
-        let nodes = self.nodes();
-        let list = nodes.join(", ");
-        let mut asking = JoinSet::new();
-        for node in nodes {
-            // A Sentinel has no user of its own unless it says so, and no databases.
-            let (plain, user) = (bare(&node, "")?, bare(&node, &self.user_info)?);
-            let name = name.to_owned();
-            asking.spawn(async move {
-                match sentinel(&plain, &name).await {
-                    Err(error) if error.code() == Some("NOAUTH") => sentinel(&user, &name).await,
-                    other => other,
-                }
-            });
-        }
-        match self.best(asking, patience).await {
+        let list = self.nodes().join(", ");
+        match self.best(self.ask_all()?, patience).await {
             Some(Hint { address: Some(address), .. }) => Ok(address),
             Some(Hint { address: None, .. }) => Err(StoreError::Unreachable(format!(
                 "the Sentinels at {list} know no master called {name}: correct the URL, which \
@@ -164,14 +153,8 @@ impl Masters {
     }
 
     async fn ask_cluster(&self, patience: Duration) -> Result<String, StoreError> {
-        let nodes = self.nodes();
-        let list = nodes.join(", ");
-        let mut asking = JoinSet::new();
-        for node in nodes {
-            let (client, key) = (self.client(&node)?, self.key.clone());
-            asking.spawn(async move { slot_master(&client, &node, &key).await });
-        }
-        match self.best(asking, patience).await {
+        let list = self.nodes().join(", ");
+        match self.best(self.ask_all()?, patience).await {
             Some(Hint { address: Some(address), others, .. }) => {
                 let mut known = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
                 for other in others {
@@ -190,6 +173,47 @@ impl Masters {
                  the URL"
             ))),
         }
+    }
+
+    /// Asks every node that can know where the master is.
+    fn ask_all(&self) -> Result<JoinSet<RedisResult<Hint>>, StoreError> {
+        let mut asking = JoinSet::new();
+        for node in self.nodes() {
+            match &self.kind {
+                Kind::Fixed => {}
+                Kind::Sentinel { name } => {
+                    // A Sentinel has no user of its own unless it says so, and no databases.
+                    let (plain, user) = (bare(&node, "")?, bare(&node, &self.user_info)?);
+                    let name = name.to_owned();
+                    asking.spawn(async move {
+                        match sentinel(&plain, &name).await {
+                            Err(error) if error.code() == Some("NOAUTH") => {
+                                sentinel(&user, &name).await
+                            }
+                            other => other,
+                        }
+                    });
+                }
+                Kind::Cluster => {
+                    let (client, key) = (self.client(&node)?, self.key.clone());
+                    asking.spawn(async move { slot_master(&client, &node, &key).await });
+                }
+            }
+        }
+        Ok(asking)
+    }
+
+    /// How many were asked, and what all said that answered in time.
+    pub(super) async fn every_hint(&self, patience: Duration) -> (usize, Vec<Hint>) {
+        let Ok(mut asking) = self.ask_all() else { return (0, Vec::new()) };
+        let (asked, mut hints) = (asking.len(), Vec::new());
+        let listening = async {
+            while let Some(answer) = asking.join_next().await {
+                hints.extend(answer.ok().and_then(Result::ok));
+            }
+        };
+        let _ = timeout(patience.min(ASKING), listening).await;
+        (asked, hints)
     }
 
     /// The word of whoever knows the latest epoch, once most have spoken or time is up.
@@ -226,14 +250,22 @@ async fn sentinel(client: &Client, name: &str) -> RedisResult<Hint> {
     let address = ask_one(&mut connection, ask.arg("GET-MASTER-ADDR-BY-NAME").arg(name)).await?;
     let parts = items(address).unwrap_or_default();
     let [host, port] = &parts[..] else {
-        return Ok(Hint { epoch: (true, 0), address: None, others: Vec::new() });
+        return Ok(Hint { epoch: (true, 0), address: None, changing: false, others: Vec::new() });
     };
-    let address = Some(joined(&text(host), &text(port)));
+    let address = joined(&text(host), &text(port));
     let mut ask = cmd("SENTINEL");
-    let master = ask_one(&mut connection, ask.arg("MASTER").arg(name)).await?;
-    let epoch = pairs(master).unwrap_or_default().into_iter().find(|(f, _)| f == b"config-epoch");
-    let epoch = epoch.and_then(|(_, n)| integer(&Value::BulkString(n))).unwrap_or(0);
-    Ok(Hint { epoch: (true, epoch.unsigned_abs()), address, others: Vec::new() })
+    let master = pairs(ask_one(&mut connection, ask.arg("MASTER").arg(name)).await?);
+    let master = master.unwrap_or_default();
+    let field = |name: &str| {
+        let field = master.iter().find(|(field, _)| field == name.as_bytes());
+        field.map_or("".into(), |(_, value)| String::from_utf8_lossy(value))
+    };
+    let epoch = field("config-epoch").parse().unwrap_or(0);
+    // Once another is promoted, the Sentinel gives out that one's address, though the failover
+    // goes on under the old one's.
+    let changing = field("flags").contains("failover_in_progress")
+        && joined(&field("ip"), &field("port")) == address;
+    Ok(Hint { epoch: (true, epoch), address: Some(address), changing, others: Vec::new() })
 }
 
 async fn slot_master(client: &Client, node: &str, key: &[u8]) -> RedisResult<Hint> {
@@ -244,7 +276,8 @@ async fn slot_master(client: &Client, node: &str, key: &[u8]) -> RedisResult<Hin
     let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
     let epoch = field("cluster_current_epoch:").and_then(|n| n.parse().ok()).unwrap_or(0);
     let (address, others) = in_slots(&slots, integer(&slot).unwrap_or(-1), node);
-    Ok(Hint { epoch: (field("cluster_state:") == Some("ok"), epoch), address, others })
+    let epoch = (field("cluster_state:") == Some("ok"), epoch);
+    Ok(Hint { epoch, address, changing: false, others })
 }
 
 /// The master of a slot and all nodes, of what `CLUSTER SLOTS` says: ranges, each with its
@@ -278,7 +311,7 @@ fn address_of(node: &Value, asked: &str) -> Option<String> {
 }
 
 /// Host and port as a URL has them.
-fn joined(host: &str, port: &str) -> String {
+pub(super) fn joined(host: &str, port: &str) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
@@ -297,11 +330,14 @@ pub fn without_deadlines() -> AsyncConnectionConfig {
     AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None)
 }
 
-async fn connect(client: &Client) -> RedisResult<MultiplexedConnection> {
+pub(super) async fn connect(client: &Client) -> RedisResult<MultiplexedConnection> {
     client.get_multiplexed_async_connection_with_config(&without_deadlines()).await
 }
 
-async fn ask_one(connection: &mut MultiplexedConnection, command: &Cmd) -> RedisResult<Value> {
+pub(super) async fn ask_one(
+    connection: &mut MultiplexedConnection,
+    command: &Cmd,
+) -> RedisResult<Value> {
     connection.send_packed_command(command).await.and_then(Value::extract_error)
 }
 

@@ -38,11 +38,13 @@ pub mod keys;
 mod leaving;
 pub mod link;
 pub mod master;
+mod pages;
 mod reads;
 mod reconcile;
 pub mod replicas;
 pub mod restore;
 mod settle;
+mod standing;
 pub mod step;
 mod supervisor;
 mod torn;
@@ -81,8 +83,9 @@ pub struct RedisOptions {
     /// For the answer to a call. A commit without one is settled within as much again, or is
     /// of unknown outcome.
     pub call_timeout: Duration,
-    /// How many replicas must have a change before it is answered; `None` is 1 behind
-    /// Sentinels and in a Cluster, and 0 for a single Redis.
+    /// How many replicas at least must have a change before it is answered, besides all that
+    /// are in step; `None` is 1 behind Sentinels and in a Cluster, and 0, which waits for
+    /// none, for a single Redis.
     pub replicas_ack: Option<u32>,
     /// How long that may take; longer is of unknown outcome.
     pub replicas_timeout: Duration,
@@ -110,7 +113,7 @@ pub struct RedisStore {
     write: Arc<Link>,
     read: Arc<Link>,
     feed: FeedReader,
-    replicas: Replicas,
+    replicas: Arc<Replicas>,
     queue: RwLock<Option<mpsc::Sender<Job>>>,
     batcher: Mutex<Option<JoinHandle<()>>>,
 }
@@ -135,7 +138,8 @@ impl RedisStore {
         let keys = Keys::of(cell);
         let masters = Arc::new(Masters::parse(url, keys.meta())?);
         let wanted = options.replicas_ack.unwrap_or(u32::from(masters.has_replicas()));
-        let replicas = Replicas { wanted, within: options.replicas_timeout };
+        let within = options.replicas_timeout;
+        let replicas = Replicas::new(wanted, within, masters.clone(), options.connect_timeout);
         let opening = Opening::new(keys.clone(), options.allow_unsafe, restoring);
         let alarm = Arc::new(Alarm::new(String::new()));
         let link = async |held| {
@@ -143,7 +147,7 @@ impl RedisStore {
             let patience = Patience { connect, call, held };
             Link::open(masters.clone(), patience, opening.clone(), alarm.clone()).await
         };
-        let waits = if wanted == 0 { Duration::ZERO } else { replicas.within };
+        let waits = if wanted == 0 { Duration::ZERO } else { within };
         let write = Arc::new(link(waits).await?);
         let read = Arc::new(link(Duration::ZERO).await?);
         let feed = FeedReader::start(link(feed::SWEEP).await?, opening.clone(), keys.clone());
@@ -152,7 +156,7 @@ impl RedisStore {
             link: write.clone(),
             opening: opening.clone(),
             keys: keys.clone(),
-            replicas,
+            replicas: replicas.clone(),
             settling: options.call_timeout,
         });
         Ok(Arc::new(RedisStore {
@@ -270,6 +274,15 @@ impl Store for RedisStore {
         max: usize,
     ) -> Result<Vec<(Entry, OrderNo)>, StoreError> {
         self.read_tray(unit, desk, after, max).await
+    }
+
+    async fn numbers(
+        &self,
+        after: Option<OrderNo>,
+        max: usize,
+    ) -> Result<Vec<OrderNo>, StoreError> {
+        let numbers = self.read_numbers(after).await?;
+        Ok(numbers.into_iter().take(max).collect())
     }
 
     async fn scan(

@@ -4,12 +4,13 @@
 use super::RedisStore;
 use super::batch::replaced;
 use super::greeting::{Opening, loading};
-use super::keys::{self, BLOCK, Keys};
+use super::keys::{self, Keys};
 use super::link::Link;
+use super::replicas::Replicas;
 use super::step::{VERSION, split_intake};
 use super::trouble::Fault;
 use super::value::{bytes, integer, items, must, must_integer, scored, text};
-use crate::domain::{Cell, Date, Desk, Entry, Order, OrderNo, Timestamp, Unit, entries};
+use crate::domain::{Date, Desk, Entry, Order, OrderNo, Timestamp, Unit, entries};
 use crate::store::{
     Claimed, Lease, MAX_BATCH, Paper, Remembered, RequestId, SealedContact, StoreError, codec,
 };
@@ -44,9 +45,11 @@ pub(super) fn function(call: &str, name: &str, keys: &[Vec<u8>]) -> Cmd {
     command
 }
 
-/// What was answered to a request id, as it is stored.
+/// What was answered to a request id, as it is stored: whether replicas have it does not
+/// matter, or it and all that was written before must be confirmed by them.
 pub(super) async fn remembered(
     link: &Link,
+    replicas: Option<&Replicas>,
     opening: &Opening,
     keys: &Keys,
     id: &[u8; 16],
@@ -56,7 +59,15 @@ pub(super) async fn remembered(
         let all = [keys.meta(), keys.requests(bucket), keys.requests(bucket.saturating_sub(1))];
         let mut call = function("FCALL_RO", "hotline_v4_remembered", &all);
         call.arg(bucket).arg(&id[..]);
-        let parts = items(ask(link, &call).await?).map_err(Fault::Unknown)?;
+        let answer = match replicas {
+            None => ask(link, &call).await?,
+            Some(replicas) => {
+                let (answer, safe) = replicas.confirmed(link, &call).await?;
+                safe.map_err(Fault::Unknown)?;
+                answer
+            }
+        };
+        let parts = items(answer).map_err(Fault::Unknown)?;
         if parts.first().map(text).as_deref() == Some("ok") {
             return Ok(parts.get(1).and_then(bytes).map(<[u8]>::to_vec));
         }
@@ -116,12 +127,13 @@ impl RedisStore {
         id: RequestId,
     ) -> Result<Option<Remembered>, StoreError> {
         let id = keys::request(id);
-        let Some(found) = remembered(&self.read, &self.opening, &self.keys, &id).await? else {
+        let (opening, keys) = (&self.opening, &self.keys);
+        if remembered(&self.read, None, opening, keys, &id).await?.is_none() {
             return Ok(None);
-        };
-        // Whoever is told of it takes it for safe.
-        self.replicas.confirm(&self.write, &self.keys).await?;
-        codec::decode_remembered(&found).map(Some)
+        }
+        // Whoever is told of it takes it for safe: it must be so where it is found.
+        let found = remembered(&self.write, Some(&self.replicas), opening, keys, &id).await?;
+        found.as_deref().map(codec::decode_remembered).transpose()
     }
 
     pub(super) async fn claim_entries(
@@ -276,38 +288,6 @@ impl RedisStore {
         members.into_iter().map(entry).collect()
     }
 
-    pub(super) async fn read_page(
-        &self,
-        after: Option<OrderNo>,
-        max: usize,
-    ) -> Result<Vec<Arc<Order>>, StoreError> {
-        let max = max.min(MAX_BATCH);
-        let mut from = match after {
-            None => b"-".to_vec(),
-            Some(no) => [&b"["[..], &keys::block(no)].concat(),
-        };
-        if max == 0 {
-            return Ok(Vec::new());
-        }
-        loop {
-            let mut call = cmd("ZRANGE");
-            call.arg(self.keys.blocks()).arg(&from).arg("+").arg("BYLEX").arg("LIMIT");
-            call.arg(0).arg(1);
-            let found = items(ask(&self.read, &call).await?)?;
-            let Some(block) = found.first() else { return Ok(Vec::new()) };
-            let block = must(block)?;
-            let numbers = numbers_of(self.keys.cell(), block)?;
-            let wanted: Vec<_> =
-                numbers.into_iter().filter(|no| after.is_none_or(|after| *no > after)).collect();
-            let orders = self.read_orders(&wanted).await?;
-            let page: Vec<_> = orders.into_iter().flatten().take(max).collect();
-            if !page.is_empty() {
-                return Ok(page);
-            }
-            from = [&b"("[..], block].concat();
-        }
-    }
-
     pub(super) async fn read_all_entries(&self) -> Result<Vec<(Entry, OrderNo)>, StoreError> {
         let trays = items(ask(&self.read, cmd("SMEMBERS").arg(self.keys.trays())).await?)?;
         let mut all = Vec::new();
@@ -408,19 +388,4 @@ impl RedisStore {
 
 fn split(value: &[u8], no: OrderNo) -> Result<(&[u8], &[u8]), StoreError> {
     split_intake(value).ok_or_else(|| StoreError::Damaged(format!("what came in with {no}")))
-}
-
-/// Every number of a block, whether there is an order or not.
-pub(super) fn numbers_of(cell: Cell, block: &[u8]) -> Result<Vec<OrderNo>, StoreError> {
-    let [a, b, c, d, e] = *block else {
-        return Err(StoreError::Damaged("a block of numbers has the wrong size".to_owned()));
-    };
-    let day = u64::from(u16::from_be_bytes([a, b]));
-    let first = u32::from_be_bytes([0, c, d, e]) * BLOCK;
-    let number = |i| {
-        let code = u64::from(cell.code()) << 48 | day << 32 | u64::from(first + i);
-        OrderNo::from_code(code)
-            .map_err(|_| StoreError::Damaged("a block of numbers names no order".to_owned()))
-    };
-    (0..BLOCK).map(number).collect()
 }

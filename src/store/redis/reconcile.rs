@@ -4,11 +4,13 @@ use super::RedisStore;
 use super::batch::replaced;
 use super::keys::{self, Place};
 use super::reads::{ask, function};
-use super::value::{integer, items, must, must_integer, pairs, text};
-use crate::domain::{Entry, OrderNo, Tally, Timestamp};
-use crate::store::{Cursor, Look, MAX_OF_CALLER, Mismatch, Reconcile, StoreError};
+use super::step::VERSION;
+use super::value::{bytes, integer, items, must, must_integer, pairs, text};
+use crate::domain::{Entry, Order, OrderNo, Tally, Timestamp};
+use crate::store::{Cursor, Look, MAX_OF_CALLER, Mismatch, Reconcile, StoreError, codec};
 use ::redis::cmd;
 use async_trait::async_trait;
+use std::sync::Arc;
 
 /// How many leases one step of a walk through all of them asks for.
 const WALK: usize = 1_000;
@@ -44,6 +46,13 @@ impl Reconcile for RedisStore {
         mend: bool,
     ) -> Result<Option<Vec<Mismatch>>, StoreError> {
         let (no, id) = (look.no, keys::id(look.no));
+        let value = match &look.order {
+            None => Vec::new(),
+            Some(order) => match self.values(std::slice::from_ref(order)).await? {
+                Some(values) => values.concat(),
+                None => return Ok(None),
+            },
+        };
         let right = look.right();
         let places: Vec<Place> = right.iter().map(|entry| keys::place(no, entry)).collect();
         let mut strays: Vec<(Place, Entry)> = Vec::new();
@@ -60,8 +69,7 @@ impl Reconcile for RedisStore {
         all.extend(trays.map(|place| self.keys.tray(place.tray)));
         let mut call = function("FCALL", "hotline_v4_reconcile", &all);
         call.arg(self.epoch()).arg(u8::from(mend));
-        call.arg(look.version().map(u32::to_be_bytes).as_ref().map_or(&[][..], |v| &v[..]));
-        call.arg(&id[..]).arg(&keys::block(no)[..]);
+        call.arg(value).arg(&id[..]).arg(&keys::block(no)[..]);
         call.arg(look.timer().map_or_else(String::new, |at| keys::score(at).to_string()));
         call.arg(places.len());
         for place in &places {
@@ -90,13 +98,16 @@ impl Reconcile for RedisStore {
         phone: [u8; 16],
         seen: &[OrderNo],
         orders: &[OrderNo],
+        added: &[Arc<Order>],
     ) -> Result<bool, StoreError> {
+        let Some(values) = self.values(added).await? else { return Ok(false) };
         let list = |orders: &[OrderNo]| -> Vec<u8> {
             orders.iter().take(MAX_OF_CALLER).flat_map(|no| keys::id(*no)).collect()
         };
-        let all = [self.keys.meta(), self.keys.callers()];
+        let mut all = vec![self.keys.meta(), self.keys.callers()];
+        all.extend(added.iter().map(|order| self.keys.order(keys::id(order.no))));
         let mut call = function("FCALL", "hotline_v4_mend_caller", &all);
-        call.arg(self.epoch()).arg(&phone[..]).arg(list(seen)).arg(list(orders));
+        call.arg(self.epoch()).arg(&phone[..]).arg(list(seen)).arg(list(orders)).arg(values);
         Ok(must_integer(&ask(&self.write, &call).await?)? == 1)
     }
 
@@ -119,6 +130,23 @@ impl Reconcile for RedisStore {
             call.arg(*tally).arg(*value);
         }
         Ok(must_integer(&ask(&self.write, &call).await?)? == 1)
+    }
+}
+
+impl RedisStore {
+    /// How the orders are stored, if every one still is as it is known.
+    async fn values(&self, orders: &[Arc<Order>]) -> Result<Option<Vec<Vec<u8>>>, StoreError> {
+        let mut values = Vec::with_capacity(orders.len());
+        for order in orders {
+            let mut get = cmd("GET");
+            let value = ask(&self.write, get.arg(self.keys.order(keys::id(order.no)))).await?;
+            let Some(value) = bytes(&value) else { return Ok(None) };
+            if codec::decode_order(value.get(VERSION..).unwrap_or_default())? != **order {
+                return Ok(None);
+            }
+            values.push(value.to_vec());
+        }
+        Ok(Some(values))
     }
 }
 

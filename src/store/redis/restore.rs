@@ -271,7 +271,7 @@ impl Target for Restoring {
     async fn finish(self: Box<Self>) -> Result<(), StoreError> {
         let mut mark = cmd("HSET");
         mark.arg(self.keys.meta()).arg("format").arg(codec::FORMAT);
-        let (_, safe) = self.store.replicas.write(&self.store.write, &mark).await?;
+        let (_, safe) = self.store.replicas.confirmed(&self.store.write, &mark).await?;
         safe?;
         self.store.close().await;
         tracing::info!(cell = %self.keys.cell(), library = LIBRARY, "restored");

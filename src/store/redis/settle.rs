@@ -8,7 +8,9 @@
 //! be. Where another process answers, the lost one has ended or is the master no longer:
 //! whatever it still does is not in the history that is served now, and never comes into it.
 //! What is certainly not done is sent again, and nobody hears of it. Where neither is certain,
-//! and for steps that have no request id, the outcome stays unknown.
+//! and for steps that have no request id, the outcome stays unknown. What is found is answered
+//! once replicas have it, on the connection on which it is found: by the next one another may
+//! be the master, which lacks it.
 
 use super::batch::{Batcher, Outcome};
 use super::reads::remembered;
@@ -53,18 +55,10 @@ impl Batcher {
                     },
                 });
             }
-            if !settled.iter().any(is_done) {
-                return;
-            }
-            while let Err(fault) = self.replicas.confirm(&self.link, &self.keys).await {
-                self.after(fault, &mut lost).await;
-            }
         });
-        let safe = in_time.await.is_ok();
+        let _ = in_time.await;
         for (outcome, settled) in outcomes.iter_mut().zip(settled) {
-            if safe || !is_done(&settled) {
-                *outcome = settled;
-            }
+            *outcome = settled;
         }
         outcomes
     }
@@ -79,7 +73,13 @@ impl Batcher {
     ) -> Option<(Option<Vec<u8>>, bool)> {
         loop {
             let live = self.link.renewed(*lost, trouble.clone(), self.settling).await?;
-            match remembered(&self.link, &self.opening, &self.keys, id).await {
+            let ask = |replicas| remembered(&self.link, replicas, &self.opening, &self.keys, id);
+            // Mostly it is not there: then nobody need confirm it.
+            let found = match ask(None).await {
+                Ok(Some(_)) => ask(Some(&*self.replicas)).await,
+                other => other,
+            };
+            match found {
                 Ok(found) => return Some((found, live.alone)),
                 Err(fault) => self.after(fault, lost).await,
             }
@@ -92,8 +92,4 @@ impl Batcher {
             Fault::NotDone(_) | Fault::Unknown(_) | Fault::NoLibrary => sleep(AGAIN).await,
         }
     }
-}
-
-fn is_done(settled: &Option<Outcome>) -> bool {
-    matches!(settled, Some(Ok(()) | Err(CommitError::Repeated(_))))
 }

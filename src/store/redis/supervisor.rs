@@ -2,7 +2,7 @@
 
 use super::link::{Live, Shared, State};
 use super::trouble::{Diagnosis, Remedy, broken, replica};
-use super::wire::{Ask, Fresh, Role, Wire, silent};
+use super::wire::{Ask, Following, Fresh, Role, Wire, silent};
 use crate::clock::tick;
 use crate::store::StoreError;
 use ::redis::{Value, cmd};
@@ -34,7 +34,9 @@ impl Shared {
             Ok(Ok(answers)) => {
                 self.timeouts.store(0, Relaxed);
                 match Role::read(answers.first().unwrap_or(&Value::Nil)) {
-                    Role::Master(replicas) => live.replicas.store(replicas, Relaxed),
+                    Role::Master(Following { replicas, .. }) => {
+                        live.replicas.store(replicas.len() as u32, Relaxed);
+                    }
                     Role::Replica => {
                         let trouble = StoreError::Unreachable(replica(live.wire.address()));
                         self.abandon(live, trouble, false);
@@ -70,8 +72,8 @@ impl Shared {
         let fresh = Fresh::meet(&wire, patience).await?;
         self.greeting.greet(&fresh).await?;
         let alone = self.bury(&fresh).await;
-        let replicas = match fresh.role {
-            Role::Master(replicas) => replicas,
+        let replicas = match &fresh.role {
+            Role::Master(Following { replicas, .. }) => replicas.len() as u32,
             Role::Replica => 0,
             Role::Unsaid => u32::MAX,
         };

@@ -1,13 +1,14 @@
 //! One connection to one server, and who is at its other end.
 
 use super::greeting::loading;
-use super::master::{Masters, without_deadlines};
+use super::master::{Masters, joined, without_deadlines};
 use super::trouble::{Diagnosis, Fault, Remedy, broken, diagnose, loading_still};
 use super::value::{integer, items, text};
 use crate::store::StoreError;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Cmd, Pipeline, Value, cmd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -16,7 +17,8 @@ use tokio::time::timeout;
 pub enum Ask<'a> {
     /// One command.
     One(&'a Cmd),
-    /// A command, and behind it a WAIT for the replicas to have it.
+    /// Commands one right behind the other, of which the first tells how it went: the others
+    /// ask which replicas have it.
     Confirmed(&'a Pipeline),
 }
 
@@ -33,12 +35,21 @@ pub struct Identity {
 /// What a server says of itself.
 #[derive(Clone, Debug)]
 pub enum Role {
-    /// It takes writes; so many replicas are connected.
-    Master(u32),
+    /// It takes writes.
+    Master(Following),
     /// It does not.
     Replica,
     /// It does not say.
     Unsaid,
+}
+
+/// Who follows a master.
+#[derive(Clone, Debug)]
+pub struct Following {
+    /// How far the master is.
+    pub offset: i64,
+    /// Where each connected replica is, and how far.
+    pub replicas: Vec<(String, i64)>,
 }
 
 impl Role {
@@ -46,7 +57,19 @@ impl Role {
     pub fn read(answer: &Value) -> Role {
         let Value::Array(parts) = answer else { return Role::Unsaid };
         match (parts.first().map(text).as_deref(), parts.get(2)) {
-            (Some("master"), Some(Value::Array(replicas))) => Role::Master(replicas.len() as u32),
+            (Some("master"), Some(Value::Array(replicas))) => {
+                let offset = parts.get(1).and_then(integer).unwrap_or(0);
+                let read = |replica: &Value| match replica {
+                    Value::Array(parts) => match &parts[..] {
+                        [host, port, offset, ..] => {
+                            (joined(&text(host), &text(port)), integer(offset).unwrap_or(-1))
+                        }
+                        _ => (String::new(), -1),
+                    },
+                    _ => (String::new(), -1),
+                };
+                Role::Master(Following { offset, replicas: replicas.iter().map(read).collect() })
+            }
             (Some("slave"), _) => Role::Replica,
             _ => Role::Unsaid,
         }
@@ -62,6 +85,8 @@ pub struct Wire {
     masters: Arc<Masters>,
     /// To the master that a moving slot is on its way to.
     aside: Mutex<Option<(String, MultiplexedConnection)>>,
+    /// Whether that one was ever asked.
+    went_aside: AtomicBool,
 }
 
 impl Wire {
@@ -93,12 +118,18 @@ impl Wire {
             Ok(Err(error)) => return Err(diagnose(&error, &address, generation).fault.into()),
             Err(_) => return Err(silent(&address, patience)),
         };
-        Ok(Wire { connection, address, generation, masters, aside: Mutex::new(None) })
+        let (aside, went_aside) = (Mutex::new(None), AtomicBool::new(false));
+        Ok(Wire { connection, address, generation, masters, aside, went_aside })
     }
 
     /// Where it leads; never with a password.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Whether what was sent on it may have been answered by another master.
+    pub fn went_aside(&self) -> bool {
+        self.went_aside.load(Relaxed)
     }
 
     /// Sends and waits for as many answers as there were commands.
@@ -136,6 +167,7 @@ impl Wire {
     /// Asks the master that the slot is on its way to, for a key that is there already or was
     /// never anywhere. The words `ASKING` and the command must not be parted.
     async fn ask_aside(&self, place: &str, ask: &Ask<'_>) -> Result<Vec<Value>, Diagnosis> {
+        self.went_aside.store(true, Relaxed);
         let mut connection = self.to(place).await?;
         let mut pipeline = ::redis::pipe();
         pipeline.cmd("ASKING");

@@ -128,14 +128,14 @@ fn any_hard() -> impl Strategy<Value = Hard> {
         .prop_map(|(from, review_at, until)| Pause { from, review_at, until });
     let round = (any_clock(), any::<u16>(), any_moment())
         .prop_map(|(closure, report, reworked_at)| Round { closure, report, reworked_at });
-    let co = (any_unit(), any_moment(), maybe(any_moment()), maybe(any_moment())).prop_map(
-        |(unit, added_at, signed_at, reported_at)| CoHandler {
+    let co = (any_unit(), 0_u8..3, any_moment(), maybe(any_moment()), maybe(any_moment()))
+        .prop_map(|(unit, place, added_at, signed_at, reported_at)| CoHandler {
             unit,
+            place,
             added_at,
             signed_at,
             reported_at,
-        },
-    );
+        });
     let links = (maybe(any_no()), vec(any_no(), 0..MAX_CHILDREN), any::<bool>()).prop_flat_map(
         |(merged_into, children, told)| {
             (maybe(any_no()), maybe(any_no())).prop_map(move |(reopens, reopened_as)| Links {

@@ -57,25 +57,37 @@ redis.register_function('hotline_v4_readmit', function(keys, argv)
   return { 'ok' }
 end)
 
--- hotline_v4_trim: drops the batches of the feed before a number, but for the last.
+-- hotline_v4_trim: drops the batches of the feed before a number, but for the last; unless
+-- somebody reads under a name who is not known, or not so far.
 --
--- KEYS  1 meta, 2 feed
--- ARGV  epoch, the first number that stays
--- Returns {'ok'}; or {'epoch'} with nothing written.
+-- KEYS  1 meta, 2 feed, 3 consumers
+-- ARGV  epoch, the first number that stays, (name, epoch, sequence, index)* of who is known
+-- Returns {'ok', 1}, {'ok', 0} for somebody unknown; or {'epoch'} with nothing written.
 redis.register_function('hotline_v4_trim', function(keys, argv)
   local call = redis.call
   local meta = call('HMGET', keys[1], 'epoch', 'trimmed')
   if meta[1] ~= argv[1] then return { 'epoch' } end
+  local known = {}
+  for a = 3, #argv, 4 do known[argv[a]] = a end
+  local all = call('HGETALL', keys[3])
+  for j = 1, #all, 2 do
+    local a = known[all[j]]
+    local epoch, sequence, index = string.match(all[j + 1], '^(%d+) (%d+) (%d+) ')
+    local s, i = tonumber(sequence), tonumber(index)
+    local far = a and epoch == argv[a + 1]
+      and (s > tonumber(argv[a + 2]) or (s == tonumber(argv[a + 2]) and i >= tonumber(argv[a + 3])))
+    if not far then return { 'ok', 0 } end
+  end
   local last = 0
   -- A leap that nothing has followed yet is no batch.
   for _, entry in ipairs(call('XREVRANGE', keys[2], '+', '-', 'COUNT', '2')) do
     if last == 0 and entry[2][1] ~= 'l' then last = tonumber(string.match(entry[1], '^%d+')) end
   end
   local gone = math.min(tonumber(argv[2]), last) - 1
-  if gone <= tonumber(meta[2] or '0') then return { 'ok' } end
+  if gone <= tonumber(meta[2] or '0') then return { 'ok', 1 } end
   call('XTRIM', keys[2], 'MINID', whole(gone + 1) .. '-0')
   call('HSET', keys[1], 'trimmed', whole(gone))
-  return { 'ok' }
+  return { 'ok', 1 }
 end)
 
 -- hotline_v4_acknowledge: writes down how far a consumer is; within an epoch never back.

@@ -4,18 +4,18 @@
 --
 -- KEYS  1 meta, 2 order, 3 due, 4 leases, 5 trays, 6 blocks, 7.. trays: those where it must
 --       wait, then those where it was seen and must not
--- ARGV  epoch, 1 to mend, version as the order's string begins or nothing for no order, id,
+-- ARGV  epoch, 1 to mend, the order's string or nothing for no order, id,
 --       block, deadline or nothing, how many right places, (member, score)* of those, members
 --       of the others
 -- Returns {'ok', what does not follow*}, each a letter, which place from 1, and what is stored:
 --       m missing, d other deadline, t torn lease, s stray, w timer, u unlisted, k tray not
---       listed; {'moved'} when the order is at another version; {'epoch'}.
+--       listed; {'moved'} when the order is another by now; {'epoch'}.
 redis.register_function('hotline_v4_reconcile', function(keys, argv)
   local call, found = redis.call, { 'ok' }
   if call('HGET', keys[1], 'epoch') ~= argv[1] then return { 'epoch' } end
-  local mend, version, id = argv[2] == '1', argv[3], argv[4]
+  local mend, id = argv[2] == '1', argv[4]
   local stored = call('GET', keys[2])
-  if (stored and string.sub(stored, 1, 4) or '') ~= version then return { 'moved' } end
+  if (stored or '') ~= argv[3] then return { 'moved' } end
   local function find(letter, place, what)
     found[#found + 1] = letter .. ' ' .. place .. ' ' .. (what or '')
   end
@@ -88,15 +88,19 @@ redis.register_function('hotline_v4_reconcile', function(keys, argv)
   return found
 end)
 
--- hotline_v4_mend_caller: writes a caller's list anew, if it still is what was seen.
+-- hotline_v4_mend_caller: writes a caller's list anew, if it still is what was seen, and the
+-- orders that come into it are still as they were known.
 --
--- KEYS  1 meta, 2 callers
--- ARGV  epoch, caller, list seen, list
+-- KEYS  1 meta, 2 callers, 3.. orders that come into it
+-- ARGV  epoch, caller, list seen, list, the string of each of those orders
 -- Returns 1 if it was, else 0.
 redis.register_function('hotline_v4_mend_caller', function(keys, argv)
   local call = redis.call
   if call('HGET', keys[1], 'epoch') ~= argv[1] then return 0 end
   if (call('HGET', keys[2], argv[2]) or '') ~= argv[3] then return 0 end
+  for k = 3, #keys do
+    if call('GET', keys[k]) ~= argv[k + 2] then return 0 end
+  end
   if argv[4] == '' then
     call('HDEL', keys[2], argv[2])
   else
