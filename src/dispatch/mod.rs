@@ -33,7 +33,7 @@ use crate::locate::Locator;
 use crate::store::Store;
 use crate::store::seal::Sealer;
 use numbers::Numbers;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -200,6 +200,8 @@ pub struct Dispatch {
     sooner: Notify,
     /// The deadline the timer loop sleeps towards.
     sleeping_until: std::sync::atomic::AtomicI64,
+    /// How many steps this process committed for others than the clock.
+    served: AtomicU64,
     /// The process's clock disagrees with the store's: it must not tick.
     skewed: AtomicBool,
     stopping: watch::Sender<bool>,
@@ -248,6 +250,7 @@ impl Dispatch {
             waiters: Waiters::default(),
             sooner: Notify::new(),
             sleeping_until: std::sync::atomic::AtomicI64::new(i64::MAX),
+            served: AtomicU64::new(0),
             skewed: AtomicBool::new(false),
             stopping: watch::Sender::new(false),
         })

@@ -4,7 +4,7 @@ use super::mode::InForce;
 use super::{Dispatch, Refusal};
 use crate::domain::{
     Action, Actor, ClockKind, Command, Decision, Event, Order, OrderNo, Refused, Rejection,
-    ReturnDecision, Span, Timestamp, What, beside, decide,
+    ReturnDecision, Role, Span, Timestamp, What, beside, decide,
 };
 use crate::store::{
     BodyDigest, Change, CommitError, Lease, Paper, Receipt, Remembered, RequestId, SealedContact,
@@ -296,6 +296,7 @@ impl Dispatch {
         };
         let (after, kept) = (Arc::clone(&change.after), promises_kept(&change.events));
         let is_new = !change.events.is_empty();
+        let by_clock = change.events.first().is_some_and(|e| e.actor.role == Role::Clock);
         let also = also.map(Decided::into_change).filter(|also| !also.events.is_empty());
         let beside = also.as_ref().map(|also| Arc::clone(&also.after));
         let writing = is_new.then(|| match also {
@@ -307,6 +308,7 @@ impl Dispatch {
                 let began = crate::clock::tick();
                 writing.await?;
                 metrics::commit_took(began.elapsed());
+                self.served.fetch_add(u64::from(!by_clock), Ordering::Relaxed);
                 self.observe(&after, kept);
                 beside.iter().for_each(|beside| self.observe(beside, [None; 2]));
             }

@@ -21,6 +21,11 @@ impl Home {
         format!("redb:{}", self.0.path().join("orders.redb").display())
     }
 
+    /// The key that seals contacts.
+    pub fn key(&self) -> PathBuf {
+        self.path().join("contacts.key")
+    }
+
     fn path(&self) -> &Path {
         self.0.path()
     }
@@ -43,7 +48,7 @@ impl Serve {
             .env("HOTLINE_STORE", store)
             .env("HOTLINE_LISTEN", format!("127.0.0.1:{port}"))
             .env("HOTLINE_METRICS_LISTEN", "127.0.0.1:0")
-            .env("HOTLINE_KEY_FILE", home.path().join("contacts.key"))
+            .env("HOTLINE_KEY_FILE", home.key())
             .env("HOTLINE_LOG", "warn")
             .envs(env.iter().copied())
             .stdin(Stdio::null())

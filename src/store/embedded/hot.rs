@@ -9,7 +9,7 @@ use super::leaps::Leaps;
 use super::prepared::Prepared;
 use super::requests::{Requests, Slot};
 use super::tray::{Place, Tray};
-use crate::domain::{Cell, Desk, Entry, Order, OrderNo, TALLIES, Unit, entries, next_deadline};
+use crate::domain::{Cell, Desk, Entry, Order, OrderNo, TALLIES, Unit};
 use crate::store::{Consumer, Cursor, Lease, MAX_OF_CALLER, ModeRow, StoreError};
 use redb::Database;
 use std::cmp::Reverse;
@@ -75,17 +75,6 @@ impl Hot {
             leaps: Leaps::default(),
             db: Ok(db),
         }
-    }
-
-    /// An order found at opening.
-    pub(super) fn restore(&mut self, order: &Order, snapshot: &[u8], caller: Option<Caller>) {
-        let no = order.no;
-        for Entry { unit, desk, assignment, deadline } in entries(order) {
-            let tray = self.trays.entry((unit, desk)).or_default();
-            tray.insert((deadline, no), assignment, None);
-        }
-        self.deadlines.extend(next_deadline(order).map(|deadline| (deadline, no)));
-        self.keep(order, snapshot, caller);
     }
 
     /// An open order and whose it is, without where it waits.

@@ -17,6 +17,7 @@ mod group;
 mod hot;
 mod leaps;
 mod leaving;
+mod loading;
 mod opening;
 mod prepared;
 mod reads;

@@ -2,10 +2,9 @@
 
 use super::hot::{Hot, Tallies, other_cell};
 use super::leaps::{self, Leaps};
-use super::requests::{BUCKETS, Slot, bucket_of};
 use super::tables::*;
 use crate::clock::wall_now;
-use crate::domain::{Cell, OrderNo, TALLIES};
+use crate::domain::{Cell, TALLIES};
 use crate::store::image::restore::{UNFINISHED, unfinished};
 use crate::store::{Cursor, StoreError, codec};
 use redb::backends::FileBackend;
@@ -76,8 +75,7 @@ pub(super) fn load(db: Database, cell: Cell) -> Result<Opened, StoreError> {
     hot.claims = claims;
     let read = db.begin_read().map_err(damaged)?;
     let numbers = load_meta(&read, &mut hot)?;
-    load_orders(&read, &mut hot)?;
-    let next_pack = load_requests(&read, &mut hot)?;
+    let next_pack = super::loading::load(&db, &mut hot)?;
     let next_feed = load_feed_end(&read, &mut hot)?;
     Ok(Opened { hot, numbers, next_feed, next_pack })
 }
@@ -227,46 +225,6 @@ pub(super) fn read_tallies(bytes: &[u8]) -> Option<Tallies> {
         }
     }
     Some(tallies)
-}
-
-fn load_orders(read: &ReadTransaction, hot: &mut Hot) -> Result<(), StoreError> {
-    let orders = read.open_table(ORDERS).map_err(damaged)?;
-    let contacts = read.open_table(CONTACTS).map_err(damaged)?;
-    for row in orders.range::<&[u8; 8]>(..).map_err(damaged)? {
-        let (key, value) = row.map_err(damaged)?;
-        let contact = contacts.get(key.value()).map_err(damaged)?;
-        // A contact that cannot be read is for whoever asks for it to find.
-        let contact = contact.and_then(|contact| codec::decode_contact(contact.value()).ok());
-        let caller = contact.map(|contact| contact.phone);
-        hot.restore(&codec::decode_order(value.value())?, value.value(), caller);
-    }
-    let archived = read.open_table(ARCHIVED).map_err(damaged)?;
-    if let Some((key, _)) = archived.last().map_err(damaged)? {
-        hot.archive_end = OrderNo::from_code(u64::from_be_bytes(*key.value())).ok();
-    }
-    Ok(())
-}
-
-/// Returns the number of the next pack.
-fn load_requests(read: &ReadTransaction, hot: &mut Hot) -> Result<u64, StoreError> {
-    let requests = read.open_table(REQUESTS).map_err(damaged)?;
-    let oldest = bucket_of(wall_now()).saturating_sub(BUCKETS - 1);
-    let mut next = 0;
-    for row in requests.range::<&[u8; 12]>(&request_key(oldest, 0)..).map_err(damaged)? {
-        let (key, value) = row.map_err(damaged)?;
-        let (bucket, pack) = split_request_key(key.value());
-        next = next.max(pack + 1);
-        let records = unpack(value.value()).ok_or_else(|| {
-            StoreError::Damaged(format!("requests {bucket}/{pack}; restore a backup"))
-        })?;
-        for (index, record) in records.iter().enumerate() {
-            if let Some((id, _)) = record.split_first_chunk() {
-                let slot = Slot { bucket, pack, index: index as u8 };
-                hot.requests.insert(u128::from_be_bytes(*id), slot);
-            }
-        }
-    }
-    Ok(next)
 }
 
 /// Returns the number of the next batch.

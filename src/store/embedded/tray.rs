@@ -32,6 +32,11 @@ pub(super) struct Tray {
 }
 
 impl Tray {
+    /// Of what was found at opening, in any order; nothing is held.
+    pub(super) fn of(places: Vec<(Place, u16)>) -> Tray {
+        Tray { free: places.into_iter().collect(), ..Tray::default() }
+    }
+
     /// Takes an order out; a lease on it comes along.
     pub(super) fn remove(&mut self, place: Place) -> Option<Held> {
         if self.free.remove(&place).is_none() { self.held.remove(&place) } else { None }

@@ -144,3 +144,50 @@ async fn the_audit_finds_what_is_missing() {
         assert!(said.contains(&words), "{words} is not in\n{said}");
     }
 }
+
+/// However many contacts of orders that are over lie between them, each open order is its own
+/// caller's again, and waits where it waited.
+#[tokio::test]
+async fn each_open_order_is_found_with_its_caller() {
+    const FILED: u32 = 60;
+    const OPEN: [u32; 6] = [2, 3, 8, 40, 41, 60];
+    const WITHOUT_CONTACT: u32 = 41;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cell.redb");
+    let store = Embedded::open(&path, cell()).unwrap();
+    for seq in 1..=FILED {
+        let mut change = new_order(seq);
+        change.contact.as_mut().unwrap().phone = [seq as u8; 16];
+        store.commit(change).await.unwrap();
+    }
+    let entries = store.all_entries().await.unwrap();
+    let deadlines = store.all_deadlines().await.unwrap();
+    store.close().await;
+    drop(store);
+    tamper(&path, |txn| {
+        let mut orders = txn.open_table(ORDERS).unwrap();
+        for seq in (1..=FILED).filter(|seq| !OPEN.contains(seq)) {
+            orders.remove(&order_key(number(seq))).unwrap();
+        }
+        let mut contacts = txn.open_table(CONTACTS).unwrap();
+        contacts.remove(&order_key(number(WITHOUT_CONTACT))).unwrap();
+    });
+    let store = Embedded::open(&path, cell()).unwrap();
+    for seq in 1..=FILED {
+        let theirs = OPEN.contains(&seq) && seq != WITHOUT_CONTACT;
+        let found = store.of_caller([seq as u8; 16]).await.unwrap();
+        assert_eq!(found, if theirs { vec![number(seq)] } else { Vec::new() }, "order {seq}");
+    }
+    let is_open = |no: &crate::domain::OrderNo| OPEN.contains(&no.seq());
+    let mut left: Vec<_> = entries.into_iter().filter(|(_, no)| is_open(no)).collect();
+    let mut found = store.all_entries().await.unwrap();
+    left.sort_by_key(|(_, no)| *no);
+    found.sort_by_key(|(_, no)| *no);
+    assert_eq!(found, left);
+    let left: Vec<_> = deadlines.into_iter().filter(|(_, no)| is_open(no)).collect();
+    assert_eq!(store.all_deadlines().await.unwrap(), left);
+    for seq in 1..=FILED {
+        let id = RequestId(u128::from(seq));
+        assert!(store.remembered(id).await.unwrap().is_some(), "request {seq}");
+    }
+}
