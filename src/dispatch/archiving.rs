@@ -59,7 +59,7 @@ impl Dispatch {
                 self.archive_round(&mut passes).await.unwrap_or_else(|error| {
                     tracing::error!(%error, "archiving: tried again; nothing is lost");
                     metrics::archiving_failed();
-                    self.settings.sweep * IDLE_SWEEPS
+                    self.settings.sweep.saturating_mul(IDLE_SWEEPS)
                 })
             } else {
                 self.settings.sweep
@@ -77,7 +77,7 @@ impl Dispatch {
         let mut all_done = true;
         let Some(Archiving { retention, feed_keep, feed_bound, .. }) = &self.settings.archiving
         else {
-            return Ok(self.settings.sweep * IDLE_SWEEPS);
+            return Ok(self.settings.sweep.saturating_mul(IDLE_SWEEPS));
         };
         // One that cannot go on is no reason for the other to stand still.
         let mut orders = Ok(());
@@ -96,7 +96,7 @@ impl Dispatch {
         }
         orders?;
         Ok(match all_done {
-            true => self.settings.sweep * IDLE_SWEEPS,
+            true => self.settings.sweep.saturating_mul(IDLE_SWEEPS),
             false => (began.elapsed() * RESTS).max(REST),
         })
     }

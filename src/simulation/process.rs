@@ -22,13 +22,6 @@ use tokio::task::JoinHandle;
 /// How often an order is handed out unsigned before it is parked: soon, so that it happens.
 const PARK_AFTER: u8 = 3;
 
-/// What is over leaves with the day, and so does what was read.
-const ARCHIVING: Archiving = Archiving {
-    folder: PathBuf::new(),
-    retention: Some(Duration::ZERO),
-    feed_keep: Some(Duration::ZERO),
-    feed_bound: None,
-};
 /// The name under which the copy reads.
 const COPY: &str = "copy";
 
@@ -67,7 +60,13 @@ impl Process {
             settings: Settings {
                 sweep,
                 park_after: PARK_AFTER,
-                archiving: Some(ARCHIVING),
+                // What is over leaves with the day, and so does what was read.
+                archiving: Some(Archiving {
+                    folder: PathBuf::new(),
+                    retention: Some(Duration::ZERO),
+                    feed_keep: Some(Duration::ZERO),
+                    feed_bound: None,
+                }),
                 ..Settings::default()
             },
         };

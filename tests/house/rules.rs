@@ -60,8 +60,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("archive", &["domain", "store"]),
     ("telemetry", &["domain"]),
     ("clock", &["domain"]),
-    // It drives the real shell over a store of its own.
-    ("simulation", &["domain", "catalogue", "dispatch", "store", "clock"]),
+    // It drives the real shell over a store and an archive of its own.
+    ("simulation", &["domain", "catalogue", "dispatch", "store", "archive", "clock"]),
 ];
 
 /// Rooms that compute and do nothing else.

@@ -20,6 +20,8 @@ pub struct Faults {
     pub leaves: Option<OrderNo>,
     /// So many orders more are stamped anew, and then no other.
     pub stamps: Option<usize>,
+    /// What is over cannot be changed by itself.
+    pub over_alone: bool,
     /// How many stamps did not arrive.
     pub unstamped: usize,
 }
@@ -108,7 +110,8 @@ macro_rules! faulty {
                 if let Some(sooner) = self.sooner(change.after.no) {
                     self.store.commit(sooner).await?;
                 }
-                if self.loses_stamp(&change) {
+                let over = change.before.as_ref().is_some_and(|before| before.is_over());
+                if self.loses_stamp(&change) || (over && self.faults.lock().unwrap().over_alone) {
                     return Err(CommitError::Unavailable(as_told()));
                 }
                 self.store.commit(change).await
