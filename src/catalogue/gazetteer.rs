@@ -66,7 +66,11 @@ impl Rank {
 /// A division of the country: twelve digits and a rank. A place contains those whose codes
 /// begin alike, however many ranks lie between: 东莞 has towns and no counties.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place(u64);
+pub struct Place {
+    code: u64,
+    /// Told by the code, and asked for far too often to be told anew.
+    rank: Rank,
+}
 
 impl Place {
     /// Of 2, 4, 6, 9 or 12 digits; a shorter code is padded with zeros.
@@ -80,45 +84,44 @@ impl Place {
 
     /// Of the number itself: twelve digits, none of the first two zero.
     pub fn new(code: u64) -> Option<Place> {
-        (110_000_000_000..1_000_000_000_000).contains(&code).then_some(Place(code))
+        (110_000_000_000..1_000_000_000_000).contains(&code).then(|| Place::at(code))
+    }
+
+    fn at(code: u64) -> Place {
+        Place { code, rank: Rank::of(code) }
     }
 
     /// The code as a number of twelve digits.
     pub fn code(self) -> u64 {
-        self.0
+        self.code
     }
 
     /// How much of the country it is; that of the city where a city without counties has one
     /// code as both.
     pub fn rank(self) -> Rank {
-        Rank::of(self.0)
+        self.rank
     }
 
     /// Whether `other` is this place or lies within it.
     pub fn contains(self, other: Place) -> bool {
-        (self.0..self.end()).contains(&other.0)
-    }
-
-    /// The first code after all that lie within it.
-    pub fn end(self) -> u64 {
-        self.0 + self.rank().span()
+        (self.code..self.code + self.rank.span()).contains(&other.code)
     }
 
     /// The place of a rank that this one lies in, or itself; whether or not a table has it.
     pub fn up_to(self, rank: Rank) -> Place {
-        Place(self.0 / rank.span() * rank.span())
+        Place::at(self.code / rank.span() * rank.span())
     }
 }
 
 impl From<Division> for Place {
     fn from(division: Division) -> Place {
-        Place(division.code())
+        Place::at(division.code())
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:012}", self.0)
+        write!(f, "{:012}", self.code)
     }
 }
 

@@ -58,12 +58,11 @@ impl Atlas {
     fn last_of_two<'a>(&self, address: &'a str) -> &'a str {
         let Some((_, rest)) = address.split_once("中国") else { return address };
         let opens = self.names.finder.find(rest).take_while(|hit| hit.start == 0);
-        let mut opens = opens.filter_map(|hit| {
+        let mut full = opens.map(|hit| {
             let name = &self.names.names[hit.value as usize];
-            let province = name.ranks & names::bit(Rank::Province) != 0;
-            forms::read(rest, hit, name).filter(|hit| province && hit.full)
+            name.ranks & names::bit(Rank::Province) != 0 && forms::read(rest, hit, name).full
         });
-        if opens.next().is_some() { rest } else { address }
+        if full.any(|full| full) { rest } else { address }
     }
 
     fn read(&self, address: &str) -> Reading {

@@ -101,10 +101,6 @@ pub(super) fn is_zone(rest: &str) -> bool {
     false
 }
 
-fn is_house(rest: &str) -> bool {
-    HOUSES.iter().any(|house| rest.starts_with(house))
-}
-
 /// The suffixes that people write at a rank, the longer before what it begins with.
 fn suffixes(rank: Rank) -> &'static [&'static str] {
     match rank {
@@ -131,6 +127,9 @@ fn suffixes(rank: Rank) -> &'static [&'static str] {
     }
 }
 
+/// What any of them begins with.
+const SUFFIXES_BEGIN: &str = "省市自特地州盟区县新旗林街镇乡民苏回畲社居行村";
+
 /// The length of the suffix that makes a name full at this rank, if one follows.
 fn suffix(rank: Rank, rest: &str) -> Option<usize> {
     let found = suffixes(rank).iter().find(|suffix| rest.starts_with(**suffix))?;
@@ -142,20 +141,26 @@ fn suffix(rank: Rank, rest: &str) -> Option<usize> {
     (!market && !road).then_some(found.len())
 }
 
-/// A name as it stands; `None` when it names no place there.
-pub(super) fn read(address: &str, hit: finder::Hit, name: &Name) -> Option<Hit> {
+/// A name as it stands.
+pub(super) fn read(address: &str, hit: finder::Hit, name: &Name) -> Hit {
     let finder::Hit { start, end, value } = hit;
     let rest = &address[end..];
-    let road = is_road(rest);
-    let longest = Rank::ALL.into_iter().filter(|rank| name.ranks & bit(*rank) != 0);
     // The longest suffix decides which rank is meant, and whether 村 or 社区.
-    let longest = longest.filter_map(|rank| suffix(rank, rest)).max();
-    let full = longest.or((name.whole != 0 && !road).then_some(0));
-    if full.is_none() && (road || is_house(rest)) {
-        return None;
-    }
+    let longest = match rest.chars().next() {
+        Some(next) if SUFFIXES_BEGIN.contains(next) => {
+            let ranks = Rank::ALL.into_iter().filter(|rank| name.ranks & bit(*rank) != 0);
+            ranks.filter_map(|rank| suffix(rank, rest)).max()
+        }
+        Some(_) | None => None,
+    };
+    let full = longest.or_else(|| (name.whole != 0 && !is_road(rest)).then_some(0));
     let length = full.unwrap_or(0);
-    Some(Hit { start, end: end + length, bare_end: end, name: value, full: full.is_some() })
+    Hit { start, end: end + length, bare_end: end, name: value, full: full.is_some() }
+}
+
+/// Whether a name without its suffix is that of something else that took it.
+pub(super) fn is_taken(rest: &str) -> bool {
+    is_road(rest) || HOUSES.iter().any(|house| rest.starts_with(house))
 }
 
 /// Each meaning of a name that stands full in the address, and in which form.
@@ -166,9 +171,11 @@ pub(super) fn full<'a>(
 ) -> impl Iterator<Item = (&'a Meaning, Option<Form>)> + Clone + 'a {
     let written = &address[hit.bare_end..hit.end];
     let urban = !written.contains('村');
+    let takes = |rank: &Rank| suffixes(*rank).contains(&written);
+    let ranks = Rank::ALL.into_iter().filter(takes).fold(0, |all, rank| all | bit(rank));
     let fits = move |m: &&Meaning| match written {
         "" => m.whole,
-        _ => suffixes(m.place.rank()).contains(&written),
+        _ => ranks & bit(m.place.rank()) != 0,
     };
     let meant = name.meanings.iter().filter(fits);
     let one_urban = meant.clone().any(|m| m.urban == urban);

@@ -213,13 +213,28 @@ pub(super) struct Hit {
     pub(super) full: bool,
 }
 
+/// So many names that end before a bare one are looked at, to see whether it follows one.
+const MAX_ALIKE: usize = 6;
+
 impl Names {
     /// The names that stand in an address and are no part of a longer one or of a road's, in
     /// the order of the address; at most `most`.
     pub(super) fn hits(&self, address: &str, most: usize) -> Vec<Hit> {
-        let mut hits = Vec::with_capacity(16);
-        for hit in self.finder.find(address).take(4 * most) {
-            hits.extend(forms::read(address, hit, &self.names[hit.value as usize]));
+        let mut hits: Vec<Hit> = Vec::with_capacity(16);
+        for hit in self.finder.find(address) {
+            let hit = forms::read(address, hit, &self.names[hit.value as usize]);
+            // Without its suffix a name counts where a place is expected, or right after one.
+            let follows = |before: &Hit| forms::adjoin(address, before.end, hit.start);
+            let expected = || {
+                forms::opens(address, hit.start) || hits.iter().rev().take(MAX_ALIKE).any(follows)
+            };
+            let counts = hit.full || (expected() && !forms::is_taken(&address[hit.end..]));
+            if counts {
+                hits.push(hit);
+            }
+            if hits.len() == 4 * most {
+                break;
+            }
         }
         hits.sort_unstable_by_key(|hit| (hit.start, std::cmp::Reverse(hit.end), hit.name));
         let mut reach = (0, 0);

@@ -148,5 +148,46 @@ async fn a_preview_shows_its_reasons() {
     assert!(!said.clues.is_empty() && !said.category_name.is_empty(), "{said:?}");
     assert!(said.division_name.contains("秀洲"), "{said:?}");
     assert_eq!(said.chain.len(), said.chain_names.len());
+    assert_eq!(said.place_span, "秀洲区");
+    assert_eq!((said.place_level(), said.lead_level()), (pb::Level::County, pb::Level::County));
+    assert_eq!((said.place_rival, said.place_outside.as_str()), (None, ""));
+    assert_eq!(said.lead, *said.chain.last().unwrap());
+    assert!(said.rule > 0 && said.catalogue_version > 0);
+    let rule = format!("职责第 {} 行", said.rule);
+    assert!(said.explanation.contains(&rule), "{}", said.explanation);
+    s.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_preview_shows_what_else_the_address_may_mean() {
+    let s = Server::start().await;
+    let ask = async |address: &str, category: &str, phone: &str| {
+        let preview = pb::PreviewOrderRequest {
+            address: address.to_owned(),
+            category: category.to_owned(),
+            phone: phone.to_owned(),
+            ..Default::default()
+        };
+        s.intake().preview_order(by(CENTRE, "agent", preview)).await.unwrap().into_inner()
+    };
+    // Two places that contradict each other: a person decides.
+    let said = ask("桐乡市大桥镇", "0605", "").await;
+    let rival = said.place_rival.unwrap();
+    assert_eq!((rival.division.as_str(), rival.span.as_str()), ("330402105000", "大桥镇"));
+    assert_eq!(rival.division_name, "嘉兴市南湖区大桥镇");
+    // Outside the city nobody is sent.
+    let said = ask("杭州市余杭区良渚街道", "0605", "").await;
+    assert_eq!((said.place_outside.as_str(), said.confident), ("浙江省杭州市余杭区", false));
+    assert!(said.explanation.contains("不在本市"), "{}", said.explanation);
+    // Who helps is proposed.
+    let said = ask("秀洲区新塍镇", "0605", "").await;
+    assert_eq!(said.co_handlers, ["330411104-021", "330411-011"]);
+    assert_eq!(said.co_handler_names.len(), 2);
+    assert!(said.confident && said.explanation.contains("建议协办"), "{}", said.explanation);
+    // The number of a caller tells two villages of one name apart, and is no proof.
+    let said = ask("永丰村委会", "1901", "0573-87654321").await;
+    assert_eq!(said.ambiguous_divisions, ["330402103218", "330481001204", "330483106209"]);
+    assert_eq!(said.reading.unwrap().division, "330481001204");
+    assert!(!said.confident && said.explanation.contains("由人工派单"), "{}", said.explanation);
     s.running.stop().await;
 }
