@@ -22,7 +22,8 @@ use crate::classify::model::MAX_CLASSES;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The most messages one training takes: some 5 KiB of memory each, for each thread.
+/// The most messages one training takes: some 10 KiB of memory each, and as much again for
+/// each thread.
 pub const MAX_EXAMPLES: usize = 100_000;
 /// A label with fewer messages than this is left out: nothing could be learnt of it.
 pub const MIN_EXAMPLES: usize = 5;
