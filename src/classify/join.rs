@@ -226,12 +226,16 @@ impl Trained {
         shown
     }
 
-    /// What the keywords say, where it is in none of the model's classes and they are sure.
+    /// The category that the keywords name, where none of the model's classes takes it in and
+    /// they are sure.
     fn outside(&self, words: &Words, scores: &Scores) -> Option<(Category, Confidence)> {
         let (_, field) = self.classes.totals(words, scores);
         let strongest = scores.fields.iter().max();
         let field = field.filter(|field| strongest == Some(&scores.fields[*field]))?;
         let (category, confidence) = scores.of_field(words, field);
-        (confidence.percent() >= OUTSIDE).then_some((category, confidence))
+        let inside = self.classes.of.iter().zip(&words.places);
+        let taken =
+            inside.filter(|(_, place)| place.category == category).any(|(c, _)| c.is_some());
+        (!taken && confidence.percent() >= OUTSIDE).then_some((category, confidence))
     }
 }
