@@ -109,7 +109,7 @@ impl Classes {
                 99 => scores.fields[field] - outside.map(|place| scores.own[place]).sum::<u32>(),
                 _ => inside().map(|place| scores.own[place]).sum(),
             };
-            let (leaf, second) =
+            let [leaf, second] =
                 two_best(inside().map(|p| (words.places[p].category, scores.own[p])));
             let category = leaf.map_or(rest, |(category, _)| category);
             if total <= most {
@@ -141,11 +141,12 @@ struct Choice {
     second: Option<Category>,
 }
 
+/// A category and what spoke for it.
+type Scored = (Category, u32);
+
 /// The two with the highest scores above 0; the earlier where two are equal.
-fn two_best<T: Copy>(
-    scored: impl Iterator<Item = (T, u32)>,
-) -> (Option<(T, u32)>, Option<(T, u32)>) {
-    let (mut first, mut second): (Option<(T, u32)>, Option<(T, u32)>) = (None, None);
+fn two_best(scored: impl Iterator<Item = Scored>) -> [Option<Scored>; 2] {
+    let [mut first, mut second]: [Option<Scored>; 2] = [None, None];
     for scored in scored.filter(|(_, score)| *score > 0) {
         if first.is_none_or(|(_, score)| scored.1 > score) {
             (second, first) = (first, Some(scored));
@@ -153,7 +154,7 @@ fn two_best<T: Copy>(
             second = Some(scored);
         }
     }
-    (first, second)
+    [first, second]
 }
 
 /// A model and what its classes are in the catalogue.
@@ -226,12 +227,16 @@ impl Trained {
         shown
     }
 
-    /// What the keywords say, where it is in none of the model's classes and they are sure.
+    /// The category that the keywords name, where none of the model's classes takes it in and
+    /// they are sure.
     fn outside(&self, words: &Words, scores: &Scores) -> Option<(Category, Confidence)> {
         let (_, field) = self.classes.totals(words, scores);
         let strongest = scores.fields.iter().max();
         let field = field.filter(|field| strongest == Some(&scores.fields[*field]))?;
         let (category, confidence) = scores.of_field(words, field);
-        (confidence.percent() >= OUTSIDE).then_some((category, confidence))
+        let inside = self.classes.of.iter().zip(&words.places);
+        let taken =
+            inside.filter(|(_, place)| place.category == category).any(|(c, _)| c.is_some());
+        (!taken && confidence.percent() >= OUTSIDE).then_some((category, confidence))
     }
 }
