@@ -10,6 +10,7 @@ use crate::domain::{
 };
 use crate::locate::Location;
 use crate::route::{NoRoute, Route, route};
+use crate::similar::simhash;
 use crate::store::{CommitError, Paper, StoreError};
 use std::sync::Arc;
 
@@ -124,6 +125,7 @@ impl Dispatch {
         self.check_units("recused_units", &submission.recused)?;
         let now = self.now();
         let (reading, model, routed) = self.read(&submission);
+        let hash = simhash(&submission.title, &submission.text);
         let (plan, rule) = match routed {
             Some(Route { plan, rule, short: _ }) => (Some(plan), rule),
             None => (None, 0),
@@ -149,6 +151,7 @@ impl Dispatch {
             catalogue: self.catalogue.version(),
             rule,
             model,
+            hash,
             reading,
         };
         for _ in 0..MAX_NUMBERS {
