@@ -1,13 +1,15 @@
 //! `hotline eval`: how well and how fast messages are read, against what people said.
 
 mod calls;
+mod drift;
 mod messages;
 
+use super::client::ClientArgs;
 use super::failure::Failure;
 use super::labelled::{self, Messages};
 use super::output::{Output, OutputArgs, say};
 use super::reading::{CatalogueArgs, load_model};
-use super::train::trained;
+use super::train::{origins, trained};
 use crate::catalogue::Catalogue;
 use crate::classify::{Classifier, Model};
 use clap::Args;
@@ -20,14 +22,21 @@ use std::path::PathBuf;
 /// Without a model the catalogue's keywords are measured. --cross-validate trains as `hotline
 /// train` would, and has each message read by a model that has not seen it. --calls sends
 /// matters with an address the whole way, and counts what would wait for a person.
+///
+/// --drift asks a running server instead: of each order that a person has decided about, or
+/// that was closed, the category first stamped on it against the one it has now.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  hotline eval --messages holdout.jsonl                       keywords alone\n  hotline eval --model city.model --messages holdout.jsonl\n  hotline eval --cross-validate --messages labelled.jsonl --calls calls.jsonl -o json"
+    after_help = "Examples:\n  hotline eval --messages holdout.jsonl                       keywords alone\n  hotline eval --model city.model --messages holdout.jsonl\n  hotline eval --cross-validate --messages labelled.jsonl --calls calls.jsonl -o json\n  hotline eval --drift                                        this month against the last"
 )]
 pub(super) struct EvalArgs {
     /// A file of labelled messages, as `hotline train` reads them; may be given several times.
-    #[arg(long, required = true, value_name = "FILE")]
+    #[arg(long, required_unless_present = "drift", value_name = "FILE")]
     messages: Vec<PathBuf>,
+    /// Compares how right the first decision was about the orders of the feed's last month and
+    /// of the month before, and how many went to triage.
+    #[arg(long, conflicts_with_all = ["messages", "model", "cross_validate", "calls"])]
+    drift: bool,
     /// The model to measure.
     #[arg(long, value_name = "FILE", conflicts_with = "cross_validate")]
     model: Option<PathBuf>,
@@ -45,6 +54,8 @@ pub(super) struct EvalArgs {
     catalogue: CatalogueArgs,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    client: ClientArgs,
 }
 
 /// What reads: one classifier for all messages, or one for each fold of them.
@@ -66,7 +77,10 @@ impl Readers {
     }
 }
 
-pub(super) fn run(args: EvalArgs) -> Result<(), Failure> {
+pub(super) async fn run(args: EvalArgs) -> Result<(), Failure> {
+    if args.drift {
+        return drift::run(&args.client, &args.output).await;
+    }
     let catalogue = args.catalogue.load()?;
     let model = args.model.as_deref().map(load_model).transpose()?;
     let classes = model.as_ref().map(Model::classes);
@@ -104,7 +118,7 @@ fn readers(
         with.map_err(|e| Failure::said(e.to_string()))
     };
     if args.cross_validate {
-        let (trained, messages) = trained(messages, &args.messages, None)?;
+        let (trained, messages) = trained(messages, &origins(&args.messages), None)?;
         let readers = trained.folds.into_iter().map(with).collect::<Result<_, _>>()?;
         return Ok((Readers { readers, of: trained.fold_of }, messages));
     }
