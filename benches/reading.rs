@@ -1,13 +1,14 @@
-//! What reading one submission costs: classify, locate and route, on an invented message of
-//! some 400 characters and an address. `cargo bench --bench reading`
+//! What reading one submission costs: classify, with and without a model, locate and route, on
+//! an invented message of some 400 characters and an address. `cargo bench --bench reading`
 
 #![allow(missing_docs)]
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use hotline::catalogue::Catalogue;
-use hotline::classify::Classifier;
+use hotline::catalogue::{Catalogue, Speaks};
+use hotline::classify::{Classifier, Model};
 use hotline::locate::Locator;
 use hotline::route::route;
+use hotline::train::{Example, train};
 use std::hint::black_box;
 
 const TITLE: &str = "小区封控后独居老人断药，请尽快联系送药";
@@ -22,6 +23,25 @@ const TEXT: &str = "您好，我现在人在外地，家里只有八十二岁的
 添麻烦了，非常感谢。";
 const ADDRESS: &str = "浙江省嘉兴市秀洲区新塍镇沙家浜村3组12号";
 
+/// A model of seven fields, whose messages are the fields' keywords, three in each.
+fn model(catalogue: &Catalogue) -> Model {
+    let labels: Vec<String> = (1..=7).map(|field| format!("{field:02}")).collect();
+    let mut examples = Vec::new();
+    for (label, field) in (1..=7).enumerate() {
+        let words: Vec<&str> = catalogue
+            .keywords()
+            .filter(|keyword| match keyword.speaks {
+                Speaks::Category(category) => category.field() == field,
+                Speaks::Field(of) => of == field,
+                Speaks::Kind(_) | Speaks::Urgency(_) => false,
+            })
+            .map(|keyword| keyword.text.as_str())
+            .collect();
+        examples.extend(words.windows(3).map(|w| Example::new(w[0], &w.join("，"), label)));
+    }
+    train(&labels, &examples, 2, &|_| ()).expect("seven classes").model
+}
+
 fn reading(c: &mut Criterion) {
     let catalogue = Catalogue::builtin().expect("the builtin catalogue is sound");
     let classifier = Classifier::new(&catalogue);
@@ -29,6 +49,13 @@ fn reading(c: &mut Criterion) {
     println!("{} characters", TEXT.chars().count());
     c.bench_function("classify", |b| {
         b.iter(|| classifier.classify(black_box(TITLE), black_box(TEXT)));
+    });
+    let trained = Classifier::with_model(&catalogue, model(&catalogue)).expect("seven fields");
+    c.bench_function("classify with a model", |b| {
+        b.iter(|| trained.classify(black_box(TITLE), black_box(TEXT)));
+    });
+    c.bench_function("decide with a model", |b| {
+        b.iter(|| trained.decide(black_box(TITLE), black_box(TEXT)));
     });
     c.bench_function("locate", |b| b.iter(|| locator.locate(black_box(ADDRESS))));
     c.bench_function("classify + locate + route", |b| {

@@ -195,6 +195,7 @@ async fn assemble_with(
         tokio::spawn(watch::watch(Arc::clone(&dispatch), readiness.clone(), clock, offset)),
     ];
     readiness.set(SERVING, Ok(()));
+    opening::tell(dispatch.classifier());
     tracing::info!(%grpc, %http, cell = %dispatch.cell(), "serving");
     let drain = config.drain_timeout;
     Ok(Running {

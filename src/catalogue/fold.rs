@@ -17,16 +17,21 @@ enum Sort {
 
 /// Full-width punctuation has another form too, but stands in every Chinese sentence and in
 /// no keyword: folding it would cost every text a copy and win nothing.
-fn sort(c: char) -> Sort {
-    match c {
-        '\u{4e00}'..='\u{9fff}' if is_traditional(c as u32) => Sort::Other,
-        '\u{4e00}'..='\u{9fff}' => Sort::Plain,
-        ' ' | '\t' | '\n' | '\r' | '\u{3000}' | '\u{a0}' | '\u{200b}'..='\u{200f}' => Sort::Space,
-        '\0'..='\u{7f}' => Sort::Plain,
-        '\u{3001}'..='\u{3029}' | '\u{2010}'..='\u{2023}' => Sort::Plain,
-        '\u{ff01}'..='\u{ff0f}' | '\u{ff1a}'..='\u{ff20}' => Sort::Plain,
+fn sort(code: u32) -> Sort {
+    match code {
+        0x4e00..=0x9fff if is_traditional(code) => Sort::Other,
+        0x4e00..=0x9fff => Sort::Plain,
+        0x20 | 0x9 | 0xa | 0xd | 0x3000 | 0xa0 | 0x200b..=0x200f => Sort::Space,
+        0..=0x7f => Sort::Plain,
+        0x3001..=0x3029 | 0x2010..=0x2023 => Sort::Plain,
+        0xff01..=0xff0f | 0xff1a..=0xff20 => Sort::Plain,
         _ => Sort::Other,
     }
+}
+
+/// Of a character of three bytes.
+fn code(a: u8, b: u8, c: u8) -> u32 {
+    u32::from(a & 0xf) << 12 | u32::from(b & 0x3f) << 6 | u32::from(c & 0x3f)
 }
 
 /// The text without white space that stands beside a Chinese character; in NFKC where that
@@ -34,20 +39,18 @@ fn sort(c: char) -> Sort {
 /// that look like Latin ones made Latin. Nearly every text is borrowed as it is.
 pub fn fold(text: &str) -> Cow<'_, str> {
     let mut spaced = false;
-    let mut rest = text;
+    let mut rest = text.as_bytes();
     loop {
-        // U+5000 to U+9FFF, most of a Chinese text, by its first byte.
-        while let [a @ 0xe5..=0xe9, b, c, ..] = rest.as_bytes() {
-            let code = u32::from(a & 0xf) << 12 | u32::from(b & 0x3f) << 6 | u32::from(c & 0x3f);
-            if is_traditional(code) {
-                break;
-            }
-            rest = &rest[3..];
-        }
-        let mut chars = rest.chars();
-        let Some(c) = chars.next() else { break };
-        rest = chars.as_str();
-        match sort(c) {
+        // One and three bytes are nearly all there is; by hand, for every text goes this way.
+        let (code, length) = match rest {
+            [] => break,
+            [a @ 0..=0x7f, ..] => (u32::from(*a), 1),
+            [a @ 0xe0..=0xef, b, c, ..] => (code(*a, *b, *c), 3),
+            [0xc2, 0xa0, ..] => (0xa0, 2),
+            _ => return Cow::Owned(squeeze(text.nfkc().map(plain))),
+        };
+        rest = &rest[length..];
+        match sort(code) {
             Sort::Plain => {}
             Sort::Space => spaced = true,
             Sort::Other => return Cow::Owned(squeeze(text.nfkc().map(plain))),
@@ -65,7 +68,7 @@ fn squeeze(chars: impl Iterator<Item = char>) -> String {
     let mut last = '\u{4e00}';
     let mut space = false;
     for c in chars {
-        if sort(c) == Sort::Space {
+        if sort(c as u32) == Sort::Space {
             space = true;
             continue;
         }

@@ -1,3 +1,4 @@
+mod labels;
 mod limits;
 
 use super::*;
@@ -280,15 +281,6 @@ fn every_broken_line_is_named_with_what_is_allowed() {
         ("categories.csv", "0199", "0198", "categories.csv:2: field 01 has no 0199"),
         ("categories.csv", "0199", "0299", "categories.csv:4: 0299 has no field"),
         ("categories.csv", "药品保障", "", "categories.csv:3: 0101 has no name"),
-        // labels.csv
-        ("labels.csv", "01", "02", "labels.csv:2: \"02\" is nothing a label can take in"),
-        ("labels.csv", "防疫", "", "labels.csv:2: a label is missing"),
-        (
-            "labels.csv",
-            "防疫,01",
-            "防疫,01\n药品,01",
-            "labels.csv:3: 01 is taken in twice, first on line 2",
-        ),
         // keywords.csv
         ("keywords.csv", "0101", "0102", "keywords.csv:2: \"0102\" is nothing a keyword can"),
         ("keywords.csv", ",10", ",0", "keywords.csv:2: bad weight \"0\": a whole number from 1"),

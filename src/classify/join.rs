@@ -91,39 +91,69 @@ impl Classes {
         Some((class, confidence(*total, rival, 0)))
     }
 
-    /// The category of a class that the keywords choose, and what is left of its confidence.
-    fn choose(&self, words: &Words, scores: &Scores, class: usize) -> (Category, f32) {
+    /// The category of a class that the keywords choose.
+    fn choose(&self, words: &Words, scores: &Scores, class: usize) -> Choice {
+        let mut best = Choice { category: self.rest[class], left: 1.0, second: None };
         if !self.many[class] {
-            return (self.rest[class], 1.0);
+            return best;
         }
-        let mut best = (self.rest[class], 0, 0);
-        let mut next = 0;
+        // What speaks for the best field, and how close the next comes to it.
+        let (mut most, mut close) = (0, 0.0_f32);
+        let part = |score: u32, of: u32| score as f32 / of.max(1) as f32;
         for field in 0..words.fields.len() {
             let inside = || words.within(field).filter(|place| self.of[*place] == Some(class));
-            let total: u32 = inside().map(|place| scores.own[place]).sum();
-            let own: u32 = words.within(field).map(|place| scores.own[place]).sum();
-            let of_field = scores.fields[field] - own;
             let Some(last) = inside().next_back() else { continue };
             let rest = words.places[last].category;
-            let total = if rest.0 % 100 == 99 { total + of_field } else { total };
-            if total <= best.1 {
-                next = next.max(total);
+            let outside = words.within(field).filter(|place| self.of[*place] != Some(class));
+            let total = match rest.0 % 100 {
+                99 => scores.fields[field] - outside.map(|place| scores.own[place]).sum::<u32>(),
+                _ => inside().map(|place| scores.own[place]).sum(),
+            };
+            let (leaf, second) =
+                two_best(inside().map(|p| (words.places[p].category, scores.own[p])));
+            let category = leaf.map_or(rest, |(category, _)| category);
+            if total <= most {
+                if total > 0 && part(total, most) > close {
+                    (close, best.second) = (part(total, most), Some(category));
+                }
                 continue;
             }
-            next = next.max(best.1);
-            let most = inside().max_by_key(|place| (scores.own[*place], std::cmp::Reverse(*place)));
-            let named = most.filter(|place| scores.own[*place] > 0);
-            let category = named.map_or(rest, |place| words.places[place].category);
-            let second = inside().filter(|p| Some(*p) != named).map(|p| scores.own[p]).max();
-            best = (category, total, if named.is_some() { second.unwrap_or(0) } else { 0 });
+            let next = (part(most, total), (most > 0).then_some(best.category));
+            best.category = category;
+            (close, best.second) = match (leaf, second) {
+                (Some((_, own)), Some((category, score))) if part(score, own) > next.0 => {
+                    (part(score, own), Some(category))
+                }
+                _ => next,
+            };
+            most = total;
         }
-        let (category, total, second) = best;
-        if total == 0 {
-            return (category, UNSAID);
-        }
-        let close = next.max(second) as f32 / total as f32;
-        (category, 1.0 - close.min(1.0) / 5.0)
+        best.left = if most == 0 { UNSAID } else { 1.0 - close / 5.0 };
+        best
     }
+}
+
+/// A category chosen within a class.
+struct Choice {
+    category: Category,
+    /// What is left of the class's confidence; the rest is the second's.
+    left: f32,
+    second: Option<Category>,
+}
+
+/// The two with the highest scores above 0; the earlier where two are equal.
+fn two_best<T: Copy>(
+    scored: impl Iterator<Item = (T, u32)>,
+) -> (Option<(T, u32)>, Option<(T, u32)>) {
+    let (mut first, mut second): (Option<(T, u32)>, Option<(T, u32)>) = (None, None);
+    for scored in scored.filter(|(_, score)| *score > 0) {
+        if first.is_none_or(|(_, score)| scored.1 > score) {
+            (second, first) = (first, Some(scored));
+        } else if second.is_none_or(|(_, score)| scored.1 > score) {
+            second = Some(scored);
+        }
+    }
+    (first, second)
 }
 
 /// A model and what its classes are in the catalogue.
@@ -149,23 +179,29 @@ impl Trained {
         let mut order: Vec<usize> = (0..likely.len()).collect();
         order.sort_by(|a, b| likely[*b].total_cmp(&likely[*a]));
         order.truncate(rivals + 1);
-        let percent = |p: f32| Confidence::new((p * 100.0).round() as u8);
-        let ranked = order.iter().map(|class| {
-            let (category, left) = self.classes.choose(words, scores, *class);
-            (category, likely[*class] * left)
-        });
-        let mut ranked: Vec<_> = ranked.collect();
         let outside = self.outside(words, scores);
-        if let Some((category, confidence)) = outside {
-            let left = 1.0 - f32::from(confidence.percent()) / 100.0;
-            ranked.iter_mut().for_each(|(_, p)| *p *= left);
-            let rivals = ranked.into_iter().take(rivals).map(|(c, p)| (c, percent(p))).collect();
-            return (Best { category, confidence, rivals }, None);
+        let inside = outside.map_or(1.0, |(_, c)| 1.0 - f32::from(c.percent()) / 100.0);
+        let mut ranked: Vec<(Category, f32)> = Vec::with_capacity(2 * order.len());
+        for class in &order {
+            let choice = self.classes.choose(words, scores, *class);
+            let likely = likely[*class] * inside;
+            ranked.push((choice.category, likely * choice.left));
+            ranked.extend(choice.second.map(|second| (second, likely * (1.0 - choice.left))));
         }
-        let mut ranked = ranked.into_iter().map(|(category, p)| (category, percent(p)));
-        let (category, confidence) = ranked.next().unwrap_or_default();
-        let rivals = ranked.filter(|(_, confidence)| confidence.percent() > 0).collect();
-        (Best { category, confidence, rivals }, order.first().copied())
+        let percent = |p: f32| Confidence::new((p * 100.0).round() as u8);
+        let (category, confidence) = match outside {
+            Some(outside) => outside,
+            None => {
+                let (category, p) = ranked.remove(0);
+                (category, percent(p))
+            }
+        };
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+        // A class may be likely and yet its category unsure: no rival is shown as surer.
+        let others = ranked.into_iter().map(|(other, p)| (other, percent(p).min(confidence)));
+        let rivals = others.filter(|(_, sure)| sure.percent() > 0).take(rivals).collect();
+        let class = if outside.is_none() { order.first().copied() } else { None };
+        (Best { category, confidence, rivals }, class)
     }
 
     /// The words that spoke for a class, shown as speaking for the category chosen within it.
@@ -190,12 +226,16 @@ impl Trained {
         shown
     }
 
-    /// What the keywords say, where it is in none of the model's classes and they are sure.
+    /// The category that the keywords name, where none of the model's classes takes it in and
+    /// they are sure.
     fn outside(&self, words: &Words, scores: &Scores) -> Option<(Category, Confidence)> {
         let (_, field) = self.classes.totals(words, scores);
         let strongest = scores.fields.iter().max();
         let field = field.filter(|field| strongest == Some(&scores.fields[*field]))?;
         let (category, confidence) = scores.of_field(words, field);
-        (confidence.percent() >= OUTSIDE).then_some((category, confidence))
+        let inside = self.classes.of.iter().zip(&words.places);
+        let taken =
+            inside.filter(|(_, place)| place.category == category).any(|(c, _)| c.is_some());
+        (!taken && confidence.percent() >= OUTSIDE).then_some((category, confidence))
     }
 }

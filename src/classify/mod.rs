@@ -4,6 +4,7 @@
 //! a [`Model`] that a centre trained on its own history says which class a matter is of, and
 //! the keywords choose the category within it. Kind and urgency are the keywords' alone.
 
+pub mod calibration;
 mod denial;
 pub mod grams;
 mod join;

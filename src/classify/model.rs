@@ -6,9 +6,10 @@
 //! - Runs share rows by their hash: 2¹⁸ rows at up to 7 classes, fewer at more, so that the
 //!   whole stays under 4 MiB and near the processor. A row is the idf and a weight for each
 //!   class, one byte each.
-//! - Confidence is the softmax of the scores times a sharpness that was fitted to messages
-//!   which the model had not seen.
+//! - How likely the best class is follows from how far its score is before the second's
+//!   ([`Calibration`]), fitted to messages which the model had not seen.
 
+use super::calibration::Calibration;
 use super::grams::{Gram, ORDERS};
 use crate::domain::ModelVersion;
 use sha2::{Digest, Sha256};
@@ -39,7 +40,7 @@ pub struct Model {
     version: ModelVersion,
     classes: Vec<String>,
     bias: Vec<f32>,
-    sharpness: f32,
+    calibration: Calibration,
     /// What a weight of 1 in the rows is worth.
     scale: f32,
     bits: u32,
@@ -154,7 +155,7 @@ pub struct Weights {
 }
 
 impl Model {
-    /// Rounds weights to a byte each, in parts of the largest; the scores' sharpness is 1.
+    /// Rounds weights to a byte each, in parts of the largest; it is not calibrated yet.
     pub fn new(from: &Weights) -> Model {
         let (bits, stride) = shape(from.classes.len());
         let largest = from.weights.iter().fold(0.0_f32, |most, w| most.max(w.abs()));
@@ -168,13 +169,13 @@ impl Model {
             }
         }
         let (classes, bias) = (from.classes.clone(), from.bias.clone());
-        Model { version: ModelVersion(0), classes, bias, sharpness: 1.0, scale, bits, stride, rows }
-            .sealed()
+        let (version, calibration) = (ModelVersion(0), Calibration { slope: 1.0, offset: 0.0 });
+        Model { version, classes, bias, calibration, scale, bits, stride, rows }.sealed()
     }
 
-    /// The same with another sharpness.
-    pub fn with_sharpness(self, sharpness: f32) -> Model {
-        Model { sharpness, ..self }.sealed()
+    /// The same with another calibration.
+    pub fn calibrated(self, calibration: Calibration) -> Model {
+        Model { calibration, ..self }.sealed()
     }
 
     fn sealed(mut self) -> Model {
@@ -232,7 +233,7 @@ impl Model {
 
     /// How likely each class is, by the scores; together 1.
     pub fn likelihood(&self, scores: &[f32]) -> Vec<f32> {
-        softmax(scores, self.sharpness)
+        self.calibration.likelihood(scores)
     }
 
     /// What a run that stands once in a field of these runs adds to a class's score.
@@ -258,7 +259,8 @@ impl Model {
         out.extend(FORMAT.to_le_bytes());
         let length = out.len();
         out.extend([0; 8]);
-        out.extend(self.sharpness.to_le_bytes());
+        out.extend(self.calibration.slope.to_le_bytes());
+        out.extend(self.calibration.offset.to_le_bytes());
         out.extend(self.scale.to_le_bytes());
         out.push(self.classes.len() as u8);
         for (class, bias) in self.classes.iter().zip(&self.bias) {
@@ -292,7 +294,8 @@ impl Model {
             return Err(ModelError::Checksum);
         }
         from.0 = from.0.strip_suffix(digest).ok_or(ModelError::Checksum)?;
-        let sharpness = f32::from_le_bytes(from.array()?);
+        let slope = f32::from_le_bytes(from.array()?);
+        let offset = f32::from_le_bytes(from.array()?);
         let scale = f32::from_le_bytes(from.array()?);
         let [count] = from.array()?;
         if count < 2 {
@@ -310,28 +313,20 @@ impl Model {
         if from.0.len() != stride << bits {
             return Err(ModelError::Content("its rows are not those of its classes"));
         }
-        let finite = bias.iter().chain([&sharpness, &scale]).all(|number| number.is_finite());
-        if !finite || sharpness <= 0.0 || scale <= 0.0 {
+        let finite = bias.iter().chain([&slope, &offset, &scale]).all(|number| number.is_finite());
+        if !finite || slope <= 0.0 || scale <= 0.0 {
             return Err(ModelError::Content("a number in it is none"));
         }
         let rows = from.0.to_vec();
         let version = version(digest);
-        Ok(Model { version, classes, bias, sharpness, scale, bits, stride, rows })
+        let calibration = Calibration { slope, offset };
+        Ok(Model { version, classes, bias, calibration, scale, bits, stride, rows })
     }
 }
 
 /// Whether a label can name a class: 1 to 64 characters.
 pub fn is_name(label: &str) -> bool {
     (1..=MAX_NAME).contains(&label.chars().count()) && label.len() <= usize::from(u8::MAX)
-}
-
-/// Scores as likelihoods that are together 1.
-pub fn softmax(scores: &[f32], sharpness: f32) -> Vec<f32> {
-    let most = scores.iter().copied().fold(f32::MIN, f32::max);
-    let mut likely: Vec<f32> = scores.iter().map(|s| ((s - most) * sharpness).exp()).collect();
-    let sum: f32 = likely.iter().sum();
-    likely.iter_mut().for_each(|p| *p /= sum);
-    likely
 }
 
 /// ln(1 + times).

@@ -15,14 +15,16 @@ const MAX_LINE: u64 = 2 << 20;
 pub(super) const FIELDS: &str = "label (or category), text (or detail), and title (or subject); where \
      a message is kept as words parted by spaces, segmented_text_stopwords_removed";
 
+/// Where a field is there by two names, the first here counts.
 #[derive(Deserialize)]
 struct Written {
-    #[serde(alias = "category")]
-    label: String,
-    #[serde(default, alias = "subject")]
-    title: String,
-    #[serde(alias = "detail", alias = "segmented_text_stopwords_removed")]
-    text: String,
+    label: Option<String>,
+    category: Option<String>,
+    title: Option<String>,
+    subject: Option<String>,
+    text: Option<String>,
+    detail: Option<String>,
+    segmented_text_stopwords_removed: Option<String>,
 }
 
 /// A message and its label.
@@ -86,7 +88,7 @@ pub(super) fn read(
     catalogue: &Catalogue,
     classes: Option<&[String]>,
 ) -> Result<Messages, Failure> {
-    let mut found: Vec<(Written, usize)> = Vec::new();
+    let mut found: Vec<(String, String, String)> = Vec::new();
     // Each label with where it first stands.
     let mut first: BTreeMap<String, (usize, u64)> = BTreeMap::new();
     for (place, path) in paths.iter().enumerate() {
@@ -109,11 +111,16 @@ pub(super) fn read(
             }
             let row: Written = serde_json::from_slice(bytes)
                 .map_err(|e| bad(line, &format!("{}; a line has {FIELDS}", plain(&e))))?;
-            if !first.contains_key(&row.label) {
-                check(&row.label, catalogue, classes).map_err(|what| bad(line, &what))?;
-                first.insert(row.label.clone(), (place, line));
+            let lacks =
+                |field: &str| bad(line, &format!("{field} is missing; a line has {FIELDS}"));
+            let label = row.label.or(row.category).ok_or_else(|| lacks("label"))?;
+            let text = row.text.or(row.detail).or(row.segmented_text_stopwords_removed);
+            let text = text.ok_or_else(|| lacks("text"))?;
+            if !first.contains_key(&label) {
+                check(&label, catalogue, classes).map_err(|what| bad(line, &what))?;
+                first.insert(label.clone(), (place, line));
             }
-            found.push((row, place));
+            found.push((label, row.title.or(row.subject).unwrap_or_default(), text));
         }
     }
     if found.is_empty() {
@@ -127,10 +134,10 @@ pub(super) fn read(
     }
     let place =
         |label: &str| labels.binary_search_by(|l| l.as_str().cmp(label)).unwrap_or_default();
-    let rows = found.into_iter().map(|(row, _)| Labelled {
-        label: place(&row.label),
-        title: row.title,
-        text: row.text,
+    let rows = found.into_iter().map(|(label, title, text)| Labelled {
+        label: place(&label),
+        title,
+        text,
     });
     Ok(Messages { rows: rows.collect(), labels })
 }
@@ -154,20 +161,10 @@ fn open(path: &Path) -> Result<BufReader<File>, Failure> {
     Ok(BufReader::with_capacity(1 << 16, file))
 }
 
-/// Serde's words end with a place in the line that is not the file's, and may hold what was
-/// written.
+/// Serde's own words may hold what was written.
 fn plain(error: &serde_json::Error) -> String {
     match error.classify() {
-        serde_json::error::Category::Data => {
-            let words = error.to_string();
-            let missing = words.split('`').nth(1).filter(|_| words.starts_with("missing field"));
-            let twice = words.split('`').nth(1).filter(|_| words.starts_with("duplicate field"));
-            match (missing, twice) {
-                (Some(field), _) => format!("{field} is missing"),
-                (_, Some(field)) => format!("{field} is there twice, perhaps by another name"),
-                (None, None) => "a field is no string".to_owned(),
-            }
-        }
+        serde_json::error::Category::Data => "a field is no string, or is there twice".to_owned(),
         serde_json::error::Category::Io
         | serde_json::error::Category::Syntax
         | serde_json::error::Category::Eof => {

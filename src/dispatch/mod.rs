@@ -282,6 +282,11 @@ impl Dispatch {
         &self.catalogue
     }
 
+    /// What reads citizens' words.
+    pub fn classifier(&self) -> &Classifier {
+        &self.classifier
+    }
+
     /// Order time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()

@@ -46,20 +46,24 @@ pub(super) fn classifier(
     config: &Config,
     catalogue: &Catalogue,
 ) -> Result<Classifier, ServerError> {
-    let Some(path) = &config.model else {
-        tracing::warn!(
+    let Some(path) = &config.model else { return Ok(Classifier::new(catalogue)) };
+    let with = Classifier::with_model(catalogue, model(path).map_err(ServerError::Model)?);
+    with.map_err(|e| ServerError::Model(format!("{}: {e}", path.display())))
+}
+
+/// Says in the log what classifies.
+pub(super) fn tell(classifier: &Classifier) {
+    match classifier.model() {
+        Some(model) => tracing::info!(
+            version = %model.version(),
+            classes = model.classes().len(),
+            "a trained model classifies"
+        ),
+        None => tracing::info!(
             "no model: the catalogue's keywords classify alone; `hotline train` makes one of \
              labelled messages, and --model names it"
-        );
-        return Ok(Classifier::new(catalogue));
-    };
-    let model = model(path).map_err(ServerError::Model)?;
-    let (version, classes) = (model.version(), model.classes().len());
-    let classifier = Classifier::with_model(catalogue, model);
-    let classifier =
-        classifier.map_err(|e| ServerError::Model(format!("{}: {e}", path.display())))?;
-    tracing::info!(path = %path.display(), %version, classes, "a trained model classifies");
-    Ok(classifier)
+        ),
+    }
 }
 
 /// Reads a model's file; the error names it.

@@ -17,12 +17,14 @@ mod tests;
 
 use crate::catalogue::fold::fold;
 use crate::classify::Model;
+use crate::classify::calibration::{Calibration, lead};
 use crate::classify::grams::{Gram, MAX_TEXT, MAX_TITLE, grams};
-use crate::classify::model::{MAX_CLASSES, softmax};
+use crate::classify::model::MAX_CLASSES;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The most messages one training takes: some 5 KiB of memory each, for each thread.
+/// The most messages one training takes: some 10 KiB of memory each, and as much again for
+/// each thread.
 pub const MAX_EXAMPLES: usize = 100_000;
 /// A label with fewer messages than this is left out: nothing could be learnt of it.
 pub const MIN_EXAMPLES: usize = 5;
@@ -125,28 +127,47 @@ pub fn train(
         models[*fold].1.scores(&example.runs.0, &example.runs.1)
     };
     let scores: Vec<Vec<f32>> = examples.iter().zip(&fold_of).map(score).collect();
-    let truth: Vec<usize> = examples.iter().map(|example| example.label).collect();
-    let sharpness = sharpness(&scores, &truth);
-    let crossed = scores.iter().map(|s| softmax(s, sharpness)).collect();
+    let calibration = calibrate(&scores, examples);
+    let crossed = scores.iter().map(|scores| calibration.likelihood(scores)).collect();
     let mut folds: Vec<Model> =
-        models.into_iter().map(|(_, model)| model.with_sharpness(sharpness)).collect();
+        models.into_iter().map(|(_, model)| model.calibrated(calibration)).collect();
     match folds.pop() {
         Some(model) => Ok(Trained { model, folds, fold_of, crossed }),
         None => Err(TrainError::Examples { found: examples.len() }),
     }
 }
 
-/// The sharpness at which the unseen truth is likeliest, between 0.5 and 32.
-fn sharpness(scores: &[Vec<f32>], truth: &[usize]) -> f32 {
-    let loss = |sharpness: f32| -> f64 {
-        let each = scores.iter().zip(truth);
-        each.map(|(s, t)| -f64::from(softmax(s, sharpness)[*t].max(1e-9)).ln()).sum()
+/// The calibration at which what was right and what was wrong is likeliest.
+fn calibrate(scores: &[Vec<f32>], examples: &[Example]) -> Calibration {
+    let read = scores.iter().zip(examples).map(|(scores, example)| {
+        let (best, lead) = lead(scores);
+        (lead, best == example.label)
+    });
+    let read: Vec<(f32, bool)> = read.collect();
+    let right = read.iter().filter(|(_, right)| *right).count() as f64;
+    let wrong = read.len() as f64 - right;
+    // Nothing is quite certain, however few there were (Platt 1999).
+    let (sure, unsure) = ((right + 1.0) / (right + 2.0), 1.0 / (wrong + 2.0));
+    let loss = |slope: f32, offset: f32| -> f64 {
+        let calibration = Calibration { slope, offset };
+        let each = read.iter().map(|(lead, right)| {
+            let likely = f64::from(calibration.right(*lead)).clamp(1e-9, 1.0 - 1e-9);
+            let target = if *right { sure } else { unsure };
+            -target * likely.ln() - (1.0 - target) * (1.0 - likely).ln()
+        });
+        each.sum()
     };
-    // The loss has one valley: a third of where it cannot be is left out each time.
-    let (mut low, mut high) = (0.5_f32, 32.0_f32);
-    for _ in 0..24 {
+    let offset_at = |slope| valley(-4.0, 4.0, |offset| loss(slope, offset));
+    let slope = valley(0.5, 64.0, |slope| loss(slope, offset_at(slope)));
+    Calibration { slope, offset: offset_at(slope) }
+}
+
+/// Where a function with one valley is lowest: the third where it cannot be is left out again
+/// and again.
+fn valley(mut low: f32, mut high: f32, f: impl Fn(f32) -> f64) -> f32 {
+    for _ in 0..20 {
         let third = (high - low) / 3.0;
-        match loss(low + third) < loss(high - third) {
+        match f(low + third) < f(high - third) {
             true => high -= third,
             false => low += third,
         }

@@ -109,6 +109,9 @@ fn keywords_choose_within_the_models_class() {
         assert!(read.rivals.len() <= 3 && !read.evidence.is_empty());
         assert_eq!(classifier.decide(title, text).category, read.category);
     }
+    // Of 市政公用 the model knows the water; the street lamps are the keywords' own.
+    let read = classifier.classify("路灯不亮", "小区门口路灯坏了，路灯不亮，晚上害怕");
+    assert_eq!(read.category, Category(406), "{read:?}");
     // What none of the labels takes in stays the keywords' own.
     let read =
         classifier.classify("父亲要做血透", "小区封控出不去，父亲透析要去医院，请安排就医转运。");

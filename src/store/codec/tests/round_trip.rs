@@ -190,9 +190,7 @@ fn any_order() -> impl Strategy<Value = Order> {
     let plan = proptest::option::of(
         any_unit().prop_filter_map("a chain", |unit| Plan::new(vec![unit]).ok()),
     );
-    let model = proptest::option::of(any::<u32>());
-    let numbers = (any_no(), 1..u32::MAX, any::<u32>(), any::<u16>(), any::<u16>(), model);
-    let policy = any_policy();
+    let numbers = (any_no(), 1..u32::MAX, any::<(u32, u16, u16, Option<u32>)>());
     let times = (any_moment(), any_moment(), any_moment());
     let legs = proptest::collection::vec(any_leg(), 1..MAX_LEGS);
     let refused = proptest::collection::vec(any_unit(), 0..4);
@@ -217,7 +215,7 @@ fn any_order() -> impl Strategy<Value = Order> {
         reading,
         plan,
         times,
-        policy,
+        any_policy(),
         (any_clock(), any_clock()),
         legs,
         (refused, any_hard()),
@@ -236,7 +234,7 @@ fn any_order() -> impl Strategy<Value = Order> {
                 (refused_by, hard),
                 carried,
             )| {
-                let (no, version, catalogue, rule, papers, model) = numbers;
+                let (no, version, (catalogue, rule, papers, model)) = numbers;
                 let (stage, channel, (returned, rejected)) = standing;
                 Order {
                     no,
