@@ -16,7 +16,7 @@ const PROTOS: [&str; 6] = [
 
 /// Messages that hold a citizen's words or contact, or a clerk's words on them: `pb.rs` gives
 /// them a `Debug` that shows nothing, so that no log line can.
-const SILENT: [&str; 22] = [
+const SILENT: [&str; 23] = [
     ".hotline.v1.AnswerOrderRequest",
     ".hotline.v1.AskInformationRequest",
     ".hotline.v1.BackupResponse",
@@ -34,6 +34,7 @@ const SILENT: [&str; 22] = [
     ".hotline.v1.RequestExtensionRequest",
     ".hotline.v1.RequestSuspensionRequest",
     ".hotline.v1.ReturnOrderRequest",
+    ".hotline.v1.SimilarOrder",
     ".hotline.v1.Submission",
     ".hotline.v1.SupplementOrderRequest",
     ".hotline.v1.TerminateOrderRequest",

@@ -61,6 +61,10 @@ pub struct Config {
     pub lease_max: Duration,
     /// How often an order is handed out unsigned before it is parked.
     pub park_after: u8,
+    /// How many orders of one town that are alike make a burst.
+    pub burst_orders: usize,
+    /// Within how long they are written down.
+    pub burst_within: Duration,
     /// The longest an empty pull waits.
     pub long_poll_max: Duration,
     /// How long a watcher of the feed may take nothing of what is sent before it is cut.
@@ -104,6 +108,8 @@ impl Default for Config {
             lease_default: Duration::from_secs(60),
             lease_max: Duration::from_secs(3_600),
             park_after: 10,
+            burst_orders: 5,
+            burst_within: Duration::from_secs(3_600),
             long_poll_max: Duration::from_secs(60),
             slow_reader: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(10),

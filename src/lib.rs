@@ -17,6 +17,7 @@ pub mod catalogue;
 pub mod classify;
 pub mod locate;
 pub mod route;
+pub mod similar;
 pub mod train;
 
 pub mod archive;

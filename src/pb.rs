@@ -34,8 +34,8 @@ silent! {
     AnswerOrderRequest AskInformationRequest BackupResponse CloseBatchRequest Contact
     DecideExtensionRequest DecideReportRequest DecideSuspensionRequest DeclineOrderRequest EscalateOrderRequest Paper
     PlaceClue PreviewOrderRequest ReportOrderRequest RequestExtensionRequest
-    RequestSuspensionRequest ReturnOrderRequest Submission SupplementOrderRequest
-    TerminateOrderRequest TrackOrderRequest TriageItem
+    RequestSuspensionRequest ReturnOrderRequest SimilarOrder Submission
+    SupplementOrderRequest TerminateOrderRequest TrackOrderRequest TriageItem
 }
 
 #[cfg(test)]

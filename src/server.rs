@@ -16,7 +16,7 @@ use crate::api;
 use crate::classify::Classifier;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::dispatch::{Archiving, Dispatch, Parts, Settings};
+use crate::dispatch::{Archiving, BurstRule, Dispatch, Parts, Settings};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Exporter, Readiness, http, metrics, upkeep};
 use std::net::SocketAddr;
@@ -122,6 +122,7 @@ pub async fn start(config: Config, manner: Manner) -> Result<Running, ServerErro
             feed_bound: config.feed_bound,
         }),
         park_after: config.park_after,
+        burst: BurstRule { orders: config.burst_orders, within: config.burst_within.into() },
     };
     let parts = Parts {
         store,

@@ -108,7 +108,8 @@ impl CommandService for Api {
         &self,
         request: Request<pb::GetBoardRequest>,
     ) -> Result<Response<pb::GetBoardResponse>, Status> {
-        let (_, pb::GetBoardRequest {}) = split(request)?;
+        let (actor, pb::GetBoardRequest {}) = split(request)?;
+        let bursts = self.dispatch.bursts(&actor).await.map_err(Fault::from)?;
         let tallies = self.dispatch.board().await.map_err(Fault::from)?;
         let waiting = Level::ALL.map(|level| {
             let name = format!("waiting.{}", level.name());
@@ -122,6 +123,7 @@ impl CommandService for Api {
                 .map(|(name, value)| pb::Tally { name: name.to_owned(), value })
                 .collect(),
             waiting: waiting.into(),
+            bursts: bursts.into_iter().map(|burst| self.burst(burst)).collect(),
         }))
     }
 

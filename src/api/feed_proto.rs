@@ -32,7 +32,8 @@ pub(super) fn event(cursor: Cursor, event: &Event) -> pb::FeedEvent {
 fn what(what: &What) -> pb::feed_event::What {
     use pb::feed_event::What as Wire;
     match what {
-        What::Registered { heard_at } => {
+        // What it is like is for finding others like it, here.
+        What::Registered { heard_at, like: _ } => {
             Wire::Registered(pb::Registered { heard_at: Some(time(*heard_at)) })
         }
         What::Accepted { by_clock } => Wire::Accepted(pb::Accepted { by_clock: *by_clock }),
@@ -160,6 +161,11 @@ fn what(what: &What) -> pb::feed_event::What {
         What::ModeSwitched { mode, restamp } => {
             Wire::ModeSwitched(pb::ModeSwitched { mode: mode.to_pb().into(), restamp: *restamp })
         }
+        What::Burst { town, orders, since } => Wire::Burst(pb::Burst {
+            town: town.to_string(),
+            order_nos: orders.iter().map(ToString::to_string).collect(),
+            since: Some(time(*since)),
+        }),
         What::Restamped { arrival_due, closure_due } => Wire::Restamped(pb::Restamped {
             arrival_due: Some(time(*arrival_due)),
             closure_due: Some(time(*closure_due)),

@@ -3,7 +3,7 @@
 use super::enums::Wire;
 use super::status::Fault;
 use super::{Api, from_proto as read, text, to_proto as write};
-use crate::dispatch::{Asked, Called, Dispatch, Preview};
+use crate::dispatch::{Alike, Asked, Burst, Called, Dispatch, Preview};
 use crate::domain::{Actor, Category, Order};
 use crate::pb;
 use std::sync::Arc;
@@ -59,8 +59,13 @@ impl Api {
         };
         let preview = self.dispatch.preview(actor, asked)?;
         let called = self.dispatch.of_caller(actor, &phone).await?;
-        let repeats = self.repeats(called, preview.classification.category);
-        Ok(pb::PreviewOrderResponse { repeats, ..self.previewed(&preview) })
+        let category = preview.classification.category;
+        let place = preview.location.division;
+        let repeats = self.repeats(called, category);
+        let similar = self.dispatch.similar(actor, (&title, &text), category, place).await?;
+        let mut similar: Vec<_> = similar.into_iter().map(|alike| self.alike(alike)).collect();
+        similar.retain(|other| repeats.iter().all(|repeat| repeat.order_no != other.order_no));
+        Ok(pb::PreviewOrderResponse { repeats, similar, ..self.previewed(&preview) })
     }
 
     fn previewed(&self, preview: &Preview) -> pb::PreviewOrderResponse {
@@ -114,6 +119,7 @@ impl Api {
             ambiguous_divisions: place.ambiguous.iter().map(ToString::to_string).collect(),
             repeats: Vec::new(),
             model_version: said.model.map(|model| model.to_string()).unwrap_or_default(),
+            similar: Vec::new(),
             place_span: place.span.clone(),
             place_level: place.division.level().to_pb().into(),
             place_rival: rival,
@@ -128,6 +134,34 @@ impl Api {
             rule: route.map_or(0, |route| route.rule.into()),
             catalogue_version: catalogue.version(),
             explanation: preview.explanation.clone(),
+        }
+    }
+
+    fn alike(&self, Alike { order, score, title }: Alike) -> pb::SimilarOrder {
+        let reading = &order.reading;
+        pb::SimilarOrder {
+            order_no: order.no.to_string(),
+            stage: order.stage.to_pb().into(),
+            heard_at: Some(write::time(order.heard_at)),
+            category: reading.category.to_string(),
+            category_name: self.category_name(reading.category),
+            division: reading.division.to_string(),
+            division_name: self.division_name(reading.division),
+            title,
+            score: score.into(),
+        }
+    }
+
+    pub(super) fn burst(&self, burst: Burst) -> pb::SimilarBurst {
+        pb::SimilarBurst {
+            town: burst.town.to_string(),
+            town_name: self.division_name(burst.town),
+            category: burst.like.category.to_string(),
+            category_name: self.category_name(burst.like.category),
+            orders: burst.count,
+            order_nos: burst.orders.iter().map(ToString::to_string).collect(),
+            since: Some(write::time(burst.since)),
+            last_at: Some(write::time(burst.last)),
         }
     }
 

@@ -6,10 +6,10 @@ use super::output::{OutputArgs, sheet, table};
 use super::show;
 use crate::domain::{Level, Role};
 use crate::pb::command_service_client::CommandServiceClient;
-use crate::pb::{GetBoardRequest, GetBoardResponse};
+use crate::pb::{GetBoardRequest, GetBoardResponse, SimilarBurst};
 use clap::Args;
 use comfy_table::CellAlignment;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 /// Shows how many orders stand where, and what became of the promises.
 #[derive(Args, Debug)]
@@ -47,7 +47,8 @@ pub(super) async fn run(args: BoardArgs) -> Result<(), Failure> {
         || {
             let tallies: Map<_, _> =
                 board.tallies.iter().map(|t| (t.name.clone(), json!(t.value))).collect();
-            json!({ "at": show::long_moment(&board.at), "tallies": tallies })
+            let bursts: Vec<_> = board.bursts.iter().map(burst).collect();
+            json!({ "at": show::long_moment(&board.at), "tallies": tallies, "bursts": bursts })
         },
         || screen(&board),
     )
@@ -75,5 +76,33 @@ fn screen(board: &GetBoardResponse) -> String {
         column.set_cell_alignment(CellAlignment::Right);
     }
     let whole = sheet(WHOLE.iter().map(|(name, zh)| (*zh, value(name))).collect());
-    format!("{levels}\n{whole}\n{}", show::long_moment(&board.at))
+    let mut screen = format!("{levels}\n{whole}\n");
+    if !board.bursts.is_empty() {
+        let mut bursts = table(&["类案预警", "类别", "件数", "起", "最近", "工单"]);
+        for burst in &board.bursts {
+            bursts.add_row([
+                burst.town_name.clone(),
+                burst.category_name.clone(),
+                burst.orders.to_string(),
+                show::short_moment(&burst.since),
+                show::short_moment(&burst.last_at),
+                burst.order_nos.join("\n"),
+            ]);
+        }
+        screen += &format!("{bursts}\n");
+    }
+    screen + &show::long_moment(&board.at)
+}
+
+fn burst(burst: &SimilarBurst) -> Value {
+    json!({
+        "town": burst.town,
+        "town_name": burst.town_name,
+        "category": burst.category,
+        "category_name": burst.category_name,
+        "orders": burst.orders,
+        "order_nos": burst.order_nos,
+        "since": show::long_moment(&burst.since),
+        "last_at": show::long_moment(&burst.last_at),
+    })
 }

@@ -1,18 +1,25 @@
-//! `hotline feed …`: who reads the feed under a name.
+//! `hotline feed …`: what happened, and who reads the feed under a name.
 
 use super::client::ClientArgs;
 use super::failure::Failure;
+use super::order::event_line;
 use super::output::{OutputArgs, say, table};
-use super::show;
+use super::{happening, show};
 use crate::domain::Role;
 use crate::pb::feed_service_client::FeedServiceClient;
-use crate::pb::{Consumer, ForgetConsumerRequest, ListConsumersRequest};
+use crate::pb::{
+    Consumer, FeedEvent, ForgetConsumerRequest, ListConsumersRequest, ReadFeedRequest,
+};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-/// Looks after the feed of events.
+/// How many events are asked for at a time: the most there may be.
+const PAGE: u32 = 1_000;
+
+/// Reads the feed of events and looks after it.
 #[derive(Subcommand, Debug)]
 pub(super) enum FeedVerb {
+    Read(ReadArgs),
     /// Who reads the feed under a name: what they have not read stays in it.
     #[command(subcommand)]
     Consumers(ConsumersVerb),
@@ -27,8 +34,48 @@ pub(super) enum ConsumersVerb {
 
 pub(super) async fn run(verb: FeedVerb) -> Result<(), Failure> {
     match verb {
+        FeedVerb::Read(args) => read(args).await,
         FeedVerb::Consumers(ConsumersVerb::Ls(args)) => ls(args).await,
         FeedVerb::Consumers(ConsumersVerb::Forget(args)) => forget(args).await,
+    }
+}
+
+/// Prints what happened, up to now, and ends.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  hotline feed read --only burst\n  hotline feed read -o json --cursor 1-1042-0"
+)]
+pub(super) struct ReadArgs {
+    /// Only what comes after this cursor; else everything that is in the feed.
+    #[arg(long, default_value_t)]
+    cursor: String,
+    /// Only events of this name, as `-o json` prints it: registered, burst, mode_switched …
+    #[arg(long, value_name = "EVENT")]
+    only: Option<String>,
+    /// How it is printed: lines in Chinese, or one JSON document per line.
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+async fn read(args: ReadArgs) -> Result<(), Failure> {
+    let server = args.client.connect(Role::Dispatcher).await?;
+    let mut client = FeedServiceClient::new(server.channel.clone());
+    let mut cursor = args.cursor;
+    loop {
+        let request = ReadFeedRequest { cursor: cursor.clone(), max_events: PAGE };
+        let page = server.answer(client.read_feed(server.stamp(request)).await)?;
+        let named = |event: &&FeedEvent| {
+            args.only.as_ref().is_none_or(|name| *name == happening::event(event).0)
+        };
+        for event in page.events.iter().filter(named) {
+            say(&event_line(event, args.output.output))?;
+        }
+        if page.next_cursor == cursor {
+            return Ok(());
+        }
+        cursor = page.next_cursor;
     }
 }
 

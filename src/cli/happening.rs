@@ -136,6 +136,15 @@ pub(super) fn event(event: &pb::FeedEvent) -> (&'static str, String, Value) {
         What::ModeSwitched(e) => {
             ("mode_switched", "切换模式", json!({ "mode": mode(e.mode), "restamp": e.restamp }))
         }
+        What::Burst(e) => (
+            "burst",
+            "类案预警",
+            json!({
+                "town": e.town,
+                "order_nos": e.order_nos,
+                "since": moment_json(&e.since),
+            }),
+        ),
         What::Restamped(e) => (
             "restamped",
             "重定时限",
@@ -153,6 +162,9 @@ fn more(what: &pb::feed_event::What) -> String {
     use pb::feed_event::What;
     if let What::Warned(e) = what {
         return format!("（{} {}%）", clock_kind_zh(e.clock), e.percent);
+    }
+    if let What::Burst(e) = what {
+        return format!("（{} {} 件）", e.town, e.order_nos.len());
     }
     let word = if let What::Breached(e) = what {
         clock_kind_zh(e.clock)

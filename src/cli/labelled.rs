@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use crate::catalogue::Catalogue;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -36,6 +36,7 @@ pub(super) struct Labelled {
 }
 
 /// The messages of some files, and their labels in order.
+#[derive(Default)]
 pub(super) struct Messages {
     pub(super) labels: Vec<String>,
     pub(super) rows: Vec<Labelled>,
@@ -47,6 +48,23 @@ impl Messages {
         let mut counts = vec![0; self.labels.len()];
         self.rows.iter().for_each(|row| counts[row.label] += 1);
         counts
+    }
+
+    /// With more of them: label, title, text.
+    pub(super) fn with(self, more: impl Iterator<Item = (String, String, String)>) -> Messages {
+        let labels = self.labels;
+        let mut all: Vec<(String, String, String)> = Vec::new();
+        for Labelled { title, text, label } in self.rows {
+            all.push((labels[label].clone(), title, text));
+        }
+        all.extend(more);
+        let labels: BTreeSet<&String> = all.iter().map(|(label, ..)| label).collect();
+        let labels: Vec<String> = labels.into_iter().cloned().collect();
+        let rows = all.into_iter().map(|(label, title, text)| {
+            let label = labels.binary_search(&label).unwrap_or_default();
+            Labelled { title, text, label }
+        });
+        Messages { rows: rows.collect(), labels }
     }
 
     /// Leaves out the messages of labels that do not pass, and these labels.

@@ -13,6 +13,7 @@ mod doctor;
 mod eval;
 mod failure;
 mod feed;
+mod feedback;
 mod happening;
 mod health;
 mod labelled;
@@ -107,8 +108,8 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Crew(args) => rehearsal::run(args).await,
         Verb::Simulate(args) => simulate::run(args).await,
         Verb::Catalogue(verb) => catalogue::run(verb).await,
-        Verb::Train(args) => train::run(args),
-        Verb::Eval(args) => eval::run(args),
+        Verb::Train(args) => train::run(args).await,
+        Verb::Eval(args) => eval::run(args).await,
         Verb::Classify(args) => classify::run(args),
         Verb::Locate(args) => locate::run(args),
         Verb::Config(verb) => config::run(verb),

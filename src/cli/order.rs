@@ -302,7 +302,8 @@ async fn watch(args: WatchArgs) -> Result<(), Failure> {
     }
 }
 
-fn event_line(event: &pb::FeedEvent, output: Output) -> String {
+/// One event, as people or programs read it.
+pub(super) fn event_line(event: &pb::FeedEvent, output: Output) -> String {
     let (name, zh, details) = happening::event(event);
     let actor = event.actor.clone().unwrap_or_default();
     match output {

@@ -1,6 +1,8 @@
 //! `hotline train`: a centre's own labelled messages become a model.
 
+use super::client::ClientArgs;
 use super::failure::Failure;
+use super::feedback;
 use super::labelled::{self, Messages};
 use super::output::{OutputArgs, sheet};
 use super::reading::CatalogueArgs;
@@ -18,14 +20,21 @@ use std::path::{Path, PathBuf};
 /// subject); other fields are not read. A label is the code or the name of a category or a
 /// field of the catalogue, or a label of its labels.csv. The same messages give the same bytes,
 /// by however many threads. The model is written last and whole, or not at all.
+///
+/// --from-feed learns of what people decided, from a running server: every order that somebody
+/// took out of triage, corrected, or sent elsewhere when it was given back, with its words. It
+/// is labelled as the messages of the files are, or without any by the field of its category.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  hotline train --messages labelled.jsonl --out city.model\n  hotline train --messages 2024.jsonl --messages 2025.jsonl --out city.model -o json\n  hotline serve --model city.model"
+    after_help = "Examples:\n  hotline train --messages labelled.jsonl --out city.model\n  hotline train --messages 2024.jsonl --messages 2025.jsonl --out city.model -o json\n  hotline train --from-feed --messages 2025.jsonl --out city.model\n  hotline serve --model city.model"
 )]
 pub(super) struct TrainArgs {
     /// A file of labelled messages; may be given several times.
-    #[arg(long, required = true, value_name = "FILE")]
+    #[arg(long, required_unless_present = "from_feed", value_name = "FILE")]
     messages: Vec<PathBuf>,
+    /// Learns of the server's orders that people decided about, too.
+    #[arg(long)]
+    from_feed: bool,
     /// Where the model is written.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -36,13 +45,23 @@ pub(super) struct TrainArgs {
     catalogue: CatalogueArgs,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    client: ClientArgs,
 }
 
-pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
+pub(super) async fn run(args: TrainArgs) -> Result<(), Failure> {
     let began = tick();
     let catalogue = args.catalogue.load()?;
-    let messages = labelled::read(&args.messages, &catalogue, None)?;
-    let (trained, messages) = trained(messages, &args.messages, args.threads)?;
+    let mut messages = match args.messages.is_empty() {
+        true => Messages::default(),
+        false => labelled::read(&args.messages, &catalogue, None)?,
+    };
+    let mut origins = origins(&args.messages);
+    if args.from_feed {
+        messages = feedback::labelled(&args.client, &catalogue, messages).await?;
+        origins.push(args.client.server.clone());
+    }
+    let (trained, messages) = trained(messages, &origins, args.threads)?;
     write(&args.out, &trained.model.to_bytes())?;
     let mut table = Confusion::new(messages.labels.len());
     let mut sure = Sure::default();
@@ -74,10 +93,15 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
     )
 }
 
+/// Where messages are from, for who has to look.
+pub(super) fn origins(paths: &[PathBuf]) -> Vec<String> {
+    paths.iter().map(|path| path.display().to_string()).collect()
+}
+
 /// Trains on the labels that have enough messages, and says aloud which have not.
 pub(super) fn trained(
     mut messages: Messages,
-    paths: &[PathBuf],
+    origins: &[String],
     threads: Option<u16>,
 ) -> Result<(Trained, Messages), Failure> {
     let counts = messages.counts();
@@ -95,10 +119,8 @@ pub(super) fn trained(
     // Nothing is drawn where nobody looks: the target hides itself off a terminal.
     let bar = ProgressBar::with_draw_target(Some(FOLDS as u64 + 1), ProgressDrawTarget::stderr());
     let done = |_| bar.inc(1);
-    let trained = train(&messages.labels, &examples, threads, &done).map_err(|e| {
-        let files: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
-        Failure::said(format!("{}: {e}", files.join(", ")))
-    })?;
+    let trained = train(&messages.labels, &examples, threads, &done)
+        .map_err(|e| Failure::said(format!("{}: {e}", origins.join(", "))))?;
     bar.finish_and_clear();
     Ok((trained, messages))
 }

@@ -1,7 +1,7 @@
 //! The table of settings: key, meaning, how it is read and shown. One row each.
 
 use super::{CatalogueSource, Config, StoreUrl};
-use crate::domain::Confidence;
+use crate::domain::{Confidence, MAX_BURST};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -183,6 +183,22 @@ pub const SETTINGS: &[Setting] = &[
         get: |c| c.park_after.to_string(),
     },
     Setting {
+        key: "burst_orders",
+        flag: "burst-orders",
+        help: "How many similar orders of one town raise an alert",
+        value: "NUMBER",
+        set: |c, v| several(v).map(|n| c.burst_orders = n),
+        get: |c| c.burst_orders.to_string(),
+    },
+    Setting {
+        key: "burst_within",
+        flag: "burst-within",
+        help: "Within how long they come in",
+        value: "DURATION",
+        set: |c, v| duration(v, 60 * SECOND, 24 * HOUR).map(|d| c.burst_within = d),
+        get: |c| written(c.burst_within),
+    },
+    Setting {
         key: "long_poll_max",
         flag: "long-poll-max",
         help: "The longest an empty pull waits",
@@ -301,6 +317,11 @@ fn times(v: &str) -> Result<u8, String> {
     number.ok_or_else(|| format!("expected a number from {LEAST_DELIVERIES} to {MOST_DELIVERIES}"))
 }
 
+fn several(v: &str) -> Result<usize, String> {
+    let number = v.parse().ok().filter(|n| (2..=MAX_BURST).contains(n));
+    number.ok_or_else(|| format!("expected a number from 2 to {MAX_BURST}"))
+}
+
 fn path(v: &str) -> Result<PathBuf, String> {
     if v.is_empty() { Err("expected a path".to_owned()) } else { Ok(PathBuf::from(v)) }
 }
@@ -375,6 +396,7 @@ mod tests {
             ("redis_allow_unsafe", "1", "true or false"),
             ("category_confidence", "101", "0 to 100"),
             ("park_after", "1", "2 to 100"),
+            ("burst_orders", "17", "2 to 16"),
             ("lease_max", "forever", "90s"),
             ("lease_max", "2h", "1s to 1h"),
             ("log", "hotline=loud", "log filter"),

@@ -10,6 +10,7 @@ use crate::domain::{
 };
 use crate::locate::{Hints, Location};
 use crate::route::{NoRoute, Route, explain, route};
+use crate::similar::simhash;
 use crate::store::{CommitError, Paper, StoreError};
 use std::sync::Arc;
 
@@ -148,6 +149,7 @@ impl Dispatch {
         self.check_units("recused_units", &submission.recused)?;
         let now = self.now();
         let (reading, model, routed) = self.read(actor, &submission);
+        let hash = simhash(&submission.title, &submission.text);
         let (plan, rule) = match routed {
             Some(Route { plan, rule, short: _, helpers: _ }) => (Some(plan), rule),
             None => (None, 0),
@@ -173,6 +175,7 @@ impl Dispatch {
             catalogue: self.catalogue.version(),
             rule,
             model,
+            hash,
             reading,
         };
         for _ in 0..MAX_NUMBERS {

@@ -7,6 +7,7 @@
 //! - [`mode`]: which limits are in force
 //! - [`pull`]: units come for their orders; [`waiters`]: who waits for which unit
 //! - [`timers`]: what falls due happens
+//! - [`similar`]: which open orders are like a matter, and many alike at once
 //! - [`numbers`]: order numbers, reserved in blocks
 //! - [`archiving`]: what is over leaves the store and is still found
 
@@ -20,6 +21,7 @@ mod mode;
 mod numbers;
 mod pull;
 mod reads;
+mod similar;
 mod step;
 mod timers;
 mod waiters;
@@ -30,9 +32,11 @@ use crate::classify::Classifier;
 use crate::clock::Clock;
 use crate::domain::{Cell, Refused, Rejection, Timestamp};
 use crate::locate::Locator;
+use crate::similar::Rule;
 use crate::store::Store;
 use crate::store::seal::Sealer;
 use numbers::Numbers;
+use similar::Similar;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -40,6 +44,7 @@ use tokio::sync::{Notify, watch};
 use waiters::Waiters;
 
 pub use crate::archive::Day;
+pub use crate::similar::{Burst, Rule as BurstRule};
 pub use crate::store::audit::Finding;
 pub use crate::store::image::Piece;
 pub use crate::store::{
@@ -53,6 +58,7 @@ pub use intake::{Asked, Preview, Submission};
 pub use links::Called;
 pub use mode::{InForce, Restamped, Switch};
 pub use pull::Pull;
+pub use similar::{Alike, MAX_SIMILAR, Reader};
 pub use step::{Done, Request};
 pub use timers::Rounds;
 
@@ -69,6 +75,8 @@ pub struct Settings {
     pub archiving: Option<Archiving>,
     /// How often an order is handed out unsigned before it is parked.
     pub park_after: u8,
+    /// How many orders of one town that are alike, within how long, are a burst.
+    pub burst: Rule,
 }
 
 impl Default for Settings {
@@ -79,6 +87,7 @@ impl Default for Settings {
             sweep: Duration::from_secs(1),
             archiving: None,
             park_after: 10,
+            burst: Rule::default(),
         }
     }
 }
@@ -196,6 +205,8 @@ pub struct Dispatch {
     /// The mode as this process knows it.
     in_force: RwLock<Option<InForce>>,
     waiters: Waiters,
+    /// What this process knows of likeness.
+    similar: Similar,
     /// Wakes the timer loop when a step brought an earlier deadline.
     sooner: Notify,
     /// The deadline the timer loop sleeps towards.
@@ -242,6 +253,7 @@ impl Dispatch {
             catalogue,
             clock,
             sealer,
+            similar: Similar::new(settings.burst),
             settings,
             archive,
             leads: AtomicBool::new(false),
@@ -256,14 +268,16 @@ impl Dispatch {
         })
     }
 
-    /// Runs the timers, the archiving and the feed's reader until [`Dispatch::stop`].
+    /// Runs the timers, the archiving and the feed's readers until [`Dispatch::stop`].
     pub async fn run(self: Arc<Self>) {
         let timers = tokio::spawn(Arc::clone(&self).run_timers());
         let archiving = tokio::spawn(Arc::clone(&self).run_archiving());
+        let likeness = tokio::spawn(Arc::clone(&self).run_similar());
         let hints = tokio::spawn(self.run_hints());
         // A task of ours that panicked has said so already; the other goes on to its end.
         let _ = timers.await;
         let _ = archiving.await;
+        let _ = likeness.await;
         let _ = hints.await;
     }
 

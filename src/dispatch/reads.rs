@@ -148,8 +148,8 @@ impl Dispatch {
         if actor.unit != self.cell().centre() {
             let hidden = self.hidden_from(actor.unit, &events).await?;
             let shown = |event: &Event| {
-                let mut told = [Some(event.order), event.what.other()].into_iter().flatten();
-                told.all(|no| !hidden.contains(&no))
+                let mut told = std::iter::once(&event.order).chain(event.what.others());
+                told.all(|no| !hidden.contains(no))
             };
             events.retain(|(_, event)| shown(event));
         }
@@ -169,7 +169,7 @@ impl Dispatch {
             if event.hidden_from.contains(&unit) {
                 hidden.insert(event.order);
             }
-            for no in [Some(event.order), event.what.other()].into_iter().flatten() {
+            for no in std::iter::once(event.order).chain(event.what.others().iter().copied()) {
                 if !hidden.contains(&no) && looked.insert(no) && self.hides(no, unit).await? {
                     hidden.insert(no);
                 }

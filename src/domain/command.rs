@@ -4,6 +4,7 @@ mod name;
 
 use super::actor::Actor;
 use super::ids::Unit;
+use super::likeness::SimHash;
 use super::matter::{Channel, ModelVersion, Plan, Reading, Way};
 use super::named::named;
 use super::order_no::OrderNo;
@@ -229,6 +230,8 @@ pub struct Register {
     pub rule: u16,
     /// The trained model that had a say in the reading.
     pub model: Option<ModelVersion>,
+    /// What its words are like; `None` where there are too few.
+    pub hash: Option<SimHash>,
 }
 
 /// A person's, or the fallback rule's, decision about an order in triage.

@@ -1,8 +1,11 @@
 //! What happened: recorded with the step, read by boards, copies and metrics.
 
+mod name;
+
 use super::actor::Actor;
 use super::command::{DeclineReason, Emergency, Outcome, ReturnReason};
-use super::ids::{Level, Unit};
+use super::ids::{Division, Level, Unit};
+use super::likeness::Likeness;
 use super::matter::Category;
 use super::order_no::OrderNo;
 use super::policy::Mode;
@@ -33,6 +36,9 @@ pub struct Event {
     pub what: What,
 }
 
+/// The most orders that one burst names.
+pub const MAX_BURST: usize = 16;
+
 /// What can have happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum What {
@@ -40,6 +46,8 @@ pub enum What {
     Registered {
         /// The zero of both clocks.
         heard_at: Timestamp,
+        /// What it is like; `None` where too little was said to tell.
+        like: Option<Likeness>,
     },
     /// Taken out of triage, by a person or by the fallback rule.
     Accepted {
@@ -315,6 +323,15 @@ pub enum What {
         /// Orders in flight are stamped with the new limits, one by one.
         restamp: bool,
     },
+    /// Many orders of one town were alike within a short time.
+    Burst {
+        /// Which town.
+        town: Division,
+        /// Those that made it one, at most [`MAX_BURST`], in the order they came.
+        orders: Vec<OrderNo>,
+        /// When the first of them was written down.
+        since: Timestamp,
+    },
     /// It was stamped with other limits.
     Restamped {
         /// When arrival falls due now.
@@ -325,71 +342,19 @@ pub enum What {
 }
 
 impl What {
-    /// The event's name in the feed, in logs and metrics.
-    pub fn name(&self) -> &'static str {
-        match self {
-            What::Registered { .. } => "registered",
-            What::Accepted { .. } => "accepted",
-            What::Delivered { .. } => "delivered",
-            What::Redelivered { .. } => "redelivered",
-            What::Parked { .. } => "parked",
-            What::Released { .. } => "released",
-            What::Signed { .. } => "signed",
-            What::Relayed { .. } => "relayed",
-            What::Returned { .. } => "returned",
-            What::Reported { .. } => "reported",
-            What::ReportRejected { .. } => "report_rejected",
-            What::Closed { .. } => "closed",
-            What::Warned { .. } => "warned",
-            What::Breached { .. } => "breached",
-            What::ContactViewed { .. } => "contact_viewed",
-            What::Archived => "archived",
-            What::InformationAsked { .. } => "information_asked",
-            What::InformationSupplied => "information_supplied",
-            What::Answered => "answered",
-            What::Declined { .. } => "declined",
-            What::HandedOver { .. } => "handed_over",
-            What::Merged { .. } => "merged",
-            What::Adopted { .. } => "adopted",
-            What::Disowned { .. } => "disowned",
-            What::ResultHeard { .. } => "result_heard",
-            What::ChildrenTold { .. } => "children_told",
-            What::Dispatched { .. } => "dispatched",
-            What::ReturnDecided { .. } => "return_decided",
-            What::CoHandlerAdded { .. } => "co_handler_added",
-            What::CoSigned { .. } => "co_signed",
-            What::CoReported { .. } => "co_reported",
-            What::Escalated { .. } => "escalated",
-            What::ExtensionRequested { .. } => "extension_requested",
-            What::ExtensionDecided { .. } => "extension_decided",
-            What::SuspensionRequested { .. } => "suspension_requested",
-            What::SuspensionDecided { .. } => "suspension_decided",
-            What::Resumed { .. } => "resumed",
-            What::Urged => "urged",
-            What::Supervised { .. } => "supervised",
-            What::Terminated => "terminated",
-            What::Withdrawn => "withdrawn",
-            What::FollowedUp { .. } => "followed_up",
-            What::Reworked { .. } => "reworked",
-            What::Reopened { .. } => "reopened",
-            What::Recused { .. } => "recused",
-            What::Corrected => "corrected",
-            What::ModeSwitched { .. } => "mode_switched",
-            What::Restamped { .. } => "restamped",
-        }
-    }
-
-    /// The other order that it names.
-    pub fn other(&self) -> Option<OrderNo> {
+    /// The other orders that it names.
+    pub fn others(&self) -> &[OrderNo] {
         if let What::Merged { into: other }
         | What::Adopted { child: other }
         | What::Disowned { child: other }
         | What::ResultHeard { of: other }
         | What::Reopened { by: other } = self
         {
-            Some(*other)
+            std::slice::from_ref(other)
+        } else if let What::Burst { orders, .. } = self {
+            orders
         } else {
-            None
+            &[]
         }
     }
 
@@ -441,6 +406,7 @@ impl What {
             | What::Reopened { .. }
             | What::Corrected
             | What::ModeSwitched { .. }
+            | What::Burst { .. }
             | What::Restamped { .. } => None,
         }
     }

@@ -354,6 +354,7 @@ fn happening(what: &What, after: &Order, mut count: impl FnMut(Tally)) {
         | What::Released { .. }
         | What::Recused { .. }
         | What::ModeSwitched { .. }
+        | What::Burst { .. }
         | What::Corrected => {}
     }
 }

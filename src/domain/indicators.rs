@@ -289,6 +289,7 @@ impl Facts {
             | What::Recused { .. }
             | What::Corrected
             | What::ModeSwitched { .. }
+            | What::Burst { .. }
             | What::Restamped { .. } => {}
         }
     }

@@ -108,6 +108,7 @@ fn timer_of(before: &Order, event: &Event, legs: usize) -> Option<(Fired, Option
         | What::Recused { .. }
         | What::Corrected
         | What::ModeSwitched { .. }
+        | What::Burst { .. }
         | What::Restamped { .. } => None,
     }
 }

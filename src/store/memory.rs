@@ -47,6 +47,8 @@ struct State {
     contacts: HashMap<OrderNo, SealedContact>,
     /// The events of one step each; the first has sequence 1.
     feed: Vec<Vec<Event>>,
+    /// Where the last announcement stands in it.
+    announced: u64,
     /// So many steps of it are empty, for they left.
     trimmed: u64,
     consumers: BTreeMap<String, Consumer>,
@@ -350,6 +352,20 @@ impl Store for Memory {
             }
             state.mode = Some(row.clone());
             state.feed.extend(event.map(|event| vec![event.clone()]));
+            state.end(self.epoch)
+        };
+        self.end.send_replace(end);
+        Ok(())
+    }
+
+    async fn announce(&self, read: Cursor, event: &Event) -> Result<(), CommitError> {
+        let end = {
+            let mut state = self.state().map_err(CommitError::Unavailable)?;
+            if read.epoch != self.epoch || state.announced > read.sequence {
+                return Err(CommitError::Conflict);
+            }
+            state.feed.push(vec![event.clone()]);
+            state.announced = state.feed.len() as u64;
             state.end(self.epoch)
         };
         self.end.send_replace(end);

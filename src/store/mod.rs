@@ -9,6 +9,7 @@
 
 pub mod audit;
 pub mod codec;
+mod counting;
 pub mod embedded;
 pub mod fault;
 pub mod image;
@@ -20,6 +21,7 @@ pub mod redis;
 pub mod seal;
 mod together;
 
+use counting::{Sums, day_of, read_counts};
 pub use leaving::{Consumer, Leaving, MAX_CONSUMERS, Shedding, Whole};
 pub use mode::{ModeRow, Restamping};
 pub use reconcile::{Look, Mismatch, Reconcile};
@@ -30,7 +32,6 @@ use crate::domain::{
     Tally, Timestamp, Unit,
 };
 use async_trait::async_trait;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -368,6 +369,14 @@ pub trait Store: Shedding + Reconcile + Send + Sync + 'static {
     /// happened, in one. From then on no change lands that stamps limits of another version.
     async fn set_mode(&self, row: &ModeRow, event: Option<&Event>) -> Result<(), CommitError>;
 
+    /// Writes down what happened to the city itself, unless anything was announced after `read`:
+    /// who announces knows of all that was announced before, so nothing is told twice. Else it
+    /// is [`CommitError::Conflict`]: read on, and decide again.
+    async fn announce(&self, _read: Cursor, _event: &Event) -> Result<(), CommitError> {
+        let why = "this kind of store announces nothing".to_owned();
+        Err(CommitError::Unavailable(StoreError::Unreachable(why)))
+    }
+
     /// What was counted on the days from `from` to `to`, both included: each marginal of the
     /// dimension that was counted at all, in order.
     async fn indicators(
@@ -417,34 +426,4 @@ pub trait Store: Shedding + Reconcile + Send + Sync + 'static {
 
     /// Finishes what was handed over and closes. Later calls answer [`StoreError::Unreachable`].
     async fn close(&self);
-}
-
-/// The day that the stores count something on, as a number.
-fn day_of(date: Date) -> u16 {
-    // Days after 2000-01-01, as order numbers count them.
-    (date.to_days() - Date { year: 2000, month: 1, day: 1 }.to_days()).clamp(0, 65_535) as u16
-}
-
-/// Sums up what was counted on several days.
-#[derive(Default)]
-struct Sums(BTreeMap<Marginal, Counts>);
-
-impl Sums {
-    fn add(&mut self, marginal: Marginal, counts: &Counts) {
-        self.0.entry(marginal).or_default().add(counts);
-    }
-
-    fn done(self) -> Vec<(Marginal, Counts)> {
-        self.0.into_iter().collect()
-    }
-}
-
-/// Counts as four bytes each, big-endian; what a newer version counts besides is left alone.
-fn read_counts(bytes: &[u8]) -> Counts {
-    let mut counts = Counts::default();
-    let (numbers, _) = bytes.as_chunks::<4>();
-    for (n, bytes) in counts.0.iter_mut().zip(numbers) {
-        *n = u32::from_be_bytes(*bytes);
-    }
-    counts
 }

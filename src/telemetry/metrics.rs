@@ -96,6 +96,8 @@ metrics! {
         "Bytes of the archive's files that this process wrote";
     ARCHIVE_FAILURES = "hotline_archive_failures_total" Kind::Counter, Count:
         "Times nothing could leave the store; the log says why";
+    BURSTS = "hotline_bursts_total" Kind::Counter, Count:
+        "Bursts of similar orders that this process alerted";
     RPCS = "hotline_rpcs_total" Kind::Counter, Count:
         "Calls answered, by method and gRPC code";
     RPC_TIME = "hotline_rpc_seconds" Kind::Histogram(LATENCY_EDGES), Seconds:

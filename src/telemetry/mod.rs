@@ -9,6 +9,7 @@ pub mod http;
 pub mod logs;
 pub mod metrics;
 pub mod readiness;
+pub mod similar;
 
 pub use exporter::{Exporter, upkeep};
 pub use metrics::*;

@@ -7,6 +7,7 @@
 //! all but one fold of the messages, and the model reads that fold: what comes out is the
 //! cross-validated figure, and the scores to which the confidence is fitted.
 
+pub mod feedback;
 pub mod figures;
 mod fit;
 mod folds;

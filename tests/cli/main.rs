@@ -5,6 +5,7 @@
 
 mod archiving;
 mod backing_up;
+mod learning;
 mod moving;
 mod offline;
 mod program;

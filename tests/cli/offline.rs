@@ -45,6 +45,7 @@ fn every_verb_has_help_with_an_example() {
         "queue parked",
         "queue release",
         "archive ls",
+        "feed read",
         "feed consumers ls",
         "feed consumers forget",
         "catalogue check",

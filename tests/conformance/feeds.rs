@@ -111,3 +111,60 @@ pub async fn whoever_waits_is_woken(factory: &impl Factory) {
         .unwrap()
         .unwrap();
 }
+
+/// What happened to a town.
+fn burst(n: u32) -> Event {
+    Event {
+        order: OrderNo::city(cell()),
+        version: 0,
+        at: HEARD,
+        actor: Actor::clock(cell()),
+        stage: Stage::Archived,
+        unit: cell().centre(),
+        category: Category(203),
+        hidden_from: Vec::new(),
+        what: What::Burst {
+            town: "330402001".parse().unwrap(),
+            orders: vec![number(n), number(n + 1)],
+            since: HEARD,
+        },
+    }
+}
+
+pub async fn nothing_is_announced_twice(factory: &impl Factory) {
+    let store = factory.fresh().await;
+    let start = store.feed_end().await.unwrap();
+    put(&store, new_order(1, HEARD)).await;
+    // Many come to the same at once, having read the same: one tells.
+    let tell = |_| {
+        let store = store.clone();
+        tokio::spawn(async move { store.announce(start, &burst(1)).await })
+    };
+    let (mut told, mut late) = (0, 0);
+    for task in (0..8).map(tell).collect::<Vec<_>>() {
+        match task.await.unwrap() {
+            Ok(()) => told += 1,
+            Err(CommitError::Conflict) => late += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!((told, late), (1, 7));
+    let all = all_events(&store).await;
+    let (cursor, last) = all.last().unwrap();
+    assert_eq!((all.len(), last), (2, &burst(1)));
+    // Steps of orders are no announcements: who knows of the last may tell of the next.
+    put(&store, new_order(2, HEARD)).await;
+    assert!(matches!(store.announce(all[0].0, &burst(2)).await, Err(CommitError::Conflict)));
+    store.announce(*cursor, &burst(2)).await.unwrap();
+    assert!(matches!(store.announce(*cursor, &burst(3)).await, Err(CommitError::Conflict)));
+    assert_eq!(all_events(&store).await.last().unwrap().1, burst(2));
+    let elsewhere = Cursor { epoch: cursor.epoch + 1, ..store.feed_end().await.unwrap() };
+    assert!(matches!(store.announce(elsewhere, &burst(3)).await, Err(CommitError::Conflict)));
+    // And when the process has ended, too.
+    let Some(store) = factory.reopen(store).await else { return };
+    assert!(matches!(store.announce(*cursor, &burst(3)).await, Err(CommitError::Conflict)));
+    let end = store.feed_end().await.unwrap();
+    store.announce(end, &burst(3)).await.unwrap();
+    assert_eq!(all_events(&store).await.last().unwrap().1, burst(3));
+    assert!(store.feed_end().await.unwrap() > end);
+}

@@ -127,6 +127,7 @@ macro_rules! suite {
             feeds::a_reader_goes_on_where_it_stopped,
             feeds::a_cursor_of_another_epoch_has_diverged,
             feeds::whoever_waits_is_woken,
+            feeds::nothing_is_announced_twice,
             leaving::what_is_over_leaves_whole_and_reads_back,
             leaving::only_what_is_kept_as_it_is_leaves,
             leaving::what_comes_back_is_as_it_was_and_goes_on,

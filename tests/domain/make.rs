@@ -50,6 +50,7 @@ pub fn register(chain: Option<&[&str]>) -> Action {
         catalogue: 1,
         rule: 7,
         model: None,
+        hash: None,
     }))
 }
 

@@ -19,6 +19,7 @@ mod races;
 mod recusal;
 mod redelivery;
 mod restarts;
+mod similar;
 mod stale;
 mod together;
 

@@ -13,6 +13,7 @@ use hotline::pb;
 use prost::Message;
 use prost_types::{DescriptorProto, FileDescriptorSet};
 use std::collections::BTreeSet;
+use std::time::Duration;
 use tonic::Status;
 
 /// How many lives are lived on each store.
@@ -201,6 +202,27 @@ impl City<'_> {
         self.s.command().merge_orders(by(CENTRE, "dispatcher", request)).await.is_ok()
     }
 
+    /// Many at once that read alike, of which one complains; the board shows them.
+    async fn burst(&mut self) {
+        // What came before is no part of it.
+        self.s.later(Span::hours(2));
+        let unit = self.chain[1].clone();
+        for n in 0..5 {
+            let recused_units = if n == 2 { vec![unit.clone()] } else { Vec::new() };
+            self.file(CENTRE, pb::Submission { recused_units, ..self.matter() }).await;
+        }
+        let last = self.orders.last().unwrap().no.clone();
+        for _ in 0..1_000 {
+            let request = by(CENTRE, "dispatcher", pb::GetBoardRequest {});
+            let board = self.s.command().get_board(request).await.unwrap().into_inner();
+            if board.bursts.iter().any(|burst| burst.order_nos.contains(&last)) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("no burst was told of");
+    }
+
     /// One life, in which a unit comes to be complained about in one of many ways.
     async fn live(&mut self) {
         let candidates = [&self.chain[1], &self.chain[2], &self.chain[3], HELPER];
@@ -376,6 +398,7 @@ async fn nothing_shows_it_to_whom_it_complains_about() {
         for _ in 0..LIVES {
             city.live().await;
         }
+        city.burst().await;
         // And one that is in triage still.
         let mut vague = city.matter();
         (vague.category, vague.division) = (String::new(), String::new());

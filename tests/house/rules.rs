@@ -19,6 +19,7 @@ const EVERYTHING: &[&str] = &[
     "locate",
     "route",
     "train",
+    "similar",
     "store",
     "archive",
     "telemetry",
@@ -41,6 +42,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "classify",
             "locate",
             "route",
+            "similar",
             "store",
             "archive",
             "clock",
@@ -53,6 +55,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("locate", &["domain", "catalogue"]),
     ("route", &["domain", "catalogue"]),
     ("train", &["domain", "catalogue", "classify"]),
+    ("similar", &["domain", "catalogue"]),
     // Leases and remembered requests run in real time, whatever the orders' clock does, and
     // `clock` is the only place to read it.
     ("store", &["domain", "clock"]),
@@ -65,7 +68,7 @@ const TABLE: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that compute and do nothing else.
-const PURE: &[&str] = &["domain", "classify", "locate", "route"];
+const PURE: &[&str] = &["domain", "classify", "locate", "route", "similar"];
 
 /// What a pure room does not know.
 const IMPURE: &[&str] = &[

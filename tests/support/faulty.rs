@@ -209,6 +209,7 @@ faulty! {
     of_caller(phone: [u8; 16]) -> Found<Vec<OrderNo>>;
     mode() -> Found<Option<ModeRow>>;
     indicators(from: Date, to: Date, of: Dimension) -> Found<Vec<(Marginal, Counts)>>;
+    announce(read: Cursor, event: &Event) -> Result<(), CommitError>;
     contact(no: OrderNo) -> Found<Option<SealedContact>>;
     feed(after: Option<Cursor>, max: usize) -> Found<Vec<(Cursor, Event)>>;
     feed_end() -> Found<Cursor>;

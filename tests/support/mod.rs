@@ -78,6 +78,7 @@ pub fn register(no: OrderNo, heard_at: Timestamp, chain: Option<Vec<Unit>>) -> C
         catalogue: 1,
         rule: 7,
         model: None,
+        hash: None,
     };
     Command {
         actor: actor(cell().centre(), Role::Agent),

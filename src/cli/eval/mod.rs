@@ -3,13 +3,15 @@
 
 mod addresses;
 mod calls;
+mod drift;
 mod messages;
 
+use super::client::ClientArgs;
 use super::failure::Failure;
 use super::labelled::{self, Messages};
 use super::output::{Output, OutputArgs, say};
 use super::reading::{CatalogueArgs, load_model};
-use super::train::trained;
+use super::train::{origins, trained};
 use crate::catalogue::Catalogue;
 use crate::classify::{Classifier, Model};
 use clap::Args;
@@ -23,14 +25,21 @@ use std::path::PathBuf;
 /// train` would, and has each message read by a model that has not seen it. --calls sends
 /// matters with an address the whole way, and counts what would wait for a person.
 /// --addresses measures the locator instead, against the codes that people gave.
+///
+/// --drift asks a running server instead: of each order that a person has decided about, or
+/// that was closed, the category first stamped on it against the one it has now.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  hotline eval --messages holdout.jsonl                       keywords alone\n  hotline eval --model city.model --messages holdout.jsonl\n  hotline eval --cross-validate --messages labelled.jsonl --calls calls.jsonl -o json\n  hotline eval --addresses jiaxing.csv\n  hotline eval --addresses china.csv --divisions china_to_town.csv -o json"
+    after_help = "Examples:\n  hotline eval --messages holdout.jsonl                       keywords alone\n  hotline eval --model city.model --messages holdout.jsonl\n  hotline eval --cross-validate --messages labelled.jsonl --calls calls.jsonl -o json\n  hotline eval --addresses jiaxing.csv\n  hotline eval --addresses china.csv --divisions china_to_town.csv -o json\n  hotline eval --drift                                        this month against the last"
 )]
 pub(super) struct EvalArgs {
     /// A file of labelled messages, as `hotline train` reads them; may be given several times.
-    #[arg(long, required_unless_present = "addresses", value_name = "FILE")]
+    #[arg(long, required_unless_present_any = ["addresses", "drift"], value_name = "FILE")]
     messages: Vec<PathBuf>,
+    /// Compares how right the first decision was about the orders of the feed's last month and
+    /// of the month before, and how many went to triage.
+    #[arg(long, conflicts_with_all = ["messages", "model", "cross_validate", "calls"])]
+    drift: bool,
     /// The model to measure.
     #[arg(long, value_name = "FILE", conflicts_with = "cross_validate")]
     model: Option<PathBuf>,
@@ -46,7 +55,7 @@ pub(super) struct EvalArgs {
     threshold: u8,
     /// Addresses with their codes: CSV with the columns address and code, and where there are
     /// such, tagged_unresolved (rows where it is not empty are left out) and spans.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["messages", "model", "calls"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["messages", "model", "calls", "drift"])]
     addresses: Option<PathBuf>,
     /// The places that are known: CSV with the columns code and name, level and parent_code
     /// where it has them; else the city's divisions within those of the country.
@@ -59,6 +68,8 @@ pub(super) struct EvalArgs {
     catalogue: CatalogueArgs,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    client: ClientArgs,
 }
 
 /// What reads: one classifier for all messages, or one for each fold of them.
@@ -80,9 +91,12 @@ impl Readers {
     }
 }
 
-pub(super) fn run(args: EvalArgs) -> Result<(), Failure> {
+pub(super) async fn run(args: EvalArgs) -> Result<(), Failure> {
     if let Some(path) = &args.addresses {
         return addresses::run(path, args.divisions.as_deref(), args.show_wrong, args.output);
+    }
+    if args.drift {
+        return drift::run(&args.client, &args.output).await;
     }
     let catalogue = args.catalogue.load()?;
     let model = args.model.as_deref().map(load_model).transpose()?;
@@ -121,7 +135,7 @@ fn readers(
         with.map_err(|e| Failure::said(e.to_string()))
     };
     if args.cross_validate {
-        let (trained, messages) = trained(messages, &args.messages, None)?;
+        let (trained, messages) = trained(messages, &origins(&args.messages), None)?;
         let readers = trained.folds.into_iter().map(with).collect::<Result<_, _>>()?;
         return Ok((Readers { readers, of: trained.fold_of }, messages));
     }

@@ -4,6 +4,7 @@ use super::{Decision, Step};
 use crate::domain::actor::Actor;
 use crate::domain::command::{Accept, Register};
 use crate::domain::event::What;
+use crate::domain::likeness::Likeness;
 use crate::domain::matter::{Confidence, Urgency, Way};
 use crate::domain::order::{Clock, Leg, Links, MAX_RECUSED, Marks, Order, Tries};
 use crate::domain::rejection::Rejection;
@@ -87,7 +88,9 @@ pub(super) fn register(
     if let Some(plan) = &register.plan {
         step.must_not_be_recused(plan.units())?;
     }
-    step.happened(What::Registered { heard_at });
+    let division = register.reading.division;
+    let like = register.hash.map(|hash| Likeness { hash, division });
+    step.happened(What::Registered { heard_at, like });
     if let Some(to) = register.hand_over {
         step.end(Stage::HandedOver);
         step.happened(What::HandedOver { to });

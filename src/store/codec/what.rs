@@ -2,7 +2,8 @@
 
 use super::bytes::{Bad, In, Out};
 use crate::domain::{
-    Card, Cell, ClockKind, DeclineReason, Emergency, Mode, Outcome, ReturnReason, Timestamp, What,
+    Card, Cell, ClockKind, DeclineReason, Emergency, Likeness, Mode, Outcome, ReturnReason,
+    SimHash, Timestamp, What,
 };
 
 // A number once used keeps its meaning for ever.
@@ -54,6 +55,9 @@ const REDELIVERED: u8 = 45;
 const PARKED: u8 = 46;
 const RELEASED: u8 = 47;
 const DISOWNED: u8 = 48;
+/// Written down, and what it is like.
+const REGISTERED_LIKE: u8 = 49;
+const BURST: u8 = 50;
 
 /// The citizen was called about no closing, but about a broken promise.
 const NO_ROUND: u8 = 0xff;
@@ -61,7 +65,8 @@ const NO_ROUND: u8 = 0xff;
 /// The number of an event's name.
 pub(super) fn kind(what: &What) -> u8 {
     match what {
-        What::Registered { .. } => REGISTERED,
+        What::Registered { like: None, .. } => REGISTERED,
+        What::Registered { like: Some(_), .. } => REGISTERED_LIKE,
         What::Accepted { .. } => ACCEPTED,
         What::Delivered { .. } => DELIVERED,
         What::Redelivered { .. } => REDELIVERED,
@@ -109,13 +114,20 @@ pub(super) fn kind(what: &What) -> u8 {
         What::Corrected => CORRECTED,
         What::Restamped { .. } => RESTAMPED,
         What::ModeSwitched { .. } => MODE_SWITCHED,
+        What::Burst { .. } => BURST,
     }
 }
 
 /// Writes what belongs to the name.
 pub(super) fn put(out: &mut Out, what: &What, at: Timestamp, cell: Cell) {
     match what {
-        What::Registered { heard_at } => out.moment(*heard_at, at),
+        What::Registered { heard_at, like } => {
+            out.moment(*heard_at, at);
+            if let Some(Likeness { hash, division }) = like {
+                out.raw(&hash.0.to_be_bytes());
+                out.division(*division, cell);
+            }
+        }
         What::Accepted { by_clock } => out.byte(u8::from(*by_clock)),
         What::Delivered { unit } | What::ContactViewed { unit } | What::Released { unit } => {
             out.unit(*unit, cell);
@@ -227,6 +239,12 @@ pub(super) fn put(out: &mut Out, what: &What, at: Timestamp, cell: Cell) {
             out.byte(*round);
         }
         What::ModeSwitched { mode, restamp } => out.raw(&[mode.byte(), u8::from(*restamp)]),
+        What::Burst { town, orders, since } => {
+            out.division(*town, cell);
+            out.moment(*since, at);
+            out.number(orders.len() as u64);
+            orders.iter().for_each(|no| out.order_no(*no));
+        }
         What::Restamped { arrival_due, closure_due } => {
             out.moment(*arrival_due, at);
             out.moment(*closure_due, at);
@@ -237,7 +255,14 @@ pub(super) fn put(out: &mut Out, what: &What, at: Timestamp, cell: Cell) {
 /// Reads what belongs to a name.
 pub(super) fn read(f: &mut In<'_>, kind: u8, at: Timestamp, cell: Cell) -> Result<What, Bad> {
     Ok(match kind {
-        REGISTERED => What::Registered { heard_at: f.moment(at)? },
+        REGISTERED => What::Registered { heard_at: f.moment(at)?, like: None },
+        REGISTERED_LIKE => What::Registered {
+            heard_at: f.moment(at)?,
+            like: Some(Likeness {
+                hash: SimHash(u64::from_be_bytes(f.array()?)),
+                division: f.division(cell)?,
+            }),
+        },
         ACCEPTED => What::Accepted { by_clock: f.byte()? != 0 },
         DELIVERED => What::Delivered { unit: f.unit(cell)? },
         REDELIVERED => What::Redelivered { unit: f.unit(cell)?, deliveries: f.byte()? },
@@ -327,6 +352,12 @@ pub(super) fn read(f: &mut In<'_>, kind: u8, at: Timestamp, cell: Cell) -> Resul
         CORRECTED => What::Corrected,
         MODE_SWITCHED => {
             What::ModeSwitched { mode: f.named(Mode::from_byte)?, restamp: f.byte()? != 0 }
+        }
+        BURST => {
+            let (town, since) = (f.division(cell)?, f.moment(at)?);
+            let count: u8 = f.small()?;
+            let orders = (0..count).map(|_| f.order_no()).collect::<Result<_, _>>()?;
+            What::Burst { town, orders, since }
         }
         RESTAMPED => What::Restamped { arrival_due: f.moment(at)?, closure_due: f.moment(at)? },
         _ => return Err(Bad("an event in it is unknown to this version")),

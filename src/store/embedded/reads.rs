@@ -67,6 +67,23 @@ impl Embedded {
         Ok(answer)
     }
 
+    /// Has something of the city itself written.
+    async fn ask_city(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Outcome>) -> Job,
+    ) -> Result<(), CommitError> {
+        let answer = self.ask(job).await.map_err(CommitError::Unavailable)?;
+        match answer.await.map_err(|_| CommitError::Unknown(no_answer()))? {
+            Outcome::Done => Ok(()),
+            // No lease and no request is looked at here.
+            Outcome::Conflict | Outcome::Repeated(_) | Outcome::LeaseStale => {
+                Err(CommitError::Conflict)
+            }
+            Outcome::Unavailable(e) => Err(CommitError::Unavailable(e)),
+            Outcome::Unknown(e) => Err(CommitError::Unknown(e)),
+        }
+    }
+
     fn answer_at(&self, db: &Database, slot: Slot) -> Result<Option<Remembered>, StoreError> {
         let look = || -> Result<Option<Vec<u8>>, redb::Error> {
             let table = db.begin_read()?.open_table(REQUESTS)?;
@@ -287,17 +304,12 @@ impl Store for Embedded {
     async fn set_mode(&self, row: &ModeRow, event: Option<&Event>) -> Result<(), CommitError> {
         let events = event.map(|event| codec::encode_events(std::slice::from_ref(event)));
         let (row, events) = (row.clone(), events.unwrap_or_default());
-        let answer = self.ask(|answer| Job::SetMode { row, events, answer }).await;
-        let answer = answer.map_err(CommitError::Unavailable)?;
-        match answer.await.map_err(|_| CommitError::Unknown(no_answer()))? {
-            Outcome::Done => Ok(()),
-            // No lease and no request is looked at here.
-            Outcome::Conflict | Outcome::Repeated(_) | Outcome::LeaseStale => {
-                Err(CommitError::Conflict)
-            }
-            Outcome::Unavailable(e) => Err(CommitError::Unavailable(e)),
-            Outcome::Unknown(e) => Err(CommitError::Unknown(e)),
-        }
+        self.ask_city(|answer| Job::SetMode { row, events, answer }).await
+    }
+
+    async fn announce(&self, read: Cursor, event: &Event) -> Result<(), CommitError> {
+        let events = codec::encode_events(std::slice::from_ref(event));
+        self.ask_city(|answer| Job::Announce { read, events, answer }).await
     }
 
     async fn indicators(

@@ -44,6 +44,8 @@ pub(super) const META_CLAIMS: &[u8] = b"claims";
 pub(super) const META_TALLIES: &[u8] = b"tallies";
 /// The city's mode row.
 pub(super) const META_MODE: &[u8] = b"mode";
+/// Eight bytes: the batch of the feed with the last announcement.
+pub(super) const META_ANNOUNCED: &[u8] = b"announced";
 /// Eight bytes: the last batch of the feed that left.
 pub(super) const META_TRIMMED: &[u8] = b"trimmed";
 /// Before the name of a consumer: epoch, sequence, index, and when it said so.

@@ -3,18 +3,19 @@
 //! only when that has reached the disk are they shown to readers and answered. While one
 //! group is on its way, the next gathers.
 
-use super::Shared;
 use super::group::{Accepted, Group, Outcome};
+use super::hot::Hot;
 use super::leaving::Aside;
 use super::opening::{Opened, load};
 use super::prepared::Prepared;
 use super::reconcile::Reconciled;
 use super::requests::bucket_of;
-use super::tables::{FEED, META, META_MODE, Pack};
+use super::tables::{FEED, META, META_ANNOUNCED, META_MODE, Pack};
+use super::{Shared, unreadable};
 use crate::clock::{tick, wall_now};
 use crate::domain::{Cell, Tally};
 use crate::store::{Cursor, Look, ModeRow, StoreError, codec};
-use redb::Database;
+use redb::{Database, ReadableDatabase};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,6 +43,11 @@ pub(super) enum Job {
     },
     SetMode {
         row: ModeRow,
+        events: Vec<u8>,
+        answer: oneshot::Sender<Outcome>,
+    },
+    Announce {
+        read: Cursor,
         events: Vec<u8>,
         answer: oneshot::Sender<Outcome>,
     },
@@ -127,6 +133,12 @@ impl Writer {
                 (Job::SetMode { answer, .. }, Err(e)) => {
                     let _ = answer.send(Outcome::Unavailable(e.clone()));
                 }
+                (Job::Announce { read, events, answer }, Ok(db)) => {
+                    let _ = answer.send(self.announce(db, read, &events));
+                }
+                (Job::Announce { answer, .. }, Err(e)) => {
+                    let _ = answer.send(Outcome::Unavailable(e.clone()));
+                }
                 (Job::Aside(aside), Ok(db)) => self.aside(db, aside),
                 (Job::Aside(aside), Err(e)) => aside.refuse(e.clone()),
                 (Job::Reconcile { look, mend, answer }, Ok(db)) => {
@@ -157,21 +169,49 @@ impl Writer {
         closer
     }
 
-    /// Writes the mode row, and what happened, in a transaction of its own: whatever is
-    /// checked afterwards is checked against the new one.
+    /// Writes the mode row, and what happened: whatever is checked afterwards is checked against
+    /// the new one.
     fn set_mode(&mut self, db: &Database, row: ModeRow, events: &[u8]) -> Outcome {
-        let (before, epoch) = {
-            let hot = self.shared.read();
-            (hot.mode.as_ref().map_or(0, |row| row.revision), hot.feed_end.epoch)
-        };
+        let before = self.shared.read().mode.as_ref().map_or(0, |row| row.revision);
         if before + 1 != row.revision {
             return Outcome::Conflict;
         }
+        let value = codec::encode_mode(&row);
+        self.happened(db, events, (META_MODE, &value), |hot| hot.mode = Some(row))
+    }
+
+    /// Writes what happened to the city, unless something was announced after `read`.
+    fn announce(&mut self, db: &Database, read: Cursor, events: &[u8]) -> Outcome {
+        let last = db.begin_read().map_err(redb::Error::from).and_then(|txn| {
+            let last = txn.open_table(META)?.get(META_ANNOUNCED)?;
+            Ok(last.and_then(|value| value.value().try_into().ok().map(u64::from_be_bytes)))
+        });
+        match last {
+            Err(e) => Outcome::Unavailable(unreadable(e)),
+            Ok(last) => {
+                let epoch = self.shared.read().feed_end.epoch;
+                if read.epoch != epoch || last.is_some_and(|last| last > read.sequence) {
+                    return Outcome::Conflict;
+                }
+                let sequence = self.next_feed.to_be_bytes();
+                self.happened(db, events, (META_ANNOUNCED, &sequence), |_| {})
+            }
+        }
+    }
+
+    /// Writes a row of the city, and what happened, in a transaction of its own.
+    fn happened(
+        &mut self,
+        db: &Database,
+        events: &[u8],
+        (key, value): (&[u8], &[u8]),
+        show: impl FnOnce(&mut Hot),
+    ) -> Outcome {
         let sequence = self.next_feed;
         let write = || -> Result<(), redb::Error> {
             let mut txn = db.begin_write()?;
             txn.set_quick_repair(true);
-            txn.open_table(META)?.insert(META_MODE, codec::encode_mode(&row).as_slice())?;
+            txn.open_table(META)?.insert(key, value)?;
             if !events.is_empty() {
                 let mut pack = Pack::default();
                 pack.push(&[], events);
@@ -187,10 +227,10 @@ impl Writer {
             return Outcome::Unknown(error);
         }
         let mut hot = self.shared.write();
-        hot.mode = Some(row);
+        show(&mut hot);
         if !events.is_empty() {
             self.next_feed += 1;
-            hot.feed_end = Cursor { epoch, sequence, index: 0 };
+            hot.feed_end = Cursor { epoch: hot.feed_end.epoch, sequence, index: 0 };
             self.shared.end.send_replace(hot.feed_end);
         }
         Outcome::Done

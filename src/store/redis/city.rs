@@ -7,8 +7,8 @@ use super::step::frame;
 use super::trouble::Fault;
 use super::value::{bytes, integer, items, pairs, text};
 use crate::domain::{Counts, Date, Dimension, Event, Marginal, OrderNo, TALLIES, Tally};
-use crate::store::{CommitError, ModeRow, StoreError, Sums, codec, day_of, read_counts};
-use ::redis::cmd;
+use crate::store::{CommitError, Cursor, ModeRow, StoreError, Sums, codec, day_of, read_counts};
+use ::redis::{Cmd, cmd};
 
 impl RedisStore {
     pub(super) async fn read_tallies(&self) -> Result<Vec<(Tally, i64)>, StoreError> {
@@ -46,8 +46,25 @@ impl RedisStore {
         let mut call = function("FCALL", "hotline_v4_set_mode", &keys);
         call.arg(self.epoch()).arg(row.revision - 1).arg(row.revision).arg(row.version);
         call.arg(codec::encode_mode(row)).arg(frame);
-        // Without an answer it may have happened: whoever asked reads the row again.
-        let written = self.replicas.confirmed(&self.write, &call).await;
+        self.write_city(&call).await
+    }
+
+    pub(super) async fn write_announcement(
+        &self,
+        read: Cursor,
+        event: &Event,
+    ) -> Result<(), CommitError> {
+        let frame = frame(std::slice::from_ref(event));
+        let keys = [self.keys.meta(), self.keys.feed()];
+        let mut call = function("FCALL", "hotline_v4_announce", &keys);
+        call.arg(self.epoch()).arg(read.epoch).arg(read.sequence).arg(frame);
+        self.write_city(&call).await
+    }
+
+    /// Has something of the city itself written.
+    async fn write_city(&self, call: &Cmd) -> Result<(), CommitError> {
+        // Without an answer it may have happened: whoever asked looks again.
+        let written = self.replicas.confirmed(&self.write, call).await;
         let (answer, safe) = written.map_err(Fault::of_commit)?;
         let parts = items(answer).map_err(CommitError::Unknown)?;
         match parts.first().map(text).as_deref() {

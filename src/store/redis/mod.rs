@@ -317,6 +317,10 @@ impl Store for RedisStore {
         self.write_mode(row, event).await
     }
 
+    async fn announce(&self, read: Cursor, event: &Event) -> Result<(), CommitError> {
+        self.write_announcement(read, event).await
+    }
+
     async fn indicators(
         &self,
         from: Date,

@@ -9,8 +9,7 @@ use std::time::Duration;
 use tonic::Status;
 
 /// What only counts, and names no order whoever asks.
-pub const COUNTERS: [&str; 8] = [
-    "CommandService/GetBoard",
+pub const COUNTERS: [&str; 7] = [
     "CommandService/GetIndicators",
     "AdminService/Doctor",
     "AdminService/GetMode",
@@ -60,8 +59,11 @@ pub async fn look(s: &Server, unit: &str, method: &str, all: &[Order]) -> Vec<u8
     match method {
         "IntakeService/PreviewOrder" => {
             for order in all {
-                let phone = order.phone.clone();
+                let (phone, text) = (order.phone.clone(), order.telling[3].clone());
                 let request = pb::PreviewOrderRequest { phone, ..Default::default() };
+                seen.take(s.intake().preview_order(by(unit, "agent", request)).await);
+                // By what was said, too: it is like every other.
+                let request = pb::PreviewOrderRequest { text, ..Default::default() };
                 seen.take(s.intake().preview_order(by(unit, "agent", request)).await);
             }
         }

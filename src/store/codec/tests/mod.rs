@@ -114,6 +114,17 @@ fn typical_events() -> Vec<Event> {
     vec![event(clock, warned), event(person, signed)]
 }
 
+/// Written down, and a burst that it was part of.
+fn registered() -> Vec<Event> {
+    let like =
+        Likeness { hash: SimHash(0x0123_4567_89ab_cdef), division: unit("330402001").division() };
+    let what = What::Registered { heard_at: HEARD, like: Some(like) };
+    let first = Event { what, ..typical_events().remove(1) };
+    let (town, orders) = (like.division, vec![number(41), number(42)]);
+    let burst = What::Burst { town, orders, since: HEARD };
+    vec![first.clone(), Event { order: OrderNo::city(number(1).cell()), what: burst, ..first }]
+}
+
 fn typical_remembered() -> Remembered {
     Remembered {
         digest: [7; 16],
@@ -161,6 +172,7 @@ fn the_format_is_as_it_was() {
     let records = [
         ("order", hex(encode_order(&typical()))),
         ("events", hex(encode_events(&typical_events()))),
+        ("events", hex(encode_events(&registered()))),
         ("remembered", hex(encode_remembered(&typical_remembered()))),
         ("paper", hex(encode_paper(&typical_paper()))),
         ("contact", hex(encode_contact(&typical_contact()))),

@@ -41,6 +41,7 @@ fn new_order(seq: u32) -> Change {
         catalogue: 1,
         rule: 0,
         model: None,
+        hash: None,
     };
     let actor = Actor { staff: Arc::from("1"), unit: cell().centre(), role: Role::Agent };
     let command = Command { actor, action: Action::Register(Box::new(register)) };

@@ -122,6 +122,25 @@ redis.register_function('hotline_v4_set_mode', function(keys, argv)
   return { 'ok' }
 end)
 
+-- hotline_v4_announce: writes what happened to the city, unless something was announced after
+-- what the asker has read.
+--
+-- KEYS  1 meta, 2 feed
+-- ARGV  epoch, epoch and sequence of what was read, frame of events
+-- Returns {'ok'}, {'conflict'}; or {'epoch'} with nothing written.
+redis.register_function('hotline_v4_announce', function(keys, argv)
+  local call = redis.call
+  local meta = call('HMGET', keys[1], 'epoch', 'sequence', 'announced')
+  if meta[1] ~= argv[1] then return { 'epoch' } end
+  if meta[1] ~= argv[2] or tonumber(meta[3] or '0') > tonumber(argv[3]) then
+    return { 'conflict' }
+  end
+  local sequence = whole(tonumber(meta[2]) + 1)
+  call('XADD', keys[2], sequence .. '-0', 'e', argv[4])
+  call('HSET', keys[1], 'sequence', sequence, 'announced', sequence)
+  return { 'ok' }
+end)
+
 -- hotline_v4_hold_timers: takes or renews the right to run the timers.
 --
 -- KEYS  1 timers

@@ -1,0 +1,60 @@
+//! What events are called.
+
+use super::What;
+
+impl What {
+    /// The event's name in the feed, in logs and metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            What::Registered { .. } => "registered",
+            What::Accepted { .. } => "accepted",
+            What::Delivered { .. } => "delivered",
+            What::Redelivered { .. } => "redelivered",
+            What::Parked { .. } => "parked",
+            What::Released { .. } => "released",
+            What::Signed { .. } => "signed",
+            What::Relayed { .. } => "relayed",
+            What::Returned { .. } => "returned",
+            What::Reported { .. } => "reported",
+            What::ReportRejected { .. } => "report_rejected",
+            What::Closed { .. } => "closed",
+            What::Warned { .. } => "warned",
+            What::Breached { .. } => "breached",
+            What::ContactViewed { .. } => "contact_viewed",
+            What::Archived => "archived",
+            What::InformationAsked { .. } => "information_asked",
+            What::InformationSupplied => "information_supplied",
+            What::Answered => "answered",
+            What::Declined { .. } => "declined",
+            What::HandedOver { .. } => "handed_over",
+            What::Merged { .. } => "merged",
+            What::Adopted { .. } => "adopted",
+            What::Disowned { .. } => "disowned",
+            What::ResultHeard { .. } => "result_heard",
+            What::ChildrenTold { .. } => "children_told",
+            What::Dispatched { .. } => "dispatched",
+            What::ReturnDecided { .. } => "return_decided",
+            What::CoHandlerAdded { .. } => "co_handler_added",
+            What::CoSigned { .. } => "co_signed",
+            What::CoReported { .. } => "co_reported",
+            What::Escalated { .. } => "escalated",
+            What::ExtensionRequested { .. } => "extension_requested",
+            What::ExtensionDecided { .. } => "extension_decided",
+            What::SuspensionRequested { .. } => "suspension_requested",
+            What::SuspensionDecided { .. } => "suspension_decided",
+            What::Resumed { .. } => "resumed",
+            What::Urged => "urged",
+            What::Supervised { .. } => "supervised",
+            What::Terminated => "terminated",
+            What::Withdrawn => "withdrawn",
+            What::FollowedUp { .. } => "followed_up",
+            What::Reworked { .. } => "reworked",
+            What::Reopened { .. } => "reopened",
+            What::Recused { .. } => "recused",
+            What::Corrected => "corrected",
+            What::ModeSwitched { .. } => "mode_switched",
+            What::Burst { .. } => "burst",
+            What::Restamped { .. } => "restamped",
+        }
+    }
+}
