@@ -54,8 +54,6 @@ pub enum Mutant {
     LosePaper,
     /// The store trims the feed though a consumer has not read it.
     TrimUnread,
-    /// The store lets an order go that is another by now than the one that is kept.
-    DismissAnyhow,
     /// The archive says that it keeps what it does not.
     LoseKept,
     /// The shell takes an unknown outcome for done.
@@ -100,7 +98,6 @@ impl Mutant {
         Mutant::ForgetRecusal,
         Mutant::LosePaper,
         Mutant::TrimUnread,
-        Mutant::DismissAnyhow,
         Mutant::LoseKept,
         Mutant::UnknownIsOk,
         Mutant::ConflictIsOk,

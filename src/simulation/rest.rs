@@ -7,7 +7,7 @@ use super::process::Task;
 use super::timers::MOST_OFF;
 use super::wrong::{Promise, Wrong, must};
 use crate::dispatch::Refusal;
-use crate::domain::{Date, Dimension, Role, Span};
+use crate::domain::{Action, Date, Dimension, Role, Span};
 
 /// How many steps an end may take that nothing new is added to.
 const MAX_STEPS: u64 = 1_000_000;
@@ -114,8 +114,16 @@ impl City {
         Some(format!("{no} was due at {at} and still is at {}", world.now))
     }
 
-    /// Days later what is over has left the store, and is still found.
+    /// What nobody works any more is withdrawn; days later what is over has left the store, and
+    /// is still found.
     async fn everything_leaves(&mut self) -> Result<(), Wrong> {
+        let agent = of_unit(self.crowd.centre(), Role::Agent);
+        for no in self.auditor.numbers.clone() {
+            let dispatch = self.processes[0].dispatch.clone();
+            // Those that others wait for are not.
+            let _ = dispatch.act(no, &agent, None, None, Action::Withdraw, None).await;
+            self.go_on().await?;
+        }
         {
             let mut world = self.world.lock();
             world.now = world.now.plus(Span::hours(48));
