@@ -212,7 +212,7 @@ impl Masters {
                 hints.extend(answer.ok().and_then(Result::ok));
             }
         };
-        let _ = timeout(patience.min(ASKING), listening).await;
+        let _ = timeout(patience, listening).await;
         (asked, hints)
     }
 
@@ -262,10 +262,18 @@ async fn sentinel(client: &Client, name: &str) -> RedisResult<Hint> {
     };
     let epoch = field("config-epoch").parse().unwrap_or(0);
     // Once another is promoted, the Sentinel gives out that one's address, though the failover
-    // goes on under the old one's.
-    let changing = field("flags").contains("failover_in_progress")
-        && joined(&field("ip"), &field("port")) == address;
-    Ok(Hint { epoch: (true, epoch), address: Some(address), changing, others: Vec::new() })
+    // goes on under the old one's. What does not fit changed between the questions.
+    let same = joined(&field("ip"), &field("port")) == address;
+    let changing = field("flags").contains("failover_in_progress") == same;
+    let mut ask = cmd("SENTINEL");
+    let others = ask_one(&mut connection, ask.arg("REPLICAS").arg(name)).await.unwrap_or_default();
+    let others = items(others).unwrap_or_default().into_iter().filter_map(|replica| {
+        let replica = pairs(replica).ok()?;
+        let (_, address) = replica.into_iter().find(|(field, _)| field == b"name")?;
+        String::from_utf8(address).ok()
+    });
+    let others = others.collect();
+    Ok(Hint { epoch: (true, epoch), address: Some(address), changing, others })
 }
 
 async fn slot_master(client: &Client, node: &str, key: &[u8]) -> RedisResult<Hint> {

@@ -3,7 +3,7 @@
 //!
 //! Only the Sentinel that leads a failover knows of it before another is promoted, so all are
 //! asked, and most must answer: a master that is cut off from most may have been replaced. Where
-//! one keeps silent, who no longer follows is asked itself whether it has become a master. A
+//! one keeps silent, the replicas are asked themselves whether one has become a master. A
 //! Cluster's nodes know by themselves, and a master that is cut off soon refuses.
 
 use super::master::{Hint, Kind, Masters};
@@ -38,11 +38,14 @@ impl Masters {
         }
         let (asked, hints) = self.every_hint(patience).await;
         let standing = self.judge(address, asked, &hints);
-        if standing == Standing::Sure
-            && hints.len() < asked
-            && self.any_is_master(gone, patience).await
-        {
-            return Standing::Changing;
+        if standing == Standing::Sure && hints.len() < asked {
+            // A Cluster has masters of other slots.
+            let named = hints.iter().filter(|_| self.kind != Kind::Cluster);
+            let others = named.flat_map(|hint| &hint.others).chain(gone);
+            let others: BTreeSet<&String> = others.filter(|other| *other != address).collect();
+            if self.any_is_master(others, patience).await {
+                return Standing::Changing;
+            }
         }
         standing
     }
@@ -66,9 +69,9 @@ impl Masters {
         Standing::Sure
     }
 
-    async fn any_is_master(&self, gone: &BTreeSet<String>, patience: Duration) -> bool {
+    async fn any_is_master(&self, others: BTreeSet<&String>, patience: Duration) -> bool {
         let mut asking = JoinSet::new();
-        for address in gone {
+        for address in others {
             let Ok(client) = self.client(address) else { continue };
             asking.spawn(async move {
                 let mut connection = super::master::connect(&client).await.ok()?;
