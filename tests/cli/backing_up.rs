@@ -89,7 +89,7 @@ fn outgrowing_one_machine_is_two_commands() {
 
 /// A backup that has begun and waits for a server that stands still.
 fn waiting(serve: &Serve, out: &str) -> Child {
-    serve.signal("-STOP");
+    serve.stop();
     let child = serve.command(&["backup", "--out", out]).stderr(Stdio::piped()).spawn().unwrap();
     let part = format!("{out}.part");
     eventually("it has begun", || Path::new(&part).exists());

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use crate::redis::eventually;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write as _};
 use std::net::TcpStream;
@@ -147,6 +148,20 @@ impl Serve {
     /// Sends it a signal: `-STOP`, `-CONT`.
     pub fn signal(&self, name: &str) {
         signal(&self.child, name);
+    }
+
+    /// Has it stand still, all of it.
+    pub fn stop(&self) {
+        self.signal("-STOP");
+        // Where there is no /proc nobody can tell.
+        let Ok(threads) = std::fs::read_dir(format!("/proc/{}/task", self.child.id())) else {
+            return;
+        };
+        for thread in threads {
+            let state = thread.unwrap().path().join("stat");
+            let is_still = || std::fs::read_to_string(&state).is_ok_and(|s| s.contains(") T "));
+            eventually("it stands still", is_still);
+        }
     }
 
     /// SIGKILL: no chance to write anything.
