@@ -3,7 +3,6 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use crate::redis::eventually;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write as _};
 use std::net::TcpStream;
@@ -157,10 +156,15 @@ impl Serve {
         let Ok(threads) = std::fs::read_dir(format!("/proc/{}/task", self.child.id())) else {
             return;
         };
+        let pause = || {
+            std::thread::sleep(Duration::from_millis(10));
+            false
+        };
         for thread in threads {
             let state = thread.unwrap().path().join("stat");
             let is_still = || std::fs::read_to_string(&state).is_ok_and(|s| s.contains(") T "));
-            eventually("it stands still", is_still);
+            let soon = || (0..1_000).any(|_| is_still() || pause());
+            assert!(soon(), "it does not stand still");
         }
     }
 

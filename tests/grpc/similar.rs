@@ -92,7 +92,7 @@ async fn open_orders_that_read_alike_are_offered_with_a_score() {
         }
         // Closed, it is offered no more.
         let (request_id, order_no) = (id(), second);
-        let request = pb::WithdrawOrderRequest { request_id, order_no, ..Default::default() };
+        let request = pb::WithdrawOrderRequest { request_id, order_no };
         s.intake().withdraw_order(by(CENTRE, "agent", request)).await.unwrap();
         assert_eq!(similar(s, CENTRE).await, [first]);
     })
