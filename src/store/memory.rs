@@ -344,31 +344,25 @@ impl Store for Memory {
     }
 
     async fn set_mode(&self, row: &ModeRow, event: Option<&Event>) -> Result<(), CommitError> {
-        let end = {
-            let mut state = self.state().map_err(CommitError::Unavailable)?;
-            let before = state.mode.as_ref().map_or(0, |row| row.revision);
-            if before + 1 != row.revision {
-                return Err(CommitError::Conflict);
-            }
-            state.mode = Some(row.clone());
-            state.feed.extend(event.map(|event| vec![event.clone()]));
-            state.end(self.epoch)
-        };
-        self.end.send_replace(end);
+        let mut state = self.state().map_err(CommitError::Unavailable)?;
+        let before = state.mode.as_ref().map_or(0, |row| row.revision);
+        if before + 1 != row.revision {
+            return Err(CommitError::Conflict);
+        }
+        state.mode = Some(row.clone());
+        state.feed.extend(event.map(|event| vec![event.clone()]));
+        self.end.send_replace(state.end(self.epoch));
         Ok(())
     }
 
     async fn announce(&self, read: Cursor, event: &Event) -> Result<(), CommitError> {
-        let end = {
-            let mut state = self.state().map_err(CommitError::Unavailable)?;
-            if read.epoch != self.epoch || state.announced > read.sequence {
-                return Err(CommitError::Conflict);
-            }
-            state.feed.push(vec![event.clone()]);
-            state.announced = state.feed.len() as u64;
-            state.end(self.epoch)
-        };
-        self.end.send_replace(end);
+        let mut state = self.state().map_err(CommitError::Unavailable)?;
+        if read.epoch != self.epoch || state.announced > read.sequence {
+            return Err(CommitError::Conflict);
+        }
+        state.feed.push(vec![event.clone()]);
+        state.announced = state.feed.len() as u64;
+        self.end.send_replace(state.end(self.epoch));
         Ok(())
     }
 

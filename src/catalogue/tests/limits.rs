@@ -27,3 +27,29 @@ fn single_dates_do_not_make_a_year_known() {
     let all = with_dates(&format!("{dates}{rest}"));
     assert_eq!((all.at, all.plain_weekends), (one.at, false));
 }
+
+#[test]
+fn limits_go_by_kind_urgency_and_mode() {
+    let catalogue = Catalogue::builtin().unwrap();
+    let days = |policy: &Policy| policy.closure.0 as f64 / 86_400_000.0;
+    for (kind, urgency, mode, id, expected) in [
+        (Kind::Complaint, Urgency::Normal, Mode::Wartime, 1, 0.125),
+        (Kind::Praise, Urgency::Critical, Mode::Ordinary, 1, 0.125),
+        (Kind::Complaint, Urgency::Urgent, Mode::Ordinary, 2, 1.0),
+        // 8 October is the next working day, worked days 8, 9, 10 (调休), 12, 13.
+        (Kind::Inquiry, Urgency::Normal, Mode::Ordinary, 3, 8.0 + 15.0 / 24.0),
+        (Kind::Request, Urgency::Normal, Mode::Ordinary, 4, 13.0 + 15.0 / 24.0),
+        // 60 days after 30 September is Sunday, 29 November: the Monday after.
+        (Kind::Tip, Urgency::Normal, Mode::Ordinary, 6, 61.0 + 15.0 / 24.0),
+    ] {
+        let policy = catalogue.policy_for(kind, urgency, mode, HEARD);
+        assert_eq!(policy.id, id, "{kind} {urgency} {mode}");
+        assert!((days(&policy) - expected).abs() < 1e-9, "{kind} {urgency}: {}", days(&policy));
+        assert!(!policy.plain_weekends);
+        assert_eq!(policy.check(), Ok(()));
+    }
+    // A deadline in a year without data says so.
+    let late = HEARD.plus(Span::hours(24 * 80));
+    let policy = catalogue.policy_for(Kind::Suggestion, Urgency::Normal, Mode::Ordinary, late);
+    assert!(policy.plain_weekends);
+}
