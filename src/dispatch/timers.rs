@@ -17,6 +17,8 @@ use tokio::task::JoinSet;
 /// How long the right to run the timers lasts; renewed three times as often.
 const TIMER_LEASE: Duration = Duration::from_secs(3);
 
+/// After so many rounds without a step of a caller there are none about.
+const QUIET: usize = 32;
 /// How many orders are ticked at a time while callers are served. Their steps share the store's
 /// batches with those of callers, whose answers wait for the whole batch.
 const HANDFUL: usize = 16;
@@ -41,8 +43,9 @@ pub struct Rounds {
     ticked: Vec<(Timestamp, OrderNo)>,
     /// None of them moved, so that what is due behind them must be looked for.
     held_up: bool,
-    /// How many steps of callers there had been by then.
+    /// How many steps of callers there had been by then, and for how many rounds none came.
     served: u64,
+    quiet: usize,
 }
 
 impl Rounds {
@@ -55,6 +58,7 @@ impl Rounds {
             ticked: Vec::new(),
             held_up: false,
             served: 0,
+            quiet: QUIET,
         }
     }
 }
@@ -118,7 +122,9 @@ impl Dispatch {
         });
         let now = self.now();
         let served = self.served.load(Ordering::Relaxed);
-        let beside_callers = std::mem::replace(&mut rounds.served, served) != served;
+        let came = std::mem::replace(&mut rounds.served, served) != served;
+        rounds.quiet = if came { 0 } else { rounds.quiet.saturating_add(1) };
+        let beside_callers = rounds.quiet < QUIET;
         let most = if beside_callers && !rounds.held_up { HANDFUL } else { MAX_BATCH };
         let due = self.store.due(now, most).await?;
         if due.is_empty() {

@@ -111,6 +111,10 @@ async fn a_retried_submit_takes_effect_once() {
     let orders = clients.join_all().await.concat();
     let named: HashSet<_> = orders.iter().collect();
     assert_eq!(named.len(), orders.len(), "two submissions were told of one order");
+    s.running.stop().await;
+    // Counted on a way of its own, by somebody patient: there are many.
+    let options = RedisOptions { call_timeout: Duration::from_secs(30), ..Default::default() };
+    let store = open(&redis.url(), options).await;
     let (mut after, mut there) = (None, 0);
     loop {
         let page = store.scan(after, MAX_BATCH).await.unwrap();
@@ -120,7 +124,6 @@ async fn a_retried_submit_takes_effect_once() {
     }
     assert_eq!(there, orders.len(), "an order nobody was told of, or one that is not there");
     sound(&store).await;
-    s.running.stop().await;
     let (retried, before) = (seen.retried.load(Relaxed), seen.done_before.load(Relaxed));
     assert!(before > retried / 10, "hardly any had been done: {before} of {retried}");
     measured(

@@ -33,18 +33,19 @@ pub(super) fn load(db: &Database, hot: &mut Hot) -> Result<u64, StoreError> {
         let requests = joined.1.unwrap_or_else(|panic| resume_unwind(panic));
         (orders, callers, requests)
     });
-    let (Orders { mut kept, trays, deadlines }, callers, (requests, next_pack)) =
-        (orders?, callers?, requests?);
-    hot.callers.reserve(callers.len());
-    for ((no, kept), caller) in kept.iter_mut().zip(callers) {
-        kept.caller = caller;
-        if let Some(caller) = caller {
-            hot.callers.entry(caller).or_default().push(*no);
-        }
-    }
-    hot.orders = kept.into_iter().collect();
-    hot.trays = trays.into_iter().map(|(whose, places)| (whose, Tray::of(places))).collect();
-    hot.deadlines = deadlines.into_iter().collect();
+    let (orders, callers, (requests, next_pack)) = (orders?, callers?, requests?);
+    let Orders { kept, trays, deadlines } = orders;
+    let Callers { of_each, orders_of } = callers;
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let sorted = trays.into_iter().map(|(whose, places)| (whose, Tray::of(places)));
+            hot.trays = sorted.collect();
+            hot.deadlines = deadlines.into_iter().collect();
+        });
+        let kept = kept.into_iter().zip(of_each);
+        hot.orders = kept.map(|((no, kept), caller)| (no, Kept { caller, ..kept })).collect();
+    });
+    hot.callers = orders_of;
     hot.requests = requests;
     hot.archive_end = archive_end(db)?;
     Ok(next_pack)
@@ -77,14 +78,20 @@ fn load_orders(db: &Database) -> Result<Orders, StoreError> {
     Ok(found)
 }
 
-/// Whose each open order is, in the order of the orders.
-fn load_callers(db: &Database) -> Result<Vec<Option<Caller>>, StoreError> {
+/// Whose each open order is, in the order of the orders, and which are each caller's.
+#[derive(Default)]
+struct Callers {
+    of_each: Vec<Option<Caller>>,
+    orders_of: Map<Caller, Vec<OrderNo>>,
+}
+
+fn load_callers(db: &Database) -> Result<Callers, StoreError> {
     let read = db.begin_read().map_err(damaged)?;
     let orders = read.open_table(ORDERS).map_err(damaged)?;
     let contacts = read.open_table(CONTACTS).map_err(damaged)?;
     let mut ahead = contacts.range::<&[u8; 8]>(..).map_err(damaged)?;
     let mut at = ahead.next().transpose().map_err(damaged)?;
-    let mut callers = Vec::new();
+    let mut callers = Callers::default();
     for row in orders.range::<&[u8; 8]>(..).map_err(damaged)? {
         let (key, _) = row.map_err(damaged)?;
         let mut passed = 0;
@@ -98,7 +105,11 @@ fn load_callers(db: &Database) -> Result<Vec<Option<Caller>>, StoreError> {
         let contact = at.as_ref().filter(|(at, _)| at.value() == key.value());
         // A contact that cannot be read is for whoever asks for it to find.
         let contact = contact.and_then(|(_, value)| codec::decode_contact(value.value()).ok());
-        callers.push(contact.map(|contact| contact.phone));
+        let caller = contact.map(|contact| contact.phone);
+        callers.of_each.push(caller);
+        if let (Some(caller), Some(no)) = (caller, order_no(key.value())) {
+            callers.orders_of.entry(caller).or_default().push(no);
+        }
     }
     Ok(callers)
 }
@@ -131,5 +142,10 @@ fn archive_end(db: &Database) -> Result<Option<OrderNo>, StoreError> {
     let read = db.begin_read().map_err(damaged)?;
     let archived = read.open_table(ARCHIVED).map_err(damaged)?;
     let last = archived.last().map_err(damaged)?;
-    Ok(last.and_then(|(key, _)| OrderNo::from_code(u64::from_be_bytes(*key.value())).ok()))
+    Ok(last.and_then(|(key, _)| order_no(key.value())))
+}
+
+/// The order that a key names.
+fn order_no(key: &[u8; 8]) -> Option<OrderNo> {
+    OrderNo::from_code(u64::from_be_bytes(*key)).ok()
 }
