@@ -62,6 +62,24 @@ pub fn fold(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// A letter or digit in the same spelling, small where it is Latin; none for white space and
+/// punctuation. For who compares letters and needs no copy: where NFKC makes several characters
+/// of one, the first counts.
+pub fn letter(c: char) -> Option<char> {
+    match c {
+        '\u{4e00}'..='\u{9fff}' if is_traditional(c as u32) => Some(plain(c)),
+        '\u{4e00}'..='\u{9fff}' | 'a'..='z' | '0'..='9' => Some(c),
+        'A'..='Z' => Some(c.to_ascii_lowercase()),
+        '\0'..='\u{7f}' | '\u{2000}'..='\u{206f}' | '\u{3000}'..='\u{3020}' => None,
+        // The same in full width.
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).and_then(letter),
+        _ => {
+            let c = plain(std::iter::once(c).nfkc().next()?);
+            c.is_alphanumeric().then(|| c.to_ascii_lowercase())
+        }
+    }
+}
+
 /// Keeps one space where it parts two Latin words or numbers, and none elsewhere.
 fn squeeze(chars: impl Iterator<Item = char>) -> String {
     let mut out = String::new();
@@ -85,6 +103,16 @@ fn squeeze(chars: impl Iterator<Item = char>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn letters_are_those_of_the_folded_text() {
+        let all = "３号楼 停 水，ＥＴＣ坏了！Wi Fi…新\u{200b}塍镇 小區沒電 ЕТС ⼩区⾨口 北ロ路 “乾隆”【年間】😀·a_b";
+        let folded = fold(all);
+        let plain = folded.chars().filter(|c| c.is_alphanumeric()).map(|c| c.to_ascii_lowercase());
+        assert!(all.chars().filter_map(letter).eq(plain), "{folded}");
+        // What is one character here and two there.
+        assert_eq!((letter('㎡'), fold("㎡").as_ref()), (Some('m'), "m2"));
+    }
 
     #[test]
     fn folds_what_matters_and_borrows_the_rest() {

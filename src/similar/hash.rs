@@ -5,7 +5,7 @@
 //! sums are kept as bit planes instead, the 64 lowest digits in one word, the next in another,
 //! and eight hashes are added at once by carry-save adders.
 
-use crate::catalogue::fold::fold;
+use crate::catalogue::fold::letter;
 use crate::domain::SimHash;
 
 /// Fewer pairs than this are too little to tell a matter by.
@@ -43,18 +43,12 @@ pub fn simhash(title: &str, text: &str) -> Option<SimHash> {
 }
 
 fn each_pair(text: &str, mut take: impl FnMut(u64)) {
-    let folded = fold(text);
-    let letters = folded.chars().filter(|c| counts(*c)).map(|c| c.to_ascii_lowercase());
     let mut last = None;
-    for letter in letters.take(MOST_PAIRS + 1) {
+    for letter in text.chars().filter_map(letter).take(MOST_PAIRS + 1) {
         if let Some(last) = last.replace(letter) {
             take(mix(u64::from(u32::from(last)) << 21 | u64::from(u32::from(letter))));
         }
     }
-}
-
-fn counts(c: char) -> bool {
-    matches!(c, '\u{4e00}'..='\u{9fff}') || c.is_alphanumeric()
 }
 
 /// Folded multiplication: every bit of the key moves every bit of the hash.
