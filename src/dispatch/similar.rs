@@ -24,6 +24,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 /// So many events are taken in before whoever waits for the index gets its turn.
 const TAKEN_TOGETHER: usize = 64;
+/// For how many times as long as a page took the reader rests after it.
+const REST: u32 = 4;
 
 /// What a process knows of likeness.
 pub(super) struct Similar(RwLock<Known>);
@@ -129,8 +131,8 @@ impl Dispatch {
         }
     }
 
-    /// Reads a page of the feed and says how long there is to rest: as long as it took, so that
-    /// what is read anew after a start never takes more than half a core.
+    /// Reads a page of the feed and says how long there is to rest: four times as long as it took,
+    /// so that what is read, now or anew after a start, never takes more than a fifth of a core.
     pub async fn read_likeness(&self, reader: &mut Reader) -> Result<Duration, StoreError> {
         let began = crate::clock::tick();
         let page = match self.store.feed(reader.cursor, MAX_FEED).await {
@@ -158,7 +160,7 @@ impl Dispatch {
             for some in page.chunks(TAKEN_TOGETHER) {
                 self.known(|known| some.iter().for_each(|(_, event)| known.take_in(event)));
             }
-            return Ok(began.elapsed());
+            return Ok(began.elapsed() * REST);
         }
         let now = self.now();
         let new = self.known(|known| {

@@ -80,13 +80,19 @@ impl Bursts {
         while recent.front().is_some_and(|order| order.at < oldest || recent.len() == MOST_RECENT) {
             recent.pop_front();
         }
-        let alike: Vec<usize> =
-            (0..recent.len()).filter(|i| recent[*i].matter.is_like(&matter)).collect();
-        recent.push_back(Recent { no, matter, at, burst: None });
-        let itself = recent.len() - 1;
-        let joined = alike.iter().rev().find_map(|i| recent[*i].burst);
-        if let Some(id) = joined.filter(|id| self.known.contains_key(id)) {
-            recent[itself].burst = Some(id);
+        let (mut alike, mut joined) = (Vec::new(), None);
+        for (i, order) in recent.iter().enumerate().rev() {
+            if order.matter.is_like(&matter) {
+                alike.push(i);
+                joined = order.burst.filter(|id| self.known.contains_key(id));
+                // In a burst the latest is one of it: the rest need not be looked at.
+                if joined.is_some() {
+                    break;
+                }
+            }
+        }
+        recent.push_back(Recent { no, matter, at, burst: joined });
+        if let Some(id) = joined {
             if let Some(burst) = self.known.get_mut(&id) {
                 burst.count += 1;
                 burst.last = burst.last.max(at);
@@ -97,7 +103,8 @@ impl Bursts {
             return;
         }
         // All of them are in it; those that made it one are named.
-        let id = self.next;
+        alike.reverse();
+        let (id, itself) = (self.next, recent.len() - 1);
         let first = alike.len() + 1 - self.rule.orders;
         let named: Vec<usize> = alike[first..].iter().copied().chain([itself]).collect();
         let since = recent[named[0]].at;

@@ -24,6 +24,8 @@ pub const ALIKE: u8 = 60;
 const PER_BIT: i32 = 3;
 /// What the same category, or the same town, adds, and another takes off.
 const AGREES: i32 = 10;
+/// Of more bits than these nothing else makes two alike.
+const MOST_BITS: u32 = ((100 + 2 * AGREES - ALIKE as i32) / PER_BIT) as u32;
 
 /// What two orders are compared by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,7 +65,7 @@ impl Matter {
 
     /// Whether two are alike.
     pub fn is_like(&self, other: &Matter) -> bool {
-        self.score(other) >= ALIKE
+        self.hash.distance(other.hash) <= MOST_BITS && self.score(other) >= ALIKE
     }
 }
 
