@@ -188,6 +188,11 @@ impl Link {
         self.live().map(|live| live.replicas.load(Relaxed))
     }
 
+    /// Whether it is connected with this process.
+    pub fn leads_to(&self, run: &str) -> bool {
+        self.live().is_some_and(|live| live.run() == run)
+    }
+
     /// Has the number of replicas looked at again soon.
     pub fn look_again(&self) {
         self.shared.look.notify_one();

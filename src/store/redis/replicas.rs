@@ -114,7 +114,12 @@ impl Replicas {
             link.look_again();
             return Err(Fault::NotDone(self.too_few(there)));
         }
-        let wanted = self.in_step.lock().await.members.len().max(self.wanted as usize);
+        let wanted = {
+            let in_step = self.in_step.lock().await;
+            // Who followed another process is not waited for behind this one.
+            let known = if link.leads_to(&in_step.run) { in_step.members.len() } else { 0 };
+            known.max(self.wanted as usize)
+        };
         let mut all = ::redis::pipe();
         all.add_command(command.clone());
         // How far the master is, and then how far they are.
