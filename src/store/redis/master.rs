@@ -19,6 +19,8 @@ use tokio::time::{sleep, timeout};
 const MAX_NODES: usize = 64;
 /// How long one node is asked before the others' word must do.
 const ASKING: Duration = Duration::from_millis(500);
+/// How long the rest is waited for once most have spoken.
+const REST: Duration = Duration::from_millis(100);
 /// How often it is asked whether a master that does not answer is still the master.
 const LOOKING: Duration = Duration::from_millis(200);
 /// What a store's URL may be.
@@ -140,7 +142,7 @@ impl Masters {
 
     async fn ask_sentinels(&self, name: &str, patience: Duration) -> Result<String, StoreError> {
         let list = self.nodes().join(", ");
-        match self.best(self.ask_all()?, patience).await {
+        match self.best(self.ask_all(false)?, patience).await {
             Some(Hint { address: Some(address), .. }) => Ok(address),
             Some(Hint { address: None, .. }) => Err(StoreError::Unreachable(format!(
                 "the Sentinels at {list} know no master called {name}: correct the URL, which \
@@ -154,7 +156,7 @@ impl Masters {
 
     async fn ask_cluster(&self, patience: Duration) -> Result<String, StoreError> {
         let list = self.nodes().join(", ");
-        match self.best(self.ask_all()?, patience).await {
+        match self.best(self.ask_all(false)?, patience).await {
             Some(Hint { address: Some(address), others, .. }) => {
                 let mut known = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
                 for other in others {
@@ -175,8 +177,8 @@ impl Masters {
         }
     }
 
-    /// Asks every node that can know where the master is.
-    fn ask_all(&self) -> Result<JoinSet<RedisResult<Hint>>, StoreError> {
+    /// Asks every node that can know where the master is, and Sentinels for its replicas, too.
+    fn ask_all(&self, replicas: bool) -> Result<JoinSet<RedisResult<Hint>>, StoreError> {
         let mut asking = JoinSet::new();
         for node in self.nodes() {
             match &self.kind {
@@ -186,9 +188,9 @@ impl Masters {
                     let (plain, user) = (bare(&node, "")?, bare(&node, &self.user_info)?);
                     let name = name.to_owned();
                     asking.spawn(async move {
-                        match sentinel(&plain, &name).await {
+                        match sentinel(&plain, &name, replicas).await {
                             Err(error) if error.code() == Some("NOAUTH") => {
-                                sentinel(&user, &name).await
+                                sentinel(&user, &name, replicas).await
                             }
                             other => other,
                         }
@@ -205,7 +207,7 @@ impl Masters {
 
     /// How many were asked, and what all said that answered in time.
     pub(super) async fn every_hint(&self, patience: Duration) -> (usize, Vec<Hint>) {
-        let Ok(mut asking) = self.ask_all() else { return (0, Vec::new()) };
+        let Ok(mut asking) = self.ask_all(true) else { return (0, Vec::new()) };
         let (asked, mut hints) = (asking.len(), Vec::new());
         let listening = async {
             while let Some(answer) = asking.join_next().await {
@@ -225,15 +227,19 @@ impl Masters {
         let most = asking.len() / 2 + 1;
         let (mut best, mut heard) = (None::<Hint>, 0);
         let listening = async {
-            while let Some(answer) = asking.join_next().await {
+            loop {
+                let next = asking.join_next();
+                let answer = match heard < most {
+                    true => next.await,
+                    // Whoever led a failover knows it before the others do.
+                    false => timeout(REST, next).await.ok().flatten(),
+                };
+                let Some(answer) = answer else { break };
                 let Ok(Ok(hint)) = answer else { continue };
                 heard += 1;
                 let knows = |hint: &Hint| (hint.address.is_some(), hint.epoch);
                 if best.as_ref().is_none_or(|best| knows(&hint) > knows(best)) {
                     best = Some(hint);
-                }
-                if heard >= most {
-                    break;
                 }
             }
         };
@@ -243,7 +249,7 @@ impl Masters {
     }
 }
 
-async fn sentinel(client: &Client, name: &str) -> RedisResult<Hint> {
+async fn sentinel(client: &Client, name: &str, replicas: bool) -> RedisResult<Hint> {
     let mut connection = connect(client).await?;
     // The address is the promoted one's as soon as it took the role, before the rest.
     let mut ask = cmd("SENTINEL");
@@ -265,6 +271,14 @@ async fn sentinel(client: &Client, name: &str) -> RedisResult<Hint> {
     // goes on under the old one's. What does not fit changed between the questions.
     let same = joined(&field("ip"), &field("port")) == address;
     let changing = field("flags").contains("failover_in_progress") == same;
+    if !replicas {
+        return Ok(Hint {
+            epoch: (true, epoch),
+            address: Some(address),
+            changing,
+            others: Vec::new(),
+        });
+    }
     let mut ask = cmd("SENTINEL");
     let others = ask_one(&mut connection, ask.arg("REPLICAS").arg(name)).await.unwrap_or_default();
     let others = items(others).unwrap_or_default().into_iter().filter_map(|replica| {
