@@ -15,7 +15,7 @@ const STEPS: u64 = 10_000;
 
 #[test]
 fn no_timer_is_early_doubled_or_missed_in_any_city() {
-    let seeds = how_many("simulated cities", 600, 12);
+    let seeds = how_many("simulated cities", 120, 12);
     let plan = Many { first: 1, seeds, orders: ORDERS, steps: STEPS };
     let totals = many(&plan, &Arc::new(Catalogue::builtin().expect("the catalogue")));
     if let Some(failure) = &totals.first_failure {
