@@ -1,7 +1,7 @@
 //! h2load sends the same bytes every time, and the same request id twice is one order; and a
 //! hundred thousand calls from one phone are nobody's day. So the server under measurement
 //! stamps a fresh id and phone over those in each message, in place, before anything reads
-//! it: a copy of the frame, some 100 ns, at the server's expense.
+//! it, and does the same for the echo: a copy of the frame at both servers' expense.
 
 use hotline::pb::{Channel, Contact, Submission, SubmitOrderRequest};
 use prost::Message;
@@ -71,8 +71,9 @@ impl<S: Service<http::Request<Body>>> Service<http::Request<Body>> for Fresh<S> 
     fn call(&mut self, request: http::Request<Body>) -> S::Future {
         let n = self.next.fetch_add(1, Ordering::Relaxed);
         let id = Uuid::from_u128(self.base | u128::from(n));
-        let is_submit = request.uri().path().ends_with("/SubmitOrder");
-        self.inner.call(request.map(|body| match is_submit {
+        let path = request.uri().path();
+        let is_measured = path.ends_with("/SubmitOrder") || path.ends_with("/Echo");
+        self.inner.call(request.map(|body| match is_measured {
             true => Body::new(Stamped { body, id: Some(id) }),
             false => body,
         }))

@@ -101,8 +101,10 @@ pub fn serve(args: &[String]) {
         println!("{}", listener.local_addr().expect("its address").port());
         let incoming = TcpListenerStream::new(listener);
         if url == "echo" {
-            let server = Server::builder().tcp_nodelay(true).add_service(Echo);
-            return server.serve_with_incoming(incoming).await.expect("serves");
+            let server = Server::builder().tcp_nodelay(true);
+            let mut server = server.layer(tower_layer::layer_fn(Fresh::over));
+            let served = server.add_service(Echo).serve_with_incoming(incoming);
+            return served.await.expect("serves");
         }
         let dispatch = dispatch(url, Path::new(home)).await;
         tokio::spawn(Arc::clone(&dispatch).run());

@@ -6,7 +6,8 @@ use crate::catalogue::Place;
 use crate::classify::Classification;
 use crate::domain::{
     Action, Actor, Category, Channel, Command, Confidence, Contact, Division, Emergency, Kind,
-    Level, ModelVersion, OrderNo, Plan, Reading, Register, Timestamp, Unit, Urgency, decide,
+    Level, ModelVersion, OrderNo, Plan, Reading, Refused, Register, Timestamp, Unit, Urgency,
+    decide,
 };
 use crate::locate::{Hints, Location};
 use crate::route::{NoRoute, Route, explain, route};
@@ -76,6 +77,13 @@ pub struct Asked<'a> {
     pub category: Option<Category>,
 }
 
+/// A submission that was read: the same under every number that is tried.
+struct Filing {
+    register: Register,
+    contact: Contact,
+    with: With,
+}
+
 impl Settings {
     /// Whether an order may go where it was read to without a person deciding. A matter of
     /// the whole city (the buses, the health code) goes to the same unit from any place.
@@ -137,14 +145,58 @@ impl Dispatch {
     }
 
     /// Writes a new order down, under a fresh number; an archived one that it takes up names it
-    /// in the same step.
-    pub(super) async fn register(
+    /// in the same step. The words are read at once: what waits for the store is small, and what
+    /// seldom happens is beside it, for thousands wait at a time.
+    pub(super) fn register<'a>(
+        &'a self,
+        actor: &'a Actor,
+        request: Request,
+        submission: Submission,
+        reopens: Option<OrderNo>,
+    ) -> impl Future<Output = Result<Done, Refusal>> + Send + 'a {
+        let filing = self.filing(actor, request, submission, reopens);
+        async move {
+            let mut filing = filing?;
+            for _ in 0..MAX_NUMBERS {
+                let date = self.now().date();
+                filing.register.no = self.numbers.next(&*self.store, self.cell(), date).await?;
+                let (now, beside) = match reopens {
+                    Some(of) => Box::pin(self.names(of, actor, filing.register.no)).await?,
+                    None => (self.now(), None),
+                };
+                let decided = match self.first_step(actor, &mut filing, now)? {
+                    Ok(decided) => decided,
+                    // What is too old to be filed now may have been filed then, by this request.
+                    Err(refused) => {
+                        let before = Box::pin(self.recall(filing.with.request, actor)).await?;
+                        return before.ok_or_else(|| refused.into());
+                    }
+                };
+                match self.commit(decided, beside, &filing.with).await {
+                    Ok((done, _)) => return Ok(done),
+                    Err(CommitError::Conflict) => {
+                        Box::pin(self.look_again(&mut filing)).await?;
+                    }
+                    Err(error) => {
+                        let request = filing.with.request;
+                        let before = Box::pin(self.refused(error, request, actor)).await?;
+                        return before.ok_or(Refusal::Busy);
+                    }
+                }
+            }
+            Err(Refusal::Busy)
+        }
+    }
+
+    /// Reads a submission. A mode that this process has not heard of yet is learnt by the
+    /// conflict.
+    fn filing(
         &self,
         actor: &Actor,
         request: Request,
         submission: Submission,
         reopens: Option<OrderNo>,
-    ) -> Result<Done, Refusal> {
+    ) -> Result<Box<Filing>, Refusal> {
         self.check_choices(submission.category, submission.division)?;
         self.check_units("recused_units", &submission.recused)?;
         let now = self.now();
@@ -156,66 +208,61 @@ impl Dispatch {
         };
         let Submission { channel, heard_at, title, text, contact, hand_over, recused, .. } =
             submission;
-        let mut with = With {
+        let heard_at = heard_at.unwrap_or(now);
+        let in_force = self.known_mode();
+        let with = With {
             request: Some(request),
             paper: Some(Arc::new(Paper { title, body: text, evidence: Vec::new() })),
+            mode: Some(in_force.version),
             ..With::default()
         };
-        let mut in_force = self.mode().await?;
-        with.mode = Some(in_force.version);
-        let mut register = Register {
+        let register = Register {
             no: OrderNo::new(self.cell(), now.date(), 0),
             channel,
-            heard_at: heard_at.unwrap_or(now),
+            heard_at,
             plan,
             hand_over,
             recused,
             reopens,
-            policy: self.limits(&reading, heard_at.unwrap_or(now).min(now), in_force.mode),
+            policy: self.limits(&reading, heard_at.min(now), in_force.mode),
             catalogue: self.catalogue.version(),
             rule,
             model,
             hash,
             reading,
         };
-        for _ in 0..MAX_NUMBERS {
-            register.no = self.numbers.next(&*self.store, self.cell(), now.date()).await?;
-            let (now, beside) = match reopens {
-                Some(of) => self.names(of, actor, register.no, now).await?,
-                None => (now, None),
-            };
-            let sealed = self.sealer.seal(register.no, &contact);
-            with.contact = Some(sealed.map_err(|why| {
-                Refusal::Unavailable(StoreError::Unreachable(format!("contacts: {why}")))
-            })?);
-            let action = Action::Register(Box::new(register.clone()));
-            let decision = match decide(None, &Command { actor: actor.clone(), action }, now) {
-                Ok(decision) => decision,
-                // What is too old to be filed now may have been filed then, by this request.
-                Err(refused) => {
-                    return self.recall(with.request, actor).await?.ok_or_else(|| refused.into());
-                }
-            };
-            match self.commit(Decided { before: None, decision }, beside, &with).await {
-                Ok((done, _)) => return Ok(done),
-                Err(CommitError::Conflict) => {
-                    // What is taken up may have left the store.
-                    if let Some(of) = reopens {
-                        self.bring_back(of).await?;
-                    }
-                    // Or the number was taken, or the city was switched a moment ago.
-                    in_force = self.look_at_mode().await?;
-                    with.mode = Some(in_force.version);
-                    let Register { reading, heard_at, .. } = &register;
-                    register.policy = self.limits(reading, (*heard_at).min(now), in_force.mode);
-                }
-                Err(error) => {
-                    let before = self.refused(error, with.request, actor).await?;
-                    return before.ok_or(Refusal::Busy);
-                }
-            }
+        Ok(Box::new(Filing { register, contact, with }))
+    }
+
+    /// Decides a filing under its number, with the contact sealed for it.
+    fn first_step(
+        &self,
+        actor: &Actor,
+        filing: &mut Filing,
+        now: Timestamp,
+    ) -> Result<Result<Decided, Refused>, Refusal> {
+        let Filing { register, contact, with } = filing;
+        let sealed = self.sealer.seal(register.no, contact);
+        with.contact = Some(sealed.map_err(|why| {
+            Refusal::Unavailable(StoreError::Unreachable(format!("contacts: {why}")))
+        })?);
+        let action = Action::Register(Box::new(register.clone()));
+        let decision = decide(None, &Command { actor: actor.clone(), action }, now);
+        Ok(decision.map(|decision| Decided { before: None, decision }))
+    }
+
+    /// After a conflict: the number was taken, the city was switched a moment ago, or the order
+    /// that is taken up has left the store.
+    async fn look_again(&self, filing: &mut Filing) -> Result<(), Refusal> {
+        let Filing { register, with, .. } = filing;
+        if let Some(of) = register.reopens {
+            self.bring_back(of).await?;
         }
-        Err(Refusal::Busy)
+        let in_force = self.look_at_mode().await?;
+        with.mode = Some(in_force.version);
+        let heard_at = register.heard_at.min(self.now());
+        register.policy = self.limits(&register.reading, heard_at, in_force.mode);
+        Ok(())
     }
 
     /// What the words and the agent's choices come to, and where that goes.

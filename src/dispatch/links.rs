@@ -110,10 +110,9 @@ impl Dispatch {
         of: OrderNo,
         actor: &Actor,
         by: OrderNo,
-        now: Timestamp,
     ) -> Result<(Timestamp, Option<Decided>), Refusal> {
         let before = self.order(of).await?;
-        let now = now.max(before.updated_at);
+        let now = self.now().max(before.updated_at);
         let command = Command { actor: actor.clone(), action: Action::Reopened { by } };
         let decision = decide(Some(&before), &command, now)?;
         Ok((now, Some(Decided { before: Some(before), decision })))

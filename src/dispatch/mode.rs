@@ -50,11 +50,21 @@ impl Dispatch {
     /// The mode in force, as far as this process knows: a commit that was decided under
     /// another is refused by the store.
     pub async fn mode(&self) -> Result<InForce, Refusal> {
-        let known = *self.in_force.read().unwrap_or_else(PoisonError::into_inner);
-        match known {
+        match self.heard_of_mode() {
             Some(known) => Ok(known),
             None => self.look_at_mode().await,
         }
+    }
+
+    /// The same for who need not wait: of a store that this process has not asked yet it is the
+    /// mode that cities start in.
+    pub(super) fn known_mode(&self) -> InForce {
+        let starting = || InForce { mode: self.starting_mode(), version: 0 };
+        self.heard_of_mode().unwrap_or_else(starting)
+    }
+
+    fn heard_of_mode(&self) -> Option<InForce> {
+        *self.in_force.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The mode in force, as the store has it.

@@ -76,9 +76,11 @@ impl Dispatch {
                     self.settings.sweep
                 }
             };
+            // What was said of new deadlines during the round is no reason to rest less.
+            let listens = self.sleeping_until.load(Ordering::Relaxed) != UNDISTURBED;
             tokio::select! {
                 () = tokio::time::sleep(sleep) => {}
-                () = self.sooner.notified() => {}
+                () = self.sooner.notified(), if listens => {}
                 _ = stopping.changed() => {}
             }
         }
