@@ -78,6 +78,7 @@ fn document(totals: &Totals, seeds: u64, took: f64) -> Value {
         "deaths": sum.deaths,
         "failovers": sum.failovers,
         "archived": sum.archived,
+        "bursts": sum.bursts,
         "trimmed": sum.trimmed,
         "trace": format!("{:016x}", sum.trace),
         "seconds": took,

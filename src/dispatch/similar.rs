@@ -13,6 +13,7 @@ use crate::similar::index::MOST_ORDERS;
 use crate::similar::{Burst, Bursts, Index, Matter, Rule, simhash};
 use crate::store::{CommitError, Cursor, MAX_BATCH, MAX_FEED, Paper, StoreError};
 use crate::telemetry::similar as metrics;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -146,7 +147,9 @@ impl Dispatch {
         let began = crate::clock::tick();
         let page = match self.store.feed(reader.cursor, MAX_FEED).await {
             Ok(page) => page,
+            // Whoever had begun to read has missed what became of what he knows.
             Err(StoreError::FeedTrimmed { start }) => {
+                self.known(|known| *known = Known::new(known.rule));
                 *reader = Reader { cursor: Some(start), gap: Some(Gap::default()) };
                 return Ok(Duration::ZERO);
             }
@@ -168,10 +171,22 @@ impl Dispatch {
             for some in page.chunks(TAKEN_TOGETHER) {
                 self.known(|known| some.iter().for_each(|(_, event)| known.take_in(event)));
             }
-            if page.len() < MAX_FEED {
-                self.fill_gap(reader).await?;
-            }
-            return Ok(began.elapsed() * REST);
+        }
+        // Where there is more to read, that comes first.
+        let mut busy = page.len() == MAX_FEED;
+        if !busy {
+            self.fill_gap(reader).await?;
+            busy = self.tell_of_bursts(reader.cursor).await? || reader.gap.is_some();
+        }
+        Ok(if busy || !page.is_empty() { began.elapsed() * REST } else { LOOK_EVERY })
+    }
+
+    /// Announces a burst of which nobody has told, as far as the feed was read; whether there
+    /// are more.
+    async fn tell_of_bursts(&self, read: Option<Cursor>) -> Result<bool, StoreError> {
+        // A clock that is off would forget what goes on, and tell of it again.
+        if self.skewed.load(Ordering::Relaxed) {
+            return Ok(false);
         }
         let now = self.now();
         let new = self.known(|known| {
@@ -180,15 +195,10 @@ impl Dispatch {
             all.filter(|burst| !burst.alerted).cloned().collect::<Vec<_>>()
         });
         // One at a time: what another process announced meanwhile has to be read first.
-        if let (Some(burst), Some(read)) = (new.last(), reader.cursor) {
+        if let (Some(burst), Some(read)) = (new.last(), read) {
             self.announce(read, burst).await?;
-            return Ok(if new.len() > 1 { Duration::ZERO } else { LOOK_EVERY });
         }
-        if reader.gap.is_some() {
-            self.fill_gap(reader).await?;
-            return Ok(began.elapsed() * REST);
-        }
-        Ok(LOOK_EVERY)
+        Ok(new.len() > 1)
     }
 
     /// Goes through the next of the store's orders, if first events have left the feed. What is
