@@ -94,7 +94,10 @@ fn screen(totals: &Totals, seeds: u64, took: f64) -> String {
         ("种子 seeds", format!("{seeds}，无误 sound {}", totals.sound)),
         ("违反 broken", if broken.is_empty() { "-".to_owned() } else { broken }),
         ("步数 steps", sum.steps.to_string()),
-        ("工单 orders", format!("{}，变更 changes {}", sum.orders, sum.changes)),
+        (
+            "工单 orders",
+            format!("{}，变更 changes {}，类案 bursts {}", sum.orders, sum.changes, sum.bursts),
+        ),
         (
             "定时 timers",
             format!(
