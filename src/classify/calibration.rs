@@ -1,12 +1,15 @@
 //! How a model's scores become likelihoods.
 
-/// The best class is right with the logistic of slope · lead + offset, where its lead is how
-/// far its score is before the second's; the others share what is left. The lead alone tells
-/// more than all the scores together would.
+/// The best class is right with the logistic of slope · lead + whole · sum + offset, where its
+/// lead is how far its score is before the second's, and the sum is that of all scores: where
+/// every class is denied, or several are claimed, a lead says less or more. The others share
+/// what is left.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Calibration {
     /// Over 0.
     pub slope: f32,
+    /// Of the sum; of either sign.
+    pub whole: f32,
     /// What is likely where two classes are equal.
     pub offset: f32,
 }
@@ -20,15 +23,17 @@ impl Calibration {
         let mut likely: Vec<f32> = scores.iter().map(behind).collect();
         // What the second has of what the best leaves: the best counts as 1 here.
         let share = 1.0 / (likely.iter().sum::<f32>() - 1.0);
-        let right = self.right(lead).max(share / (1.0 + share));
-        likely.iter_mut().for_each(|p| *p *= share * (1.0 - right));
-        likely[best] = right;
+        let right = self.right(lead, scores.iter().sum()).max(share / (1.0 + share));
+        let left = share * (1.0 - right);
+        likely.iter_mut().for_each(|p| *p *= left);
+        // The second has all of that: where both are as likely, the score still decides.
+        likely[best] = right.max(left.next_up());
         likely
     }
 
     /// How likely the best class is right.
-    pub fn right(&self, lead: f32) -> f32 {
-        1.0 / (1.0 + (-(self.slope * lead + self.offset)).exp())
+    pub fn right(&self, lead: f32, sum: f32) -> f32 {
+        1.0 / (1.0 + (-(self.slope * lead + self.whole * sum + self.offset)).exp())
     }
 }
 
@@ -52,11 +57,13 @@ mod tests {
 
     #[test]
     fn a_greater_lead_is_likelier_right() {
-        let calibration = Calibration { slope: 4.0, offset: -0.5 };
+        let calibration = Calibration { slope: 4.0, whole: 0.5, offset: -0.5 };
         let best = |scores: &[f32]| calibration.likelihood(scores)[1];
         assert!(best(&[-1.0, 0.5, -0.9]) > best(&[-1.0, 0.5, 0.0]));
         assert!(best(&[-1.0, 0.5, 0.0]) > best(&[-1.0, 0.5, 0.4]));
         assert_eq!(lead(&[0.25, 1.0, 0.75]), (1, 0.25));
+        // Of one lead, the one by what no class is denied.
+        assert!(best(&[-0.5, 0.5, 0.0]) > best(&[-1.0, 0.5, 0.0]));
     }
 
     proptest! {
@@ -64,12 +71,14 @@ mod tests {
         fn likelihoods_are_together_one_and_keep_the_order(
             scores in prop::collection::vec(-3.0_f32..3.0, 2..20),
             slope in 0.5_f32..64.0,
+            whole in -8.0_f32..8.0,
             offset in -4.0_f32..4.0,
         ) {
-            let likely = Calibration { slope, offset }.likelihood(&scores);
+            let likely = Calibration { slope, whole, offset }.likelihood(&scores);
             prop_assert!((likely.iter().sum::<f32>() - 1.0).abs() < 1e-4);
             let (best, _) = lead(&scores);
-            prop_assert!(likely.iter().all(|p| *p <= likely[best] + 1e-6 && *p >= 0.0));
+            let others = likely.iter().enumerate().filter(|(place, _)| *place != best);
+            prop_assert!(others.map(|(_, p)| *p).all(|p| (0.0..likely[best]).contains(&p)));
         }
     }
 }

@@ -13,10 +13,11 @@ pub const ORDERS: usize = 3;
 /// by then, and no message takes longer than that.
 pub const MAX_TITLE: usize = 120;
 /// See [`MAX_TITLE`].
-pub const MAX_TEXT: usize = 600;
+pub const MAX_TEXT: usize = 1200;
 
 /// Runs that are told apart: twice what the longest text has, so that a free place is near.
-const SLOTS: usize = 4096;
+const SLOTS: usize = 1 << SLOT_BITS;
+const SLOT_BITS: u32 = 13;
 
 const BEGIN: u32 = 1;
 const END: u32 = 2;
@@ -39,7 +40,7 @@ pub fn grams(text: &str, limit: usize) -> Vec<Gram> {
     let mut slots = [0_u16; SLOTS];
     let mut grams: Vec<Gram> = Vec::with_capacity(ORDERS * (text.len() / 3).min(limit) + 8);
     each(text, limit, |hash, order, _| {
-        let mut at = (hash >> 20) as usize % SLOTS;
+        let mut at = (hash >> (32 - SLOT_BITS)) as usize;
         loop {
             match slots[at] {
                 0 => {

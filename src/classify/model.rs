@@ -6,8 +6,8 @@
 //! - Runs share rows by their hash: 2¹⁸ rows at up to 7 classes, fewer at more, so that the
 //!   whole stays under 4 MiB and near the processor. A row is the idf and a weight for each
 //!   class, one byte each.
-//! - How likely the best class is follows from how far its score is before the second's
-//!   ([`Calibration`]), fitted to messages which the model had not seen.
+//! - How likely the best class is follows from how far its score is before the second's, and
+//!   from the sum of all ([`Calibration`]), fitted to messages which the model had not seen.
 
 use super::calibration::Calibration;
 use super::grams::{Gram, ORDERS};
@@ -17,7 +17,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 /// The format this program writes and reads.
-pub const FORMAT: u16 = 1;
+pub const FORMAT: u16 = 2;
 /// The most classes a model tells apart.
 pub const MAX_CLASSES: usize = 255;
 /// The most bytes its rows take: with what stands before them, a model is under 4 MiB.
@@ -169,7 +169,8 @@ impl Model {
             }
         }
         let (classes, bias) = (from.classes.clone(), from.bias.clone());
-        let (version, calibration) = (ModelVersion(0), Calibration { slope: 1.0, offset: 0.0 });
+        let version = ModelVersion(0);
+        let calibration = Calibration { slope: 1.0, whole: 0.0, offset: 0.0 };
         Model { version, classes, bias, calibration, scale, bits, stride, rows }.sealed()
     }
 
@@ -259,8 +260,8 @@ impl Model {
         out.extend(FORMAT.to_le_bytes());
         let length = out.len();
         out.extend([0; 8]);
-        out.extend(self.calibration.slope.to_le_bytes());
-        out.extend(self.calibration.offset.to_le_bytes());
+        let Calibration { slope, whole, offset } = self.calibration;
+        [slope, whole, offset].iter().for_each(|number| out.extend(number.to_le_bytes()));
         out.extend(self.scale.to_le_bytes());
         out.push(self.classes.len() as u8);
         for (class, bias) in self.classes.iter().zip(&self.bias) {
@@ -295,6 +296,7 @@ impl Model {
         }
         from.0 = from.0.strip_suffix(digest).ok_or(ModelError::Checksum)?;
         let slope = f32::from_le_bytes(from.array()?);
+        let whole = f32::from_le_bytes(from.array()?);
         let offset = f32::from_le_bytes(from.array()?);
         let scale = f32::from_le_bytes(from.array()?);
         let [count] = from.array()?;
@@ -313,13 +315,14 @@ impl Model {
         if from.0.len() != stride << bits {
             return Err(ModelError::Content("its rows are not those of its classes"));
         }
-        let finite = bias.iter().chain([&slope, &offset, &scale]).all(|number| number.is_finite());
+        let numbers = [&slope, &whole, &offset, &scale];
+        let finite = bias.iter().chain(numbers).all(|number| number.is_finite());
         if !finite || slope <= 0.0 || scale <= 0.0 {
             return Err(ModelError::Content("a number in it is none"));
         }
         let rows = from.0.to_vec();
         let version = version(digest);
-        let calibration = Calibration { slope, offset };
+        let calibration = Calibration { slope, whole, offset };
         Ok(Model { version, classes, bias, calibration, scale, bits, stride, rows })
     }
 }

@@ -78,6 +78,7 @@ fn document(totals: &Totals, seeds: u64, took: f64) -> Value {
         "deaths": sum.deaths,
         "failovers": sum.failovers,
         "archived": sum.archived,
+        "bursts": sum.bursts,
         "trimmed": sum.trimmed,
         "trace": format!("{:016x}", sum.trace),
         "seconds": took,
@@ -93,7 +94,10 @@ fn screen(totals: &Totals, seeds: u64, took: f64) -> String {
         ("种子 seeds", format!("{seeds}，无误 sound {}", totals.sound)),
         ("违反 broken", if broken.is_empty() { "-".to_owned() } else { broken }),
         ("步数 steps", sum.steps.to_string()),
-        ("工单 orders", format!("{}，变更 changes {}", sum.orders, sum.changes)),
+        (
+            "工单 orders",
+            format!("{}，变更 changes {}，类案 bursts {}", sum.orders, sum.changes, sum.bursts),
+        ),
         (
             "定时 timers",
             format!(

@@ -1,7 +1,9 @@
 //! Which open orders are like a matter, and bursts of them.
 //!
 //! Every process reads the feed from its beginning, in the background: what it knows is there a
-//! moment after it has started, and nobody waits for that. Whoever comes to a burst announces it
+//! moment after it has started, and nobody waits for that. Where the feed has lost its beginning,
+//! the orders in the store are gone through once, and what is missing is known by its papers.
+//! Whoever comes to a burst announces it
 //! where the feed holds no announcement that it has not read; if it does, the process reads on
 //! and finds that the burst is known. So a burst is told of once, by whichever process.
 
@@ -9,8 +11,9 @@ use super::{Dispatch, Refusal};
 use crate::domain::{Actor, Category, Division, Event, Order, OrderNo, Stage, What};
 use crate::similar::index::MOST_ORDERS;
 use crate::similar::{Burst, Bursts, Index, Matter, Rule, simhash};
-use crate::store::{CommitError, Cursor, MAX_FEED, Paper, StoreError};
+use crate::store::{CommitError, Cursor, MAX_BATCH, MAX_FEED, Paper, StoreError};
 use crate::telemetry::similar as metrics;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -94,6 +97,13 @@ fn takes_part(stage: Stage) -> Option<bool> {
 #[derive(Default)]
 pub struct Reader {
     cursor: Option<Cursor>,
+    gap: Option<Gap>,
+}
+
+/// First events have left the feed: up to which order the store was gone through for theirs.
+#[derive(Default)]
+struct Gap {
+    after: Option<OrderNo>,
 }
 
 impl Reader {
@@ -137,9 +147,10 @@ impl Dispatch {
         let began = crate::clock::tick();
         let page = match self.store.feed(reader.cursor, MAX_FEED).await {
             Ok(page) => page,
-            // Of what left the feed most is over; what is not is found by its caller only.
+            // Whoever had begun to read has missed what became of what he knows.
             Err(StoreError::FeedTrimmed { start }) => {
-                reader.cursor = Some(start);
+                self.known(|known| *known = Known::new(known.rule));
+                *reader = Reader { cursor: Some(start), gap: Some(Gap::default()) };
                 return Ok(Duration::ZERO);
             }
             // Another history: what was known is of the old one.
@@ -160,7 +171,22 @@ impl Dispatch {
             for some in page.chunks(TAKEN_TOGETHER) {
                 self.known(|known| some.iter().for_each(|(_, event)| known.take_in(event)));
             }
-            return Ok(began.elapsed() * REST);
+        }
+        // Where there is more to read, that comes first.
+        let mut busy = page.len() == MAX_FEED;
+        if !busy {
+            self.fill_gap(reader).await?;
+            busy = self.tell_of_bursts(reader.cursor).await? || reader.gap.is_some();
+        }
+        Ok(if busy || !page.is_empty() { began.elapsed() * REST } else { LOOK_EVERY })
+    }
+
+    /// Announces a burst of which nobody has told, as far as the feed was read; whether there
+    /// are more.
+    async fn tell_of_bursts(&self, read: Option<Cursor>) -> Result<bool, StoreError> {
+        // A clock that is off would forget what goes on, and tell of it again.
+        if self.skewed.load(Ordering::Relaxed) {
+            return Ok(false);
         }
         let now = self.now();
         let new = self.known(|known| {
@@ -169,11 +195,46 @@ impl Dispatch {
             all.filter(|burst| !burst.alerted).cloned().collect::<Vec<_>>()
         });
         // One at a time: what another process announced meanwhile has to be read first.
-        if let (Some(burst), Some(read)) = (new.last(), reader.cursor) {
+        if let (Some(burst), Some(read)) = (new.last(), read) {
             self.announce(read, burst).await?;
-            return Ok(if new.len() > 1 { Duration::ZERO } else { LOOK_EVERY });
         }
-        Ok(LOOK_EVERY)
+        Ok(new.len() > 1)
+    }
+
+    /// Goes through the next of the store's orders, if first events have left the feed. What is
+    /// read of the feed afterwards is older than an order in the store or the same, and what is
+    /// over never opens again: in the end it is as if the first event had been there.
+    async fn fill_gap(&self, reader: &mut Reader) -> Result<(), StoreError> {
+        let Some(Gap { after }) = reader.gap else { return Ok(()) };
+        let orders = match self.store.scan(after, MAX_BATCH).await {
+            Err(StoreError::Damaged(why)) => {
+                tracing::warn!(why, "similar orders: older ones are not found; ask the doctor");
+                reader.gap = None;
+                return Ok(());
+            }
+            orders => orders?,
+        };
+        let Some(last) = orders.last().map(|order| order.no) else {
+            reader.gap = None;
+            return Ok(());
+        };
+        for order in orders {
+            let Some(open) = takes_part(order.stage) else { continue };
+            if !self.known(|known| known.index.lacks(order.no)) {
+                continue;
+            }
+            let Some(Paper { title, body, .. }) = self.store.paper(order.no, 0).await? else {
+                continue;
+            };
+            let Some(hash) = simhash(&title, &body) else { continue };
+            let (division, category) = (order.reading.division, order.reading.category);
+            self.known(|known| {
+                known.index.insert(order.no, Matter { hash, division, category });
+                known.index.update(order.no, category, open);
+            });
+        }
+        reader.gap = Some(Gap { after: Some(last) });
+        Ok(())
     }
 
     fn known<T>(&self, with: impl FnOnce(&mut Known) -> T) -> T {

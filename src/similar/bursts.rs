@@ -124,6 +124,12 @@ impl Bursts {
         let of_it = |no: &OrderNo| orders.contains(no);
         let same = recent.iter().filter(|order| of_it(&order.no)).find_map(|order| order.burst);
         let same = same.filter(|id| self.known.contains_key(id));
+        // Told of late, those that made it one may be looked back at no more.
+        let by_name = || {
+            let named = self.known.iter().filter(|(_, burst)| burst.orders.iter().any(of_it));
+            named.map(|(id, _)| *id).min()
+        };
+        let same = same.or_else(by_name);
         let like = recent.iter().rev().find(|order| of_it(&order.no)).map(|order| order.matter);
         let id = same.unwrap_or(self.next);
         for order in recent.iter_mut().filter(|order| of_it(&order.no)) {
@@ -236,6 +242,22 @@ mod tests {
         // Of none of its orders anything is known: there is nothing to compare by.
         it.alerted("330402002".parse().unwrap(), &[no(70)], minute(0), minute(2));
         assert_eq!(it.known().len(), 1);
+    }
+
+    /// Of what goes on long, or comes fast, the first is looked back at no more by then.
+    #[test]
+    fn an_alert_that_comes_late_is_of_the_burst_all_the_same() {
+        for (more, minutes) in [(3, 50), (2 * MOST_RECENT as u32, 0)] {
+            let mut it = bursts();
+            let mut at = minute(0);
+            for n in 1..4 + more {
+                it.registered(no(n), matter(0, TOWN), at);
+                at = if n < 3 { at } else { at.plus(Span::minutes(minutes)) };
+            }
+            assert_eq!(told(&it), [(vec![1, 2, 3], 3 + more, false)]);
+            it.alerted(TOWN.parse().unwrap(), &[no(1), no(2), no(3)], minute(0), at);
+            assert_eq!(told(&it), [(vec![1, 2, 3], 3 + more, true)]);
+        }
     }
 
     #[test]

@@ -127,6 +127,11 @@ impl Index {
         }
     }
 
+    /// Whether an order is not in it and nothing would have to make room for it.
+    pub fn lacks(&self, no: OrderNo) -> bool {
+        self.len() < self.most && !self.places.contains_key(&no)
+    }
+
     /// What an order is about now, and whether it is open; one that is not in it stays out.
     pub fn update(&mut self, no: OrderNo, category: crate::domain::Category, open: bool) {
         if let Some(at) = self.places.get(&no) {

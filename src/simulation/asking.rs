@@ -21,7 +21,11 @@ impl City {
         let on_their_way = self.world.lock().on_their_way.len();
         match self.dice.below(100) {
             0..55 if on_their_way > 0 => self.let_arrive(),
-            0..80 => self.somebody_asks(),
+            0..74 => self.somebody_asks(),
+            74..80 => {
+                let process = self.dice.place(PROCESSES);
+                self.index(process);
+            }
             80..89 => self.timers_look(),
             89..92 => {
                 let process = self.dice.place(PROCESSES);
@@ -63,6 +67,12 @@ impl City {
     pub(super) fn archive(&mut self, process: usize) {
         if let Some(passes) = self.processes[process].passes.take() {
             self.fly(process, Task::Archive, Ask::Archive(passes));
+        }
+    }
+
+    fn index(&mut self, process: usize) {
+        if let Some(reader) = self.processes[process].reader.take() {
+            self.fly(process, Task::Likeness, Ask::Likeness(reader));
         }
     }
 

@@ -6,6 +6,7 @@
 use super::ledger::Ledger;
 use super::shelf::Kept;
 use super::state::{Held, State};
+use super::telling::{Telling, Told};
 use super::timers::{Fired, fired};
 use super::world::Happened;
 use super::wrong::{Promise, Wrong, must};
@@ -42,7 +43,8 @@ pub(super) struct Auditor {
     hidden: HashMap<(OrderNo, Unit), usize>,
     /// Of the mode's row.
     pub(super) revision: u32,
-    told: usize,
+    /// Of the feed.
+    pub(super) telling: Telling,
     /// Which numbers were given; what was lost since was given all the same.
     given: BTreeMap<Date, u32>,
     claims: u64,
@@ -65,10 +67,7 @@ struct Touched {
     tallies: BTreeSet<Tally>,
     indicators: BTreeSet<(Date, Marginal)>,
     requests: Vec<RequestId>,
-    told: Vec<Arc<Change>>,
-    city: Vec<Event>,
-    /// In which order orders and city were told: `true` is the city.
-    turns: Vec<bool>,
+    told: Vec<Told>,
 }
 
 impl Auditor {
@@ -109,7 +108,10 @@ impl Auditor {
         let mut touched = Touched::default();
         for happened in happened {
             self.take_in(&happened, ledger, &mut touched)?;
-            if matches!(happened, Happened::Steps { .. } | Happened::Mode { .. }) {
+            if matches!(
+                happened,
+                Happened::Steps { .. } | Happened::Mode { .. } | Happened::Announced(_)
+            ) {
                 self.history.push(happened);
             }
         }
@@ -162,9 +164,12 @@ impl Auditor {
                     format!("the mode's revision {} came after {}", row.revision, self.revision)
                 })?;
                 self.revision = next;
-                touched.turns.extend(event.iter().map(|_| true));
-                touched.city.extend(event.clone());
+                touched.told.extend(event.clone().map(Told::City));
                 Ok(())
+            }
+            Happened::Announced(event) => {
+                touched.told.push(Told::City(event.clone()));
+                self.telling.announced(event)
             }
             Happened::Claimed { no, held, at } => self.claimed(*no, *held, *at),
             Happened::Released { no, claim } => {
@@ -273,8 +278,7 @@ impl Auditor {
             all.retain(|held| waits.iter().any(|entry| held.is_at(entry)));
         }
         touched.orders.insert(no);
-        touched.turns.push(false);
-        touched.told.push(Arc::clone(change));
+        touched.told.push(Told::Step(Arc::clone(change)));
         let (facts, fired) = known_fired.unwrap_or_default();
         self.orders.insert(no, Known { order: Arc::clone(after), facts, fired });
         Ok(())
@@ -361,7 +365,7 @@ impl Auditor {
                 format!("the indicators of {at:?} say {stored:?}, and must say {counted:?}")
             })?;
         }
-        self.compare_feed(touched, state)
+        self.telling.compare(&touched.told, state)
     }
 
     fn compare_order(&self, order: &Arc<Order>, state: &State) -> Result<(), Wrong> {
@@ -403,27 +407,6 @@ impl Auditor {
         must(strangers.is_empty(), Promise::Together, || {
             format!("{no} says that others are merged into it which are not: {strangers:?}")
         })
-    }
-
-    /// The feed grew by exactly what happened, in its order.
-    fn compare_feed(&mut self, touched: &Touched, state: &State) -> Result<(), Wrong> {
-        let new = state.feed.get(self.told..).unwrap_or_default();
-        must(new.len() == touched.turns.len(), Promise::OneFeed, || {
-            format!("{} steps happened, and the feed tells of {}", touched.turns.len(), new.len())
-        })?;
-        let (mut orders, mut city) = (touched.told.iter(), touched.city.iter());
-        for (told, is_city) in new.iter().zip(&touched.turns) {
-            let same = if *is_city {
-                city.next().is_some_and(|event| told[..] == [event.clone()])
-            } else {
-                orders.next().is_some_and(|change| told[..] == change.events[..])
-            };
-            must(same, Promise::OneFeed, || {
-                format!("the feed tells of {:?} in another's place", told.first().map(|e| e.order))
-            })?;
-        }
-        self.told = state.feed.len();
-        Ok(())
     }
 
     /// Nothing that was due by then is due still.

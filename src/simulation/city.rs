@@ -116,6 +116,7 @@ impl City {
             deaths: self.deaths,
             failovers: self.failovers,
             archived: self.auditor.archived,
+            bursts: self.auditor.telling.bursts,
             trimmed: world.kept.events(),
             trace: world.trace.hash(),
         }
@@ -207,9 +208,10 @@ impl City {
                     let knew = !excuse.stale && flight.failovers == self.failovers;
                     knew && self.auditor.was_hidden(no, unit, flight.began)
                 };
-                let seen = events
-                    .iter()
-                    .find(|(_, event)| event.hidden_from.contains(&unit) || hidden(event.order));
+                let seen = events.iter().find(|(_, event)| {
+                    let mut told = std::iter::once(&event.order).chain(event.what.others());
+                    event.hidden_from.contains(&unit) || told.any(|no| hidden(*no))
+                });
                 must(seen.is_none(), Promise::Hidden, || {
                     format!("{:?} was told to {unit}", seen.map(|(_, event)| event.order))
                 })
@@ -223,6 +225,10 @@ impl City {
             }
             (Task::Archive, Landing::Moved(passes)) => {
                 self.processes[flight.process].passes = Some(passes);
+                Ok(())
+            }
+            (Task::Likeness, Landing::Indexed(reader)) => {
+                self.processes[flight.process].reader = Some(reader);
                 Ok(())
             }
             (Task::Round, Landing::Ticked(rounds)) => {
@@ -251,6 +257,7 @@ fn name_of(landing: &Landing) -> &'static str {
         Landing::Acknowledged(_) => "copy is known",
         Landing::Ticked(_) => "timers looked",
         Landing::Moved(_) => "archive looked",
+        Landing::Indexed(_) => "index read on",
         Landing::Switched(_) => "switched",
     }
 }

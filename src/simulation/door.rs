@@ -83,6 +83,24 @@ impl Door {
         if world.dice.happens(rate) { Err(trouble()) } else { Ok(world) }
     }
 
+    /// What is about the city arrives, or does not.
+    async fn write(
+        &self,
+        write: impl FnOnce(&mut World) -> Result<(), CommitError> + Send,
+    ) -> Result<(), CommitError> {
+        let mut world = self.turn(None).await;
+        match Fate::thrown(&mut world) {
+            Fate::Done => write(&mut world),
+            Fate::DoneUnheard => {
+                let _ = write(&mut world);
+                Err(CommitError::Unknown(trouble()))
+            }
+            Fate::Refused => Err(CommitError::Unavailable(trouble())),
+            Fate::Undone | Fate::Later => Err(CommitError::Unknown(trouble())),
+            Fate::Conflict => Err(CommitError::Conflict),
+        }
+    }
+
     /// A change as a broken shell would hand it over.
     fn bent(&self, mut change: Change) -> Change {
         let mut world = self.world.lock();
@@ -294,17 +312,11 @@ impl Store for Door {
     }
 
     async fn set_mode(&self, row: &ModeRow, event: Option<&Event>) -> Result<(), CommitError> {
-        let mut world = self.turn(None).await;
-        match Fate::thrown(&mut world) {
-            Fate::Done => world.set_mode(row, event),
-            Fate::DoneUnheard => {
-                let _ = world.set_mode(row, event);
-                Err(CommitError::Unknown(trouble()))
-            }
-            Fate::Refused => Err(CommitError::Unavailable(trouble())),
-            Fate::Undone | Fate::Later => Err(CommitError::Unknown(trouble())),
-            Fate::Conflict => Err(CommitError::Conflict),
-        }
+        self.write(|world| world.set_mode(row, event)).await
+    }
+
+    async fn announce(&self, read: Cursor, event: &Event) -> Result<(), CommitError> {
+        self.write(|world| world.announce(read, event)).await
     }
 
     async fn indicators(

@@ -71,6 +71,7 @@ impl Summary {
         self.deaths += other.deaths;
         self.failovers += other.failovers;
         self.archived += other.archived;
+        self.bursts += other.bursts;
         self.trimmed += other.trimmed;
         // Whichever ends first: the same cities give the same number.
         self.trace ^= other.trace;

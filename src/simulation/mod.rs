@@ -32,6 +32,7 @@ mod process;
 mod rest;
 mod shelf;
 mod state;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -89,6 +90,8 @@ pub struct Summary {
     pub failovers: u64,
     /// Orders that left for the archive, each as often as it did.
     pub archived: u64,
+    /// Bursts of similar orders that were told of.
+    pub bursts: u64,
     /// Events that left the feed.
     pub trimmed: u64,
     /// Of everything that happened, in its order.

@@ -54,6 +54,8 @@ pub enum Mutant {
     LosePaper,
     /// The store trims the feed though a consumer has not read it.
     TrimUnread,
+    /// The store lets something be announced by who has not read what was.
+    AnnounceUnread,
     /// The archive says that it keeps what it does not.
     LoseKept,
     /// The shell takes an unknown outcome for done.
@@ -98,6 +100,7 @@ impl Mutant {
         Mutant::ForgetRecusal,
         Mutant::LosePaper,
         Mutant::TrimUnread,
+        Mutant::AnnounceUnread,
         Mutant::LoseKept,
         Mutant::UnknownIsOk,
         Mutant::ConflictIsOk,

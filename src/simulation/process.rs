@@ -9,8 +9,8 @@ use super::{door::Door, timers::MOST_OFF};
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::dispatch::{
-    Archiving, BodyDigest, Claimed, Cursor, Dispatch, ModeRow, Parts, Passes, Pull, Refusal,
-    RequestId, Rounds, Settings, Switch,
+    Archiving, BodyDigest, BurstRule, Claimed, Cursor, Dispatch, ModeRow, Parts, Passes, Pull,
+    Reader, Refusal, RequestId, Rounds, Settings, Switch,
 };
 use crate::domain::{Actor, Desk, Event, Order, OrderNo, Span, Unit};
 use crate::store::seal::Sealer;
@@ -21,6 +21,8 @@ use tokio::task::JoinHandle;
 
 /// How often an order is handed out unsigned before it is parked: soon, so that it happens.
 const PARK_AFTER: u8 = 3;
+/// What makes a burst: few within a short time, so that there are many.
+const BURST: BurstRule = BurstRule { orders: 3, within: Span::minutes(10) };
 
 /// The name under which the copy reads.
 const COPY: &str = "copy";
@@ -33,6 +35,8 @@ pub(super) struct Process {
     pub(super) rounds: Option<Rounds>,
     /// Of its archiving, likewise.
     pub(super) passes: Option<Passes>,
+    /// Of its index of similar orders, likewise.
+    pub(super) reader: Option<Reader>,
 }
 
 impl Process {
@@ -60,6 +64,7 @@ impl Process {
             settings: Settings {
                 sweep,
                 park_after: PARK_AFTER,
+                burst: BURST,
                 // What is over leaves with the day, and so does what was read.
                 archiving: Some(Archiving {
                     folder: PathBuf::new(),
@@ -73,7 +78,8 @@ impl Process {
         let shelf = Shelf::new(world.clone(), cell, process);
         let dispatch = Dispatch::keeping(parts, Some(Arc::new(shelf)));
         let (rounds, passes) = (Some(Rounds::new(holder)), Passes::new(&dispatch));
-        let process = Process { dispatch, clock, rounds, passes };
+        let reader = Some(Reader::default());
+        let process = Process { dispatch, clock, rounds, passes, reader };
         process.look_at_clock();
         Ok(process)
     }
@@ -120,6 +126,8 @@ pub(super) enum Task {
     Round,
     /// What is over leaves.
     Archive,
+    /// The index of similar orders goes on.
+    Likeness,
     /// The city is switched.
     Switch,
 }
@@ -136,6 +144,7 @@ pub(super) enum Landing {
     Acknowledged(Result<Cursor, Refusal>),
     Ticked(Rounds),
     Moved(Passes),
+    Indexed(Reader),
     Switched(Result<ModeRow, Refusal>),
 }
 
@@ -179,6 +188,11 @@ pub(super) fn start(to: &Arc<Dispatch>, ask: Ask) -> JoinHandle<Landing> {
                 let _ = to.archive_round(&mut passes).await;
                 Landing::Moved(passes)
             }
+            Ask::Likeness(mut reader) => {
+                // What could not be read is, in the next round.
+                let _ = to.read_likeness(&mut reader).await;
+                Landing::Indexed(reader)
+            }
             Ask::Switch(actor, id, switch) => {
                 Landing::Switched(to.switch_mode(&actor, id, switch).await)
             }
@@ -195,6 +209,7 @@ pub(super) enum Ask {
     Acknowledge(Cursor),
     Round(Rounds),
     Archive(Passes),
+    Likeness(Reader),
     Switch(Actor, RequestId, Switch),
 }
 

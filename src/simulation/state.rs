@@ -26,6 +26,8 @@ pub(super) enum Write {
     Steps(Together),
     /// The city's mode, and what is told of it.
     Mode(ModeRow, Option<Event>),
+    /// What happened to the city itself.
+    Announced(Event),
     /// Somebody has an order now.
     Claim(OrderNo, Held),
     /// Nobody has it any more.
@@ -72,6 +74,8 @@ pub(super) struct State {
     pub(super) feed: Vec<Arc<[Event]>>,
     /// So many steps of it are empty, for they left.
     pub(super) trimmed: u64,
+    /// Where the last announcement stands in it.
+    pub(super) announced: u64,
     pub(super) consumers: BTreeMap<String, Consumer>,
     pub(super) mode: Option<ModeRow>,
     pub(super) leases: HashMap<OrderNo, Vec<Held>>,
@@ -142,6 +146,10 @@ impl State {
             Write::Mode(row, event) => {
                 self.mode = Some(row.clone());
                 self.feed.extend(event.iter().map(|event| Arc::from([event.clone()])));
+            }
+            Write::Announced(event) => {
+                self.feed.push(Arc::from([event.clone()]));
+                self.announced = self.feed.len() as u64;
             }
             Write::Shed(shed) => self.shed(shed),
             Write::Claim(no, held) => {

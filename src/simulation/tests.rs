@@ -27,7 +27,15 @@ fn no_promise_is_broken() {
     println!("{sum:?}");
     // What was to be tried was tried.
     let Summary {
-        repeated, settled, deaths, failovers, lost_where_allowed, archived, trimmed, ..
+        repeated,
+        settled,
+        deaths,
+        failovers,
+        lost_where_allowed,
+        archived,
+        bursts,
+        trimmed,
+        ..
     } = sum;
     for (what, often) in [
         ("repeated", repeated),
@@ -36,6 +44,7 @@ fn no_promise_is_broken() {
         ("failovers", failovers),
         ("lost where allowed", lost_where_allowed),
         ("archived", archived),
+        ("bursts", bursts),
         ("trimmed", trimmed),
     ] {
         assert!(often > 24, "{what}: {often}");

@@ -9,7 +9,7 @@ use super::trace::{Line, Trace};
 use super::weather::Weather;
 use crate::clock::Clock;
 use crate::domain::{Date, Desk, Event, OrderNo, Span, Timestamp, Unit};
-use crate::store::{Claimed, CommitError, ModeRow, Remembered, RequestId, StoreError};
+use crate::store::{Claimed, CommitError, Cursor, ModeRow, Remembered, RequestId, StoreError};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -44,6 +44,8 @@ pub(super) enum Happened {
     Steps { changes: Together, at: Timestamp },
     /// The city's mode row was written.
     Mode { row: ModeRow, event: Option<Event> },
+    /// Something of the city itself was announced.
+    Announced(Event),
     /// Somebody has an order.
     Claimed { no: OrderNo, held: Held, at: Timestamp },
     /// Somebody let an order go again.
@@ -62,7 +64,7 @@ pub(super) enum Happened {
 struct Replica {
     state: State,
     behind: VecDeque<Write>,
-    /// How many steps and switches it has.
+    /// How many steps, switches and announcements it has.
     has: usize,
 }
 
@@ -147,7 +149,7 @@ impl World {
         let mut right = Slips::default();
         for _ in 0..most.min(self.replica.behind.len()) {
             let Some(write) = self.replica.behind.pop_front() else { return };
-            let told = matches!(write, Write::Steps(_) | Write::Mode(..));
+            let told = matches!(write, Write::Steps(_) | Write::Mode(..) | Write::Announced(_));
             if !told || !self.slips.slips(Mutant::LoseAcknowledged) {
                 self.replica.state.write(&write, &mut right);
             }
@@ -233,6 +235,17 @@ impl World {
         self.answer(Ok(()))
     }
 
+    pub(super) fn announce(&mut self, read: Cursor, event: &Event) -> Result<(), CommitError> {
+        let all_read = read.epoch == self.epoch && self.state.announced <= read.sequence;
+        if !all_read && !self.slips.is(Mutant::AnnounceUnread) {
+            return Err(CommitError::Conflict);
+        }
+        self.note(None, "announced", None, read.sequence);
+        self.journal.push(Happened::Announced(event.clone()));
+        self.write(Write::Announced(event.clone()));
+        self.answer(Ok(()))
+    }
+
     pub(super) fn claim(
         &mut self,
         units: &[Unit],
@@ -283,7 +296,8 @@ impl World {
         free
     }
 
-    /// The store is lost, and its replica goes on; how many steps and switches it has.
+    /// The store is lost, and its replica goes on; how many steps, switches and announcements
+    /// it has.
     pub(super) fn fail_over(&mut self) -> usize {
         if !self.slips.is(Mutant::KeepEpoch) {
             self.epoch += 1;
@@ -346,6 +360,7 @@ pub(super) fn request_of(happened: &Happened) -> Option<RequestId> {
     match happened {
         Happened::Steps { changes, .. } => changes[0].request.as_ref().map(|(id, _)| *id),
         Happened::Mode { .. }
+        | Happened::Announced(_)
         | Happened::Claimed { .. }
         | Happened::Released { .. }
         | Happened::Left(_)

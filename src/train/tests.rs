@@ -80,7 +80,7 @@ fn what_is_no_model_is_told_apart() {
     assert_eq!(Model::from_bytes(b"").err(), Some(ModelError::Stranger));
     assert_eq!(Model::from_bytes(b"PK\x03\x04").err(), Some(ModelError::Stranger));
     assert_eq!(changed(0, 1), Some(ModelError::Stranger));
-    assert_eq!(changed(14, 3), Some(ModelError::Format { found: 2 }));
+    assert_eq!(changed(14, 3), Some(ModelError::Format { found: 1 }));
     for to in [24, 100, bytes.len() - 1] {
         let found = to as u64;
         assert_eq!(cut(to), Some(ModelError::Length { found, expected: length }));
@@ -177,4 +177,30 @@ fn more_than_seven_classes_are_told_apart() {
         .filter(|(likely, example)| likely.iter().all(|p| *p <= likely[example.label]));
     assert!(right.count() >= 110);
     assert!(trained.model.to_bytes().len() <= 4 << 20);
+}
+
+#[test]
+fn what_is_said_is_right_as_often_however_clear_it_is() {
+    let example = || Example::new("", "", 0);
+    // By how far the first class leads, and whether it is right.
+    let mixed = (0..200).map(|i| (i as f32 / 100.0, i % 7 != 0 || i > 120));
+    let clear = (0..200).map(|i| (i as f32 / 100.0, i > 50));
+    let cases: [Vec<(f32, bool)>; 4] = [
+        mixed.collect(),
+        clear.collect(),
+        vec![(0.5, true); 6],
+        vec![(0.1, false), (0.2, false), (1.0, false)],
+    ];
+    for read in cases {
+        let scores: Vec<Vec<f32>> = read
+            .iter()
+            .map(|(lead, right)| if *right { vec![*lead, 0.0] } else { vec![0.0, *lead] })
+            .collect();
+        let examples: Vec<Example> = read.iter().map(|_| example()).collect();
+        let calibration = calibrate(&scores, &examples);
+        let said = read.iter().map(|(lead, _)| calibration.right(*lead, *lead)).sum::<f32>();
+        let right = read.iter().filter(|(_, right)| *right).count() as f32;
+        let off = (said - right).abs() / read.len() as f32;
+        assert!(off < 0.3 && (read.len() < 100 || off < 0.02), "{calibration:?} {off}");
+    }
 }

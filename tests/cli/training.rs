@@ -131,7 +131,7 @@ fn a_model_that_is_none_is_refused_by_name() {
         (b"no model".to_vec(), "this is no model of `hotline train`"),
         (bytes[..bytes.len() / 2].to_vec(), "it is cut short"),
         (changed(bytes.len() / 2), "its checksum is wrong"),
-        (changed(14), "it is in format 3, and this program reads format 1"),
+        (changed(14), "it is in format 0, and this program reads format 2"),
         (vec![0; 5 << 20], "a model has at most 4194304"),
     ] {
         std::fs::write(&bad, bytes).unwrap();

@@ -1,6 +1,6 @@
 //! Similar orders: offered while the agent types, and told of when many come at once.
 
-use crate::everywhere::everywhere;
+use crate::everywhere::{everywhere, on_every_store};
 use crate::server::*;
 use hotline::dispatch::{Dispatch, Reader};
 use hotline::domain::{Span, What};
@@ -110,6 +110,29 @@ async fn a_process_that_starts_finds_what_was_there() {
     );
     again.running.stop().await;
     s.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_whose_beginning_has_left_the_feed_is_found_after_a_start() {
+    on_every_store(async |store| {
+        let s = Server::on(store).await;
+        let (first, over) = (file(&s, told(TEXT)).await, file(&s, told(TEXT)).await);
+        let request = pb::WithdrawOrderRequest { request_id: id(), order_no: over };
+        s.intake().withdraw_order(by(CENTRE, "agent", request)).await.unwrap();
+        let last = file(&s, told(TEXT)).await;
+        let end = s.store.feed_end().await.unwrap();
+        assert!(s.store.trim_feed(end.sequence, &[]).await.unwrap());
+        let left = s.store.feed(Some(s.store.feed_start().await.unwrap()), 10).await.unwrap();
+        assert!(left.iter().all(|(_, event)| event.order.to_string() == last), "{left:?}");
+        let again = Server::on(s.store.clone()).await;
+        let found =
+            until(async || Some(similar(&again, CENTRE).await).filter(|f| f.len() == 2)).await;
+        assert_eq!(found, [last, first]);
+        // The store is not its own to close.
+        again.running.dispatch().stop();
+        s.running.stop().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
