@@ -183,6 +183,25 @@ async fn nothing_leaves_while_the_archive_cannot_be_written() {
     assert!(trim(&archive, &*store, keep).await.unwrap().left > 0);
 }
 
+/// The feed that told of them has left, too.
+#[tokio::test]
+async fn orders_that_are_neither_here_nor_there_are_missed() {
+    let (folder, archive, store) = some(3).await;
+    move_all(&store, &archive).await.unwrap();
+    put(&store, new_order(4, HEARD)).await;
+    put(&store, new_order(5, HEARD)).await;
+    let keep = Keep { read: later(), unread: None };
+    trim(&archive, &*store, keep).await.unwrap();
+    assert_eq!(audit::audit_with(&*store, &archive).await.unwrap(), []);
+    let elsewhere = folder.path().join("elsewhere");
+    std::fs::rename(archive.root(), &elsewhere).unwrap();
+    let found = audit::audit_with(&*store, &archive).await.unwrap();
+    assert!(matches!(&found[..], [one] if one.name == "missing_orders"), "{found:?}");
+    assert!(found[0].to_string().starts_with("5 orders were registered, but only 2 "), "{found:?}");
+    std::fs::rename(&elsewhere, archive.root()).unwrap();
+    assert_eq!(audit::audit_with(&*store, &archive).await.unwrap(), []);
+}
+
 #[tokio::test]
 async fn a_changed_digit_never_reads_as_another_order() {
     let (folder, archive, store) = some(40).await;

@@ -61,14 +61,18 @@ impl Folder {
         Ok(files)
     }
 
+    /// The days that have a folder.
+    pub(super) fn days_of(&self, kind: &str) -> Result<Vec<Date>, StoreError> {
+        let day =
+            |folder: &PathBuf| folder.file_name()?.to_str()?.strip_prefix("day=")?.parse().ok();
+        Ok(list(&self.city(kind))?.iter().filter_map(day).collect())
+    }
+
     /// Every day of which there is something, in order.
     pub(super) fn days(&self) -> Result<Vec<Day>, StoreError> {
         let mut days: BTreeMap<Date, Day> = BTreeMap::new();
         for kind in [ORDERS, EVENTS] {
-            for folder in list(&self.city(kind))? {
-                let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-                let day = name.strip_prefix("day=").and_then(|day| day.parse::<Date>().ok());
-                let Some(day) = day else { continue };
+            for day in self.days_of(kind)? {
                 let (orders, events, files, bytes) = (0, 0, 0, 0);
                 let broken = Vec::new();
                 let of = Day { day, orders, events, files, bytes, broken };
