@@ -111,6 +111,13 @@ async fn a_process_that_dies_in_between_leaves_everything_twice_at_most() {
     // It died while it wrote.
     let aside = folder.path().join("archive/.writing");
     std::fs::write(aside.join("0123.parquet"), b"PAR1 and then").unwrap();
+    // Another writes still.
+    let theirs = aside.join("4567.parquet");
+    let held = std::fs::File::create(&theirs).unwrap();
+    held.lock().unwrap();
+    archive.tidy().await.unwrap();
+    assert_eq!(files(&aside), [theirs]);
+    drop(held);
     // The same again is the same file; with one more order it is another, and read once.
     assert_eq!(move_all(&store, &archive).await.unwrap(), 5);
     assert_eq!(files(folder.path()).len(), 1);
@@ -161,7 +168,38 @@ async fn nothing_leaves_while_the_archive_cannot_be_written() {
     assert_eq!(store.feed_start().await.unwrap().sequence, 0);
     std::fs::remove_file(&root).unwrap();
     assert_eq!(move_all(&store, &archive).await.unwrap(), 2);
+    // What could not be named takes no room, and nothing left the store for it.
+    let wholes = archive.orders(date()).await.unwrap();
+    store.readmit(&wholes[0]).await.unwrap();
+    store.readmit(&wholes[1]).await.unwrap();
+    let file = files(folder.path()).remove(0);
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    let error = move_all(&store, &archive).await.unwrap_err().to_string();
+    assert!(error.contains(file.to_str().unwrap()), "{error}");
+    assert_eq!(files(folder.path()), [] as [PathBuf; 0]);
+    std::fs::remove_dir(&file).unwrap();
+    assert_eq!(move_all(&store, &archive).await.unwrap(), 2);
     assert!(trim(&archive, &*store, keep).await.unwrap().left > 0);
+}
+
+/// The feed that told of them has left, too.
+#[tokio::test]
+async fn orders_that_are_neither_here_nor_there_are_missed() {
+    let (folder, archive, store) = some(3).await;
+    move_all(&store, &archive).await.unwrap();
+    put(&store, new_order(4, HEARD)).await;
+    put(&store, new_order(5, HEARD)).await;
+    let keep = Keep { read: later(), unread: None };
+    trim(&archive, &*store, keep).await.unwrap();
+    assert_eq!(audit::audit_with(&*store, &archive).await.unwrap(), []);
+    let elsewhere = folder.path().join("elsewhere");
+    std::fs::rename(archive.root(), &elsewhere).unwrap();
+    let found = audit::audit_with(&*store, &archive).await.unwrap();
+    assert!(matches!(&found[..], [one] if one.name == "missing_orders"), "{found:?}");
+    assert!(found[0].to_string().starts_with("5 orders were registered, but only 2 "), "{found:?}");
+    std::fs::rename(&elsewhere, archive.root()).unwrap();
+    assert_eq!(audit::audit_with(&*store, &archive).await.unwrap(), []);
 }
 
 #[tokio::test]

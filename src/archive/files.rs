@@ -6,7 +6,7 @@ use crate::store::StoreError;
 use parquet::errors::ParquetError;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -61,14 +61,18 @@ impl Folder {
         Ok(files)
     }
 
+    /// The days that have a folder.
+    pub(super) fn days_of(&self, kind: &str) -> Result<Vec<Date>, StoreError> {
+        let day =
+            |folder: &PathBuf| folder.file_name()?.to_str()?.strip_prefix("day=")?.parse().ok();
+        Ok(list(&self.city(kind))?.iter().filter_map(day).collect())
+    }
+
     /// Every day of which there is something, in order.
     pub(super) fn days(&self) -> Result<Vec<Day>, StoreError> {
         let mut days: BTreeMap<Date, Day> = BTreeMap::new();
         for kind in [ORDERS, EVENTS] {
-            for folder in list(&self.city(kind))? {
-                let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-                let day = name.strip_prefix("day=").and_then(|day| day.parse::<Date>().ok());
-                let Some(day) = day else { continue };
+            for day in self.days_of(kind)? {
                 let (orders, events, files, bytes) = (0, 0, 0, 0);
                 let broken = Vec::new();
                 let of = Day { day, orders, events, files, bytes, broken };
@@ -108,20 +112,30 @@ impl Folder {
             StoreError::Unreachable("the system gives no random numbers".to_owned())
         })?;
         let unnamed = aside.join(format!("{name}-{own:016x}.{EXTENSION}"));
-        write(&unnamed, bytes).map_err(|e| unwritable(&unnamed, &e))?;
-        if !reading(&unnamed, is_whole)? {
-            let why = "what was written is not what is read back";
-            return Err(StoreError::Damaged(format!("{}: {why}", unnamed.display())));
-        }
-        fs::rename(&unnamed, &path).map_err(|e| unwritable(&path, &e))?;
+        let named = || {
+            let _held = write(&unnamed, bytes).map_err(|e| unwritable(&unnamed, &e))?;
+            if !reading(&unnamed, is_whole)? {
+                let why = "what was written is not what is read back";
+                return Err(StoreError::Damaged(format!("{}: {why}", unnamed.display())));
+            }
+            fs::rename(&unnamed, &path).map_err(|e| unwritable(&path, &e))
+        };
+        named().inspect_err(|_| {
+            // Where the disk is full it takes the room of what others write.
+            let _ = fs::remove_file(&unnamed);
+        })?;
         flush(&folder).map_err(|e| unwritable(&folder, &e))?;
         Ok(bytes.len() as u64)
     }
 
-    /// Takes away what was never named.
+    /// Takes away what was never named, by whom that died.
     pub(super) fn tidy(&self) -> Result<(), StoreError> {
         for path in list(&self.root.join(ASIDE))? {
-            fs::remove_file(&path).or_else(gone).map_err(|e| unwritable(&path, &e))?;
+            let file = OpenOptions::new().write(true).open(&path);
+            let held = file.map(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)));
+            if !held.unwrap_or(false) {
+                fs::remove_file(&path).or_else(gone).map_err(|e| unwritable(&path, &e))?;
+            }
         }
         Ok(())
     }
@@ -170,14 +184,18 @@ fn gone(error: std::io::Error) -> std::io::Result<()> {
     if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// Writes a file and holds it as long as what is returned lives: so it is known whose it is.
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
+    // A file system that knows no locks is no reason not to archive.
+    let _ = file.try_lock();
     file.write_all(bytes)?;
-    file.sync_all()
+    file.sync_all()?;
+    Ok(file)
 }
 
 /// What a folder lists is on the disk when this returns.

@@ -211,6 +211,10 @@ impl Keeper for Archive {
 
 #[async_trait]
 impl Elsewhere for Archive {
+    async fn days_of_orders(&self) -> Result<Vec<Date>, StoreError> {
+        self.aside(|folder| folder.days_of(ORDERS)).await
+    }
+
     async fn of_day(&self, day: Date) -> Result<BTreeMap<OrderNo, u32>, StoreError> {
         self.aside(move |folder| {
             let mut all = BTreeMap::new();

@@ -52,18 +52,20 @@ pub(super) struct BackupArgs {
 
 pub(super) async fn run(args: BackupArgs) -> Result<(), Failure> {
     let began = tick();
-    if args.out.is_file() {
-        return Err(Failure::said(format!(
-            "{} is there already: name another file, or a folder",
-            args.out.display()
-        )));
-    }
     let part = match args.out.is_dir() {
         true => args.out.join(format!("hotline-{}.part", std::process::id())),
-        false => PathBuf::from(format!("{}.part", args.out.display())),
+        false => {
+            must_be_free(&args.out)?;
+            PathBuf::from(format!("{}.part", args.out.display()))
+        }
     };
+    // Whoever writes one keeps it locked; what a killed one left is in nobody's way.
+    if File::open(&part).is_ok_and(|there| there.try_lock().is_err()) {
+        let part = part.display();
+        return Err(Failure::said(format!("{part} is being written by another backup")));
+    }
     let written = write(&args, &part).await;
-    let kept = written.and_then(|()| keep(&args.out, &part));
+    let kept = written.and_then(|_locked| keep(&args.out, &part));
     if kept.is_err() {
         // What is not whole is no use to anybody; that it stays is not the failure to speak of.
         let _ = std::fs::remove_file(&part);
@@ -125,8 +127,19 @@ pub(super) fn bar(size: u64, template: &str) -> ProgressBar {
     style.map_or(bar.clone(), |style| bar.with_style(style))
 }
 
-async fn write(args: &BackupArgs, part: &Path) -> Result<(), Failure> {
-    let named = || part.display().to_string();
+/// Never over anything: also a device, a pipe or a link would be replaced by the file.
+fn must_be_free(file: &Path) -> Result<(), Failure> {
+    match file.symlink_metadata() {
+        Ok(_) => Err(Failure::said(format!(
+            "{} is there already: name another file, or a folder",
+            file.display()
+        ))),
+        Err(_) => Ok(()),
+    }
+}
+
+async fn write(args: &BackupArgs, part: &Path) -> Result<File, Failure> {
+    let named = || format!("{} cannot be written", part.display());
     // Never into what is there already: it may be another's, or lead elsewhere.
     match std::fs::remove_file(part) {
         Err(e) if e.kind() != ErrorKind::NotFound => return Err(e).with_context(named)?,
@@ -134,44 +147,56 @@ async fn write(args: &BackupArgs, part: &Path) -> Result<(), Failure> {
     }
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
-    let mut file = options.open(part).with_context(named)?;
+    let file = options.open(part).with_context(named)?;
+    file.try_lock().map_err(std::io::Error::from).with_context(named)?;
+    let put = |bytes: &[u8]| (&file).write_all(bytes).with_context(named);
     let bar = bar(0, "{bar:40} {percent:>3}% {pos} orders {eta}");
     let taken = match args.config.names("store") {
-        true => from_store(args, &mut file, &bar).await,
-        false => from_server(args, &mut file, &bar).await,
+        true => from_store(args, put, &bar).await,
+        false => from_server(args, put, &bar).await,
     };
     bar.finish_and_clear();
     taken?;
     file.sync_all().with_context(named)?;
-    Ok(())
+    Ok(file)
 }
 
-async fn from_server(args: &BackupArgs, file: &mut File, bar: &ProgressBar) -> Result<(), Failure> {
+async fn from_server(
+    args: &BackupArgs,
+    put: impl Fn(&[u8]) -> anyhow::Result<()>,
+    bar: &ProgressBar,
+) -> Result<(), Failure> {
     let server = args.client.connect_patiently(Role::Dispatcher).await?;
     let mut client = AdminServiceClient::new(server.channel.clone());
     let mut pieces = server.answer(client.backup(server.stamp(BackupRequest {})).await)?;
     while let Some(piece) = pieces.message().await.map_err(|status| server.failure(status))? {
         bar.set_length(piece.orders_expected.max(piece.orders));
         bar.set_position(piece.orders);
-        file.write_all(&piece.image)?;
+        put(&piece.image)?;
     }
     Ok(())
 }
 
-async fn from_store(args: &BackupArgs, file: &mut File, bar: &ProgressBar) -> Result<(), Failure> {
+async fn from_store(
+    args: &BackupArgs,
+    put: impl Fn(&[u8]) -> anyhow::Result<()>,
+    bar: &ProgressBar,
+) -> Result<(), Failure> {
     let config = args.config.load()?.config;
     let (store, head) = opening::store_at_rest(&config).await.map_err(failure)?;
     let said = |e: crate::store::StoreError| Failure::said(e.to_string());
     let received = store.tallies().await.map_err(said)?;
     let received = received.iter().find(|(tally, _)| *tally == "received");
     bar.set_length(received.map_or(0, |(_, n)| n.max(&0).unsigned_abs()));
-    let (sender, mut pieces) = mpsc::channel::<Piece>(AHEAD);
+    let (sender, pieces) = mpsc::channel::<Piece>(AHEAD);
     let writing = async {
+        // They go with whoever writes them: where nothing can be written, no more are made.
+        let mut pieces = pieces;
         while let Some(piece) = pieces.recv().await {
             bar.set_position(piece.orders);
-            file.write_all(&piece.bytes)?;
+            put(&piece.bytes)?;
         }
-        Ok::<_, std::io::Error>(())
+        Ok::<_, anyhow::Error>(())
     };
     // Other processes may serve it, if it is in Redis.
     let (taken, written) = tokio::join!(image::take(&*store, head, true, sender), writing);
@@ -192,7 +217,10 @@ fn keep(out: &Path, part: &Path) -> Result<(PathBuf, Plan), Failure> {
         false => out.to_owned(),
     };
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let plan = plan.renamed(&file)?;
-    File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all())?;
+    must_be_free(&file)?;
+    let named = || file.display().to_string();
+    let plan = plan.renamed(&file).with_context(named)?;
+    let flushed = File::open(folder.unwrap_or(Path::new("."))).and_then(|f| f.sync_all());
+    flushed.with_context(named)?;
     Ok((file, plan))
 }

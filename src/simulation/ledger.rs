@@ -167,6 +167,8 @@ impl Ledger {
                 must(effect.is_none() || excused, Promise::SameAnswer, || {
                     format!("request {id:x} took effect as {effect:?}, and then: {answer:?}")
                 })?;
+                // The one that was never answered may land yet.
+                wish.blurred |= excused;
                 wish.refused = true;
                 self.settled += u64::from(std::mem::take(&mut wish.unsettled));
             }

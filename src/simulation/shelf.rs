@@ -133,6 +133,13 @@ impl Keeper for Shelf {
 
 #[async_trait]
 impl Elsewhere for Shelf {
+    async fn days_of_orders(&self) -> Result<Vec<Date>, StoreError> {
+        let world = self.0.read().await?;
+        let mut days: Vec<Date> = world.kept.orders.keys().map(|no| no.date()).collect();
+        days.dedup();
+        Ok(days)
+    }
+
     async fn of_day(&self, day: Date) -> Result<BTreeMap<OrderNo, u32>, StoreError> {
         let world = self.0.read().await?;
         let of_day = world.kept.orders.iter().filter(|(no, _)| no.date() == day);

@@ -51,6 +51,9 @@ impl fmt::Display for Finding {
 /// Where orders are that left the store.
 #[async_trait]
 pub trait Elsewhere: Send + Sync {
+    /// On which days those were registered.
+    async fn days_of_orders(&self) -> Result<Vec<Date>, StoreError>;
+
     /// Those that were registered on a day, with the version they left at.
     async fn of_day(&self, day: Date) -> Result<BTreeMap<OrderNo, u32>, StoreError>;
 }
@@ -60,6 +63,10 @@ pub struct Nowhere;
 
 #[async_trait]
 impl Elsewhere for Nowhere {
+    async fn days_of_orders(&self) -> Result<Vec<Date>, StoreError> {
+        Ok(Vec::new())
+    }
+
     async fn of_day(&self, _day: Date) -> Result<BTreeMap<OrderNo, u32>, StoreError> {
         Ok(BTreeMap::new())
     }
@@ -91,6 +98,7 @@ pub async fn examine(
     mend: bool,
 ) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Vec::new();
+    let received = store.tallies().await?.into_iter().find(|(tally, _)| *tally == "received");
     let (mut suspects, mut unreadable) = (BTreeSet::new(), BTreeSet::new());
     let mut versions = BTreeMap::new();
     let mut callers = Callers::default();
@@ -120,6 +128,11 @@ pub async fn examine(
     // What it would be compared with cannot be read.
     suspects.retain(|no| !unreadable.contains(no));
     findings.extend(mending::closer(store, &index, suspects, mend).await?);
+    if let Some((_, received)) = received {
+        // They were not read with the others.
+        let unlisted = findings.iter().filter(|finding| finding.name == "unlisted_order").count();
+        findings.extend(missing(elsewhere, received, unlisted, known).await?);
+    }
     findings.extend(callers.check(store, mend).await?);
     // What was in no list was not counted either.
     let counted = !findings.iter().any(|finding| finding.mended && finding.order.is_some());
@@ -387,6 +400,36 @@ async fn sought(
         }
     }
     Ok(findings)
+}
+
+/// Whether as many orders are somewhere as were counted when they were registered, before the
+/// orders were read: the feed forgets. What leaves meanwhile is elsewhere first.
+async fn missing(
+    elsewhere: &dyn Elsewhere,
+    received: i64,
+    unlisted: usize,
+    Known { versions, unreadable }: Known<'_>,
+) -> Result<Option<Finding>, StoreError> {
+    let here = |no: &OrderNo| versions.contains_key(no) || unreadable.contains(no);
+    let mut there = versions.len() + unreadable.len() + unlisted;
+    let enough = |there: usize| i64::try_from(there).is_ok_and(|there| there >= received);
+    if enough(there) {
+        return Ok(None);
+    }
+    for day in elsewhere.days_of_orders().await? {
+        match elsewhere.of_day(day).await {
+            // Nobody knows how many those are; the file is named where all are opened.
+            Err(StoreError::Damaged(_)) => return Ok(None),
+            kept => there += kept?.keys().filter(|no| !here(no)).count(),
+        }
+        if enough(there) {
+            return Ok(None);
+        }
+    }
+    let what = format!(
+        "{received} orders were registered, but only {there} are in the store or the archive"
+    );
+    Ok(Some(Finding { order: None, name: "missing_orders", mended: false, what }))
 }
 
 /// The gauges an order stands in: what a first step with no events would add.

@@ -124,16 +124,39 @@ async fn a_store_with_anything_in_it_is_left_alone() {
     // One that was opened, and in which nothing ever happened, is empty.
     for place in [places.file(), places.redis()] {
         let store = place.open().await.unwrap();
-        assert!(store.hold_timers(1, Duration::from_millis(50)).await.unwrap());
+        assert!(store.hold_timers(1, Duration::from_secs(5)).await.unwrap());
         if let Place::Redis(_) = place {
             let said = place.restore(&file).await.unwrap_err().to_string();
             assert!(said.contains("stop it first"), "{said}");
         }
+        // Whoever holds them no longer is waited for a moment.
+        assert!(store.hold_timers(1, Duration::from_secs(1)).await.unwrap());
         store.close().await;
         drop(store);
-        tokio::time::sleep(Duration::from_millis(60)).await;
         place.restore(&file).await.unwrap();
     }
+}
+
+/// Its right lapses in the midst of it, as if it had stood still, and another begins.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_who_restore_one_cell_only_one_does() {
+    let places = Places::here();
+    let (store, file) = worked_on(&places, &places.file()).await;
+    let before = seen(&store, &[]).await;
+    let place = places.redis();
+    let (one, two) = tokio::join!(place.restore(&file), place.restore(&file));
+    let refused = if one.is_ok() { two } else { one }.unwrap_err().to_string();
+    assert!(refused.contains("stop it first") || refused.contains("not empty"), "{refused}");
+    same(&before, &seen(&place.open().await.unwrap(), &[]).await);
+
+    let place = places.redis();
+    let stood_still = place.begin().await.unwrap();
+    let begun = place.begin().await.unwrap();
+    let plan = Plan::read(&file, |_| {}).unwrap();
+    let said = plan.apply(stood_still, |_| {}).await.unwrap_err().to_string();
+    assert!(said.contains("stop it first"), "{said}");
+    plan.apply(begun, |_| {}).await.unwrap();
+    same(&before, &seen(&place.open().await.unwrap(), &[]).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

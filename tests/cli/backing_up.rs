@@ -90,7 +90,8 @@ fn outgrowing_one_machine_is_two_commands() {
 /// A backup that has begun and waits for a server that stands still.
 fn waiting(serve: &Serve, out: &str) -> Child {
     serve.stop();
-    let child = serve.command(&["backup", "--out", out]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut backup = serve.command(&["backup", "--out", out]);
+    let child = backup.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let part = format!("{out}.part");
     eventually("it has begun", || Path::new(&part).exists());
     child
@@ -148,5 +149,58 @@ fn a_restore_that_was_killed_is_not_served() {
         assert_eq!(restore(home, out, &store).ends(0).json()["orders"], 20);
         let serve = Serve::on(&store, home, "127.0.0.1:0", "info");
         serve.run(&["doctor"]).ends(0);
+    }
+}
+
+/// A program that may write no file longer than this.
+fn limited(kib: u32, args: &[&str]) -> std::process::Command {
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", &format!("trap '' XFSZ; ulimit -f {}; exec \"$@\"", kib * 2), "sh"]);
+    shell.arg(hotline().get_program()).args(args);
+    shell
+}
+
+#[test]
+fn a_backup_that_finds_no_room_ends_and_nothing_is_ever_replaced() {
+    let home = tempfile::tempdir().unwrap();
+    let serve = Serve::start(home.path(), "127.0.0.1:0", "info");
+    let long = "路灯坏了半个月，老人晚上出门容易摔倒。".repeat(200);
+    let matters: Vec<_> = (0..400)
+        .map(|n| {
+            let mut matter = matter(n);
+            matter["text"] = long.clone().into();
+            matter
+        })
+        .collect();
+    let file = calls(home.path(), "calls.jsonl", &matters);
+    serve.run(&["submit", "--file", &file]).ends(0);
+    let path = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
+
+    // A link to nowhere and a pipe are something, too.
+    std::os::unix::fs::symlink("/nowhere", path("link")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(path("pipe")).status().unwrap().success());
+    for there in ["link", "pipe", "calls.jsonl"] {
+        let before = std::fs::symlink_metadata(path(there)).unwrap().file_type();
+        let refused = serve.run(&["backup", "--out", &path(there)]).ends(1);
+        assert!(refused.err.contains("is there already"), "{refused:?}");
+        assert_eq!(std::fs::symlink_metadata(path(there)).unwrap().file_type(), before);
+    }
+    // Of two into one file the second leaves the first alone.
+    let first = waiting(&serve, &path("city.backup"));
+    let second = serve.run(&["backup", "--out", &path("city.backup")]).ends(1);
+    assert!(second.err.contains("by another backup"), "{second:?}");
+    serve.signal("-CONT");
+    Ran::of(first.wait_with_output().unwrap()).ends(0);
+
+    let redis = RedisServer::start("everysec");
+    restore(home.path(), &path("city.backup"), &redis.url()).ends(0);
+    let (out, key) = (path("full.backup"), path("contacts.key"));
+    let at_rest = ["backup", "--out", &out, "--store", &redis.url(), "--key-file", &key];
+    for args in [&at_rest[..3], &at_rest] {
+        let mut backup = limited(1_024, args);
+        backup.env("HOTLINE_SERVER", format!("http://{}", serve.address));
+        let ran = Ran::of(backup.output().unwrap()).ends(1);
+        assert!(ran.err.contains("full.backup.part cannot be written"), "{ran:?}");
+        assert!(!Path::new(&out).exists() && !Path::new(&format!("{out}.part")).exists());
     }
 }

@@ -3,17 +3,21 @@
 
 use crate::program::{Ran, Serve, calls, hotline, matter, run};
 use crate::redis::RedisServer;
+use hotline::archive::{Archive, Keeper};
+use hotline::store::embedded::Embedded;
+use hotline::store::{Leaving, Shedding, Store, Whole};
 use std::net::TcpListener;
 use std::path::Path;
 
 /// Runs `serve` with a key of the folder, on any port, to its refusal.
 fn refused(home: &Path, args: &[&str], code: i32, words: &[&str]) -> Ran {
-    let key = home.join("contacts.key");
+    let (key, archive) = (home.join("contacts.key"), home.join("hotline.archive"));
     let mut all = vec!["serve"];
     for (flag, value) in [
         ("--listen", "127.0.0.1:0"),
         ("--metrics-listen", "127.0.0.1:0"),
         ("--key-file", key.to_str().unwrap()),
+        ("--archive", archive.to_str().unwrap()),
     ] {
         if !args.contains(&flag) {
             all.extend([flag, value]);
@@ -110,13 +114,31 @@ fn a_redis_store_that_is_newer_or_another_citys() {
     }
 }
 
+/// Moves the only order of a store, which nobody serves, to the archive.
+fn leave(home: &Path) {
+    let cell = "3304".parse().unwrap();
+    let archive = Archive::new(home.join("hotline.archive"), cell);
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let store = Embedded::open(&home.join("orders.redb"), cell).unwrap();
+        let order = store.scan(None, 2).await.unwrap().remove(0);
+        let whole = Whole::of(&*store, order).await.unwrap();
+        let leaving = Leaving::of(&whole);
+        archive.keep_orders(whole.order.no.date(), vec![whole]).await.unwrap();
+        assert_eq!(store.dismiss(&[leaving]).await.unwrap(), 1);
+        store.close().await;
+    });
+}
+
 #[test]
 fn a_key_that_is_missing_or_another() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     let serve = Serve::start(home, "127.0.0.1:0", "info");
     let file = calls(home, "calls.jsonl", &[matter(1)]);
-    serve.run(&["submit", "--file", &file]).ends(0);
+    let ledger = home.join("ledger.txt");
+    serve.run(&["submit", "--file", &file, "--ledger", ledger.to_str().unwrap()]).ends(0);
+    let ledger = std::fs::read_to_string(ledger).unwrap();
+    serve.run(&["order", "withdraw", ledger.split_whitespace().nth(1).unwrap()]).ends(0);
     drop(serve);
     let store = redb(&home.join("orders.redb"));
     let other = home.join("other.key");
@@ -132,12 +154,16 @@ fn a_key_that_is_missing_or_another() {
     std::fs::write(&other, "0f".repeat(32)).unwrap();
     with(&other, &["it opens no contact of this store"]);
     with(home, &["directory"]);
+    // Also where all orders have left for the archive.
+    leave(home);
+    with(&other, &["it opens no contact of this store"]);
     let nowhere = home.join("no/such/x.key");
     let fresh = redb(&home.join("fresh.redb"));
     let key_file = nowhere.to_str().unwrap();
     refused(home, &["--store", &fresh, "--key-file", key_file], 1, &["make it first"]);
     // The right one still serves.
-    let serve = Serve::start(home, "127.0.0.1:0", "info");
+    let archive = home.join("hotline.archive");
+    let serve = Serve::with(home, &["--archive", archive.to_str().unwrap()]);
     serve.run(&["doctor"]).ends(0);
 }
 

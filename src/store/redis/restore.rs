@@ -1,6 +1,7 @@
 //! Making a cell from an image. Until it is whole its format says so, and nobody opens it. No
 //! step is taken meanwhile, so nothing here needs to happen in one piece; whatever fails is
-//! begun again from an empty cell.
+//! begun again from an empty cell. Of two who would restore it at once one has the right to,
+//! and holds it as whoever serves a cell holds the timers.
 
 use super::greeting::LIBRARY;
 use super::keys::{self, Keys};
@@ -16,7 +17,14 @@ use ::redis::{Pipeline, Value, cmd, pipe};
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
+/// How long the right to restore lasts that is not renewed.
+const HOLD: Duration = Duration::from_secs(2);
+/// And how often it is, or tried for, where nothing else is to be done.
+const HOLD_AGAIN: Duration = Duration::from_millis(500);
+/// How often it is tried for: as long as it lasts when its holder was killed, and a little longer.
+const HOLD_TRIES: u32 = 6;
 /// The hours of request ids that expire whole, in seconds (`lua/commit.lua`).
 const BUCKET_SECONDS: i64 = 172_800;
 /// How many keys one step of a walk through the database looks at.
@@ -28,6 +36,8 @@ const ID: usize = size_of::<keys::Id>();
 pub struct Restoring {
     store: Arc<RedisStore>,
     keys: Keys,
+    /// Who restores.
+    holder: u64,
     /// The bucket that every remembered request is put in: each is remembered as long again.
     bucket: i64,
     /// The contact of an order whose first paper has not come yet.
@@ -48,38 +58,70 @@ impl Restoring {
         options: RedisOptions,
     ) -> Result<Restoring, StoreError> {
         let store = RedisStore::open_as(url, cell, options, true).await?;
-        let keys = Keys::of(cell);
+        let holder = getrandom::u64().map_err(|_| {
+            StoreError::Unreachable("the system gives no random numbers".to_owned())
+        })?;
+        let restoring = Restoring {
+            bucket: store.read_clock().await?.0 / 1_000 / BUCKET_SECONDS,
+            store,
+            keys: Keys::of(cell),
+            holder,
+            held: None,
+            open: None,
+            last: None,
+            mode: None,
+        };
+        restoring.must_be_empty().await?;
+        let mut tries = 1..HOLD_TRIES;
+        while let Err(refused) = restoring.hold(HOLD).await {
+            tries.next().ok_or(refused)?;
+            tokio::time::sleep(HOLD_AGAIN).await;
+        }
+        // Another may just have restored it.
+        restoring.must_be_empty().await?;
+        let mut mark = cmd("HSET");
+        mark.arg(restoring.keys.meta()).arg("format").arg(UNFINISHED);
+        mark.arg("cell").arg(cell.to_string());
+        ask(&restoring.store.write, &mark).await?;
+        restoring.sweep().await?;
+        Ok(restoring)
+    }
+
+    async fn must_be_empty(&self) -> Result<(), StoreError> {
+        let Restoring { store, keys, .. } = self;
         let meta = pairs(ask(&store.read, cmd("HGETALL").arg(keys.meta())).await?)?;
         let meta: HashMap<_, _> = meta.into_iter().collect();
         let number = |name: &str| {
             let value = meta.get(name.as_bytes()).cloned();
             value.and_then(|value| integer(&Value::BulkString(value)))
         };
-        if number("format") != Some(i64::from(UNFINISHED)) {
-            let used = number("sequence") != Some(0) || meta.contains_key(b"mode".as_slice());
-            if used || store.exists(keys.blocks()).await? {
-                return Err(not_empty());
+        if number("format") == Some(i64::from(UNFINISHED)) {
+            return Ok(());
+        }
+        let used = number("sequence") != Some(0) || meta.contains_key(b"mode".as_slice());
+        let listed = ask(&store.read, cmd("EXISTS").arg(keys.blocks())).await?;
+        if used || integer(&listed) == Some(1) { Err(not_empty()) } else { Ok(()) }
+    }
+
+    /// Takes the right to restore, or renews it.
+    async fn hold(&self, for_: Duration) -> Result<(), StoreError> {
+        match self.store.hold_timer_lease(self.holder, for_).await? {
+            true => Ok(()),
+            false => Err(StoreError::Unreachable(
+                "a hotline serves or restores this cell, or did a moment ago: stop it first"
+                    .to_owned(),
+            )),
+        }
+    }
+
+    /// Renews it until somebody else has it.
+    async fn lost(&self) -> StoreError {
+        loop {
+            if let Err(lost) = self.hold(HOLD).await {
+                return lost;
             }
+            tokio::time::sleep(HOLD_AGAIN).await;
         }
-        if store.exists(keys.timers()).await? {
-            return Err(StoreError::Unreachable(
-                "a hotline is serving this cell, or was a moment ago: stop it first".to_owned(),
-            ));
-        }
-        let mut mark = cmd("HSET");
-        mark.arg(keys.meta()).arg("format").arg(UNFINISHED).arg("cell").arg(cell.to_string());
-        ask(&store.write, &mark).await?;
-        store.sweep(&keys).await?;
-        let seconds = store.read_clock().await?.0 / 1_000;
-        Ok(Restoring {
-            store,
-            keys,
-            bucket: seconds / BUCKET_SECONDS,
-            held: None,
-            open: None,
-            last: None,
-            mode: None,
-        })
     }
 
     /// What is to be written of a row.
@@ -236,6 +278,7 @@ fn leap(write: &mut Pipeline, keys: &Keys, from: u64, to: u64) {
 #[async_trait]
 impl Target for Restoring {
     async fn put(&mut self, rows: Vec<Row>) -> Result<(), StoreError> {
+        self.hold(HOLD).await?;
         let mut batch = Batch::default();
         for row in rows {
             self.row(row, &mut batch)?;
@@ -244,6 +287,7 @@ impl Target for Restoring {
     }
 
     async fn settle(&mut self, whole: &Whole) -> Result<(), StoreError> {
+        self.hold(HOLD).await?;
         let mut batch = Batch::default();
         self.let_go(&mut batch);
         let keys = &self.keys;
@@ -265,40 +309,46 @@ impl Target for Restoring {
     }
 
     async fn dump(&self, out: Out) -> Result<Moment, StoreError> {
-        self.store.take_image(out).await
+        tokio::select! {
+            image = self.store.take_image(out) => image,
+            lost = self.lost() => Err(lost),
+        }
     }
 
     async fn finish(self: Box<Self>) -> Result<(), StoreError> {
+        self.hold(HOLD).await?;
         let mut mark = cmd("HSET");
         mark.arg(self.keys.meta()).arg("format").arg(codec::FORMAT);
         let (_, safe) = self.store.replicas.confirmed(&self.store.write, &mark).await?;
         safe?;
+        // Whoever serves it now need not wait.
+        self.hold(Duration::ZERO).await?;
         self.store.close().await;
         tracing::info!(cell = %self.keys.cell(), library = LIBRARY, "restored");
         Ok(())
     }
 }
 
-impl RedisStore {
-    async fn exists(&self, key: Vec<u8>) -> Result<bool, StoreError> {
-        Ok(integer(&ask(&self.read, cmd("EXISTS").arg(key)).await?) == Some(1))
-    }
-
-    /// Takes everything of the cell away but its meta record, of which the mark stays.
-    async fn sweep(&self, keys: &Keys) -> Result<(), StoreError> {
+impl Restoring {
+    /// Takes everything of the cell away but its meta record, of which the mark stays, and the
+    /// right to restore it.
+    async fn sweep(&self) -> Result<(), StoreError> {
+        let Restoring { store, keys, .. } = self;
+        let kept = [keys.meta(), keys.timers()];
         let mut at = b"0".to_vec();
         let pattern = format!("{{{}}}*", keys.cell());
         loop {
             let mut call = cmd("SCAN");
             call.arg(&at).arg("MATCH").arg(&pattern).arg("COUNT").arg(WALK);
-            let mut parts = items(ask(&self.write, &call).await?)?.into_iter();
+            let mut parts = items(ask(&store.write, &call).await?)?.into_iter();
             at = must(&parts.next().unwrap_or_default())?.to_vec();
             let found = items(parts.next().unwrap_or_default())?;
             let found: Result<Vec<_>, _> = found.iter().map(|key| must(key)).collect();
-            let meta = keys.meta();
-            let old: Vec<_> = found?.into_iter().filter(|key| *key != meta).collect();
+            let old: Vec<_> =
+                found?.into_iter().filter(|key| !kept.iter().any(|kept| kept == key)).collect();
             if !old.is_empty() {
-                self.write.call_each(pipe().cmd("UNLINK").arg(old)).await?;
+                self.hold(HOLD).await?;
+                store.write.call_each(pipe().cmd("UNLINK").arg(old)).await?;
             }
             if at == b"0" {
                 break;
@@ -307,7 +357,7 @@ impl RedisStore {
         let mut old = cmd("HDEL");
         old.arg(keys.meta()).arg(&["epoch", "sequence", "bucket", "claim", "history", "losses"]);
         old.arg(&["mode", "mode_version", "mode_revision", "trimmed", "checked"]);
-        ask(&self.write, &old).await?;
+        ask(&store.write, &old).await?;
         Ok(())
     }
 }
