@@ -156,7 +156,10 @@ fn a_restore_that_was_killed_is_not_served() {
 fn limited(kib: u32, args: &[&str]) -> std::process::Command {
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", &format!("trap '' XFSZ; ulimit -f {}; exec \"$@\"", kib * 2), "sh"]);
-    shell.arg(hotline().get_program()).args(args);
+    let program = hotline();
+    let unset = program.get_envs().filter(|(_, value)| value.is_none());
+    unset.for_each(|(name, _)| _ = shell.env_remove(name));
+    shell.arg(program.get_program()).args(args);
     shell
 }
 

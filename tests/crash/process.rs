@@ -43,6 +43,10 @@ impl Serve {
         let port = free_port();
         let log = home.path().join(format!("serve-{port}.log"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_hotline"));
+        // Free of the settings of whoever runs this, among which is how long it may take.
+        let settings = std::env::vars_os().map(|(name, _)| name);
+        let ours = |name: &std::ffi::OsString| name.to_string_lossy().starts_with("HOTLINE_");
+        settings.filter(ours).for_each(|name| _ = command.env_remove(name));
         command
             .arg("serve")
             .env("HOTLINE_STORE", store)
