@@ -23,7 +23,7 @@ impl Pair {
     async fn start() -> Pair {
         let (master, replica) = (RedisServer::start("always"), RedisServer::start("always"));
         let () = replica.ask(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]);
-        eventually("it follows", || replica.info("replication", "master_link_status") == "up");
+        eventually("it follows", || master.info("replication", "slave0").contains("online"));
         let way = Proxy::to(master.port()).await;
         Pair { master, replica, way }
     }

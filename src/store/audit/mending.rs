@@ -1,9 +1,10 @@
 //! The closer look: what seems not to agree is compared again in one atomic look at one version
 //! of the order, and written anew in that same look if it is to be.
 
-use super::{Finding, Index, LOOKS, Page, count, next_page};
+use super::{Finding, Index, LOOKS, Page, TOGETHER, count, next_page};
 use crate::domain::{GAUGES, Order, OrderNo, TALLIES, Tally};
 use crate::store::{Look, MAX_OF_CALLER, Store, StoreError};
+use futures_util::stream::{self, StreamExt};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -50,8 +51,8 @@ pub(super) async fn closer(
 pub(super) struct Callers(BTreeMap<[u8; 16], Vec<(OrderNo, bool)>>);
 
 impl Callers {
-    pub(super) fn add(&mut self, order: &Order, phone: [u8; 16]) {
-        self.0.entry(phone).or_default().push((order.no, order.is_over()));
+    pub(super) fn add(&mut self, no: OrderNo, over: bool, phone: [u8; 16]) {
+        self.0.entry(phone).or_default().push((no, over));
     }
 
     /// Whether each caller's list names those that are not over, and nobody else's. More than
@@ -61,61 +62,75 @@ impl Callers {
         store: &dyn Store,
         mend: bool,
     ) -> Result<Vec<Finding>, StoreError> {
+        let each = self.0.into_iter().map(|(phone, known)| of_caller(store, phone, known, mend));
+        let mut checked = stream::iter(each).buffered(TOGETHER);
         let mut findings = Vec::new();
-        for (phone, known) in self.0 {
-            for _ in 0..LOOKS {
-                let seen = store.of_caller(phone).await?;
-                let (mut kept, mut strangers) = (Vec::new(), Vec::new());
-                let over = |no: &OrderNo| known.contains(&(*no, true));
-                for no in seen.iter().filter(|no| !over(no)) {
-                    let known = known.iter().any(|(of, _)| of == no);
-                    match known || is_of(store, *no, phone).await? {
-                        true => kept.push(*no),
-                        false => strangers.push(*no),
-                    }
-                }
-                let mut missing: Vec<Arc<Order>> = Vec::new();
-                if kept.len() < MAX_OF_CALLER {
-                    let open = known.iter().filter(|(no, over)| !over && !seen.contains(no));
-                    for (no, _) in open {
-                        // It may be over by now, and gone from the list for that.
-                        missing.extend(store.load(*no).await?.filter(|order| !order.is_over()));
-                    }
-                }
-                let over: Vec<OrderNo> = seen.iter().copied().filter(over).collect();
-                if missing.is_empty() && strangers.is_empty() && over.is_empty() {
-                    break;
-                }
-                let numbers = missing.iter().map(|order| order.no);
-                let mut right: Vec<OrderNo> = kept.into_iter().chain(numbers).collect();
-                right.sort_unstable_by(|a, b| b.cmp(a));
-                let mended = match mend {
-                    true => store.mend_caller(phone, &seen, &right, &missing).await?,
-                    false => store.of_caller(phone).await? == seen,
-                };
-                if !mended {
-                    // It is being written to: it is looked at anew.
-                    continue;
-                }
-                let of = |no: OrderNo, what: &str| Finding {
-                    order: Some(no),
-                    name: "caller_list",
-                    mended: mend,
-                    what: what.to_owned(),
-                };
-                let missing = missing.iter().map(|order| order.no).collect();
-                for (numbers, what) in [
-                    (missing, "is missing in its caller's list"),
-                    (strangers, "is in the list of another caller"),
-                    (over, "is in its caller's list though it is over"),
-                ] {
-                    findings.extend(numbers.into_iter().map(|no| of(no, what)));
-                }
-                break;
-            }
+        while let Some(found) = checked.next().await {
+            findings.extend(found?);
         }
         Ok(findings)
     }
+}
+
+/// Whether a caller's list is right.
+async fn of_caller(
+    store: &dyn Store,
+    phone: [u8; 16],
+    known: Vec<(OrderNo, bool)>,
+    mend: bool,
+) -> Result<Vec<Finding>, StoreError> {
+    let mut findings = Vec::new();
+    for _ in 0..LOOKS {
+        let seen = store.of_caller(phone).await?;
+        let (mut kept, mut strangers) = (Vec::new(), Vec::new());
+        let over = |no: &OrderNo| known.contains(&(*no, true));
+        for no in seen.iter().filter(|no| !over(no)) {
+            let known = known.iter().any(|(of, _)| of == no);
+            match known || is_of(store, *no, phone).await? {
+                true => kept.push(*no),
+                false => strangers.push(*no),
+            }
+        }
+        let mut missing: Vec<Arc<Order>> = Vec::new();
+        if kept.len() < MAX_OF_CALLER {
+            let open = known.iter().filter(|(no, over)| !over && !seen.contains(no));
+            for (no, _) in open {
+                // It may be over by now, and gone from the list for that.
+                missing.extend(store.load(*no).await?.filter(|order| !order.is_over()));
+            }
+        }
+        let over: Vec<OrderNo> = seen.iter().copied().filter(over).collect();
+        if missing.is_empty() && strangers.is_empty() && over.is_empty() {
+            break;
+        }
+        let numbers = missing.iter().map(|order| order.no);
+        let mut right: Vec<OrderNo> = kept.into_iter().chain(numbers).collect();
+        right.sort_unstable_by(|a, b| b.cmp(a));
+        let mended = match mend {
+            true => store.mend_caller(phone, &seen, &right, &missing).await?,
+            false => store.of_caller(phone).await? == seen,
+        };
+        if !mended {
+            // It is being written to: it is looked at anew.
+            continue;
+        }
+        let of = |no: OrderNo, what: &str| Finding {
+            order: Some(no),
+            name: "caller_list",
+            mended: mend,
+            what: what.to_owned(),
+        };
+        let missing = missing.iter().map(|order| order.no).collect();
+        for (numbers, what) in [
+            (missing, "is missing in its caller's list"),
+            (strangers, "is in the list of another caller"),
+            (over, "is in its caller's list though it is over"),
+        ] {
+            findings.extend(numbers.into_iter().map(|no| of(no, what)));
+        }
+        break;
+    }
+    Ok(findings)
 }
 
 /// Whether an order is this caller's. One whose contact is gone is nobody else's.
