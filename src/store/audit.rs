@@ -5,6 +5,7 @@
 //! nothing is known here; of orders that left the store, what [`Elsewhere`] says. [`mend`] writes anew what follows from the orders and is not as it must be.
 
 mod mending;
+mod records;
 
 use super::{Cursor, Store, StoreError};
 use crate::domain::{Date, Timestamp};
@@ -12,6 +13,7 @@ use crate::domain::{Entry, Order, OrderNo, Span, Stage, Tally, entries, next_dea
 use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt};
 use mending::Callers;
+use records::{Records, records};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
@@ -128,7 +130,9 @@ pub async fn examine(
         while let Some(records) = read.next().await {
             let Records { no, over, caller, wrong } = records?;
             findings.extend(wrong);
-            caller.map(|phone| callers.add(no, over, phone));
+            if let Some(phone) = caller {
+                callers.add(no, over, phone);
+            }
         }
     }
     suspects.extend(index.numbers().filter(|no| !versions.contains_key(no)));
@@ -292,40 +296,6 @@ pub fn invariants(order: &Order) -> Vec<String> {
     must(!order.is_parked() || order.is_unsigned(), "is parked though nobody need sign it");
     must(order.papers >= 1, "lacks the citizen's words");
     wrong
-}
-
-/// What was written beside an order.
-struct Records {
-    no: OrderNo,
-    over: bool,
-    /// The digest of its caller's phone.
-    caller: Option<[u8; 16]>,
-    /// What is not there, or cannot be read.
-    wrong: Vec<Finding>,
-}
-
-/// Whether everything that was written beside the order is there.
-async fn records(store: &dyn Store, order: Arc<Order>) -> Result<Records, StoreError> {
-    let (mut findings, mut caller) = (Vec::new(), None);
-    for index in 0..order.papers {
-        let what = match store.paper(order.no, index).await {
-            Ok(Some(_)) => continue,
-            Ok(None) => format!("lacks paper {index} of {}", order.papers),
-            Err(StoreError::Damaged(what)) => format!("has a paper that cannot be read: {what}"),
-            Err(error) => return Err(error),
-        };
-        findings.push(of(order.no, "paper", what));
-    }
-    match store.contact(order.no).await {
-        Ok(Some(contact)) => caller = Some(contact.phone),
-        Ok(None) => findings.push(of(order.no, "contact", "lacks its contact".to_owned())),
-        Err(StoreError::Damaged(what)) => {
-            let what = format!("has a contact that cannot be read: {what}");
-            findings.push(of(order.no, "contact", what));
-        }
-        Err(error) => return Err(error),
-    }
-    Ok(Records { no: order.no, over: order.is_over(), caller, wrong: findings })
 }
 
 /// Whether the feed tells of every step of every order, in order. Read after the orders, so

@@ -42,7 +42,7 @@ async fn a_single_redis() {
 async fn a_master_its_replicas_and_their_sentinels() {
     let master = configured("replicated.conf", &[]);
     let port = master.port().to_string();
-    let replicas =
+    let _replicas =
         [(); 2].map(|()| configured("replicated.conf", &["--replicaof", "127.0.0.1", &port]));
     is_safe(&master);
     assert_eq!(setting(&master, "min-replicas-to-write"), "1");
