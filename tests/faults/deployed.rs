@@ -42,13 +42,11 @@ async fn a_single_redis() {
 async fn a_master_its_replicas_and_their_sentinels() {
     let master = configured("replicated.conf", &[]);
     let port = master.port().to_string();
-    let _replicas =
+    let replicas =
         [(); 2].map(|()| configured("replicated.conf", &["--replicaof", "127.0.0.1", &port]));
     is_safe(&master);
     assert_eq!(setting(&master, "min-replicas-to-write"), "1");
-    eventually("they follow", || {
-        ["slave0", "slave1"].iter().all(|r| master.info("replication", r).contains("online"))
-    });
+    eventually("they follow", || replicas.iter().all(|replica| replica.follows(&master)));
     let sentinels = [(); 3].map(|()| {
         RedisServer::in_folder(|folder| {
             // A Sentinel writes into its file; the master of the test is elsewhere.

@@ -15,7 +15,7 @@ const LOST: usize = 15;
 async fn the_doctor_lists_what_a_promoted_replica_never_had() {
     let (master, replica) = (RedisServer::start("always"), RedisServer::start("always"));
     let () = replica.ask(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]);
-    eventually("it follows", || master.info("replication", "slave0").contains("online"));
+    eventually("it follows", || replica.follows(&master));
     let way = Proxy::to(master.port()).await;
     let home = tempfile::tempdir().unwrap();
     tokio::task::block_in_place(|| {

@@ -23,7 +23,7 @@ impl Pair {
     async fn start() -> Pair {
         let (master, replica) = (RedisServer::start("always"), RedisServer::start("always"));
         let () = replica.ask(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]);
-        eventually("it follows", || master.info("replication", "slave0").contains("online"));
+        eventually("it follows", || replica.follows(&master));
         let way = Proxy::to(master.port()).await;
         Pair { master, replica, way }
     }
@@ -166,7 +166,7 @@ async fn an_answer_waits_for_the_replica() {
     let pair = Pair::start().await;
     let options = RedisOptions {
         replicas_ack: Some(1),
-        replicas_timeout: Duration::from_millis(200),
+        replicas_timeout: Duration::from_millis(500),
         ..RedisOptions::default()
     };
     let store = open(&pair.way.url(), options).await;

@@ -200,6 +200,13 @@ impl RedisServer {
         let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         line.unwrap_or_default().trim().to_owned()
     }
+
+    /// Whether it follows a master, by the word of both: either may be the first to say so.
+    pub fn follows(&self, master: &RedisServer) -> bool {
+        let said: String = master.try_ask(&["INFO", "replication"]).unwrap_or_default();
+        let online = format!("port={},state=online", self.port());
+        self.info("replication", "master_link_status") == "up" && said.contains(&online)
+    }
 }
 
 /// A port that nobody had a moment ago.
