@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How many numbers one reservation takes. What a killed process leaves unused is lost.
 const BLOCK: u32 = 1_000;
-/// While there is no block after this one, whoever takes every so manieth number asks for it.
+/// While there is no block after this one, it is asked for once in so many numbers.
 const ASK_EVERY: u32 = 50;
 
 #[derive(Default)]

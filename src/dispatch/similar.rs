@@ -3,9 +3,10 @@
 //! Every process reads the feed from its beginning, in the background: what it knows is there a
 //! moment after it has started, and nobody waits for that. Where the feed has lost its beginning,
 //! the orders in the store are gone through once, and what is missing is known by its papers.
-//! Whoever comes to a burst announces it
-//! where the feed holds no announcement that it has not read; if it does, the process reads on
-//! and finds that the burst is known. So a burst is told of once, by whichever process.
+//!
+//! Whoever comes to a burst announces it where the feed holds no announcement that it has not
+//! read; if it does, the process reads on and finds that the burst is known. So a burst is told
+//! of once, by whichever process.
 
 use super::{Dispatch, Refusal};
 use crate::domain::{Actor, Category, Division, Event, Order, OrderNo, Stage, What};
