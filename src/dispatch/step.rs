@@ -128,7 +128,16 @@ impl Dispatch {
             let two = before.as_deref().and_then(|before| beside(before, &command.action));
             let decided = match (before, two) {
                 (Some(before), Some(also)) => {
-                    Box::pin(self.judge_both(before, command, with.lease, also)).await
+                    let both = Box::pin(self.judge_both(before, command, with.lease, also)).await;
+                    // The other one does not know of the first: one of the two was read too
+                    // early, and a step of the first alone would part them for good.
+                    if let Ok((_, Some(also))) = &both
+                        && also.decision.events.is_empty()
+                    {
+                        metrics::commit_conflicted();
+                        continue;
+                    }
+                    both
                 }
                 (before, _) => {
                     let decided = self.judge(before, command, with.lease, self.now());
@@ -297,7 +306,7 @@ impl Dispatch {
         let (after, kept) = (Arc::clone(&change.after), promises_kept(&change.events));
         let is_new = !change.events.is_empty();
         let by_clock = change.events.first().is_some_and(|e| e.actor.role == Role::Clock);
-        let also = also.map(Decided::into_change).filter(|also| !also.events.is_empty());
+        let also = also.map(Decided::into_change);
         let beside = also.as_ref().map(|also| Arc::clone(&also.after));
         let writing = is_new.then(|| match also {
             None => self.store.commit(change),
