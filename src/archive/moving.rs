@@ -118,11 +118,16 @@ impl Mover {
 }
 
 /// An order with what belongs to it; `None` if it left or changed meanwhile: then its papers
-/// may be gone with it, and whoever took it has kept it.
+/// may be gone with it, and whoever took it has kept it. A store that failed over may have
+/// both lost and found it meanwhile: what is not complete does not leave.
 async fn gather(store: &dyn Store, order: &Arc<Order>) -> Result<Option<Whole>, StoreError> {
     let whole = Whole::of(store, Arc::clone(order)).await?;
     let stands = store.load(order.no).await?;
-    Ok((stands.as_ref() == Some(order)).then_some(whole))
+    match stands.as_ref() == Some(order) {
+        false => Ok(None),
+        true if whole.is_complete() => Ok(Some(whole)),
+        true => Err(StoreError::Damaged("it lacks its contact or a paper".to_owned())),
+    }
 }
 
 /// Whether an order was over before that day, for good.
@@ -197,9 +202,10 @@ pub async fn trim(
         moved.bytes += archive.keep_events(day, events).await?;
     }
     for last in batches.chunks(TRIM_TOGETHER).filter_map(<[u64]>::last) {
-        if !store.trim_feed(last + 1, &known).await? {
-            // Somebody came who has not read this; what was kept is kept twice, and looked at
-            // anew.
+        let first = Cursor { epoch: start.epoch, sequence: last + 1, index: 0 };
+        if !store.trim_feed(first, &known).await? {
+            // Somebody came who has not read this, or the store failed over; what was kept is
+            // kept twice, and looked at anew.
             return Ok(Moved { left: 0, ..moved });
         }
     }

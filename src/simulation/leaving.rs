@@ -81,15 +81,15 @@ impl Shedding for Door {
         Ok(Cursor::after_batch(world.epoch, world.state.trimmed))
     }
 
-    async fn trim_feed(&self, first: u64, known: &[Consumer]) -> Result<bool, StoreError> {
+    async fn trim_feed(&self, first: Cursor, known: &[Consumer]) -> Result<bool, StoreError> {
         let mut world = self.read().await?;
-        let mut first = first;
+        let mut sequence = first.sequence;
         if world.slips.is(Mutant::TrimUnread) {
-            first = u64::MAX;
-        } else if !have_read(world.state.consumers.values(), known) {
+            sequence = u64::MAX;
+        } else if first.epoch != world.epoch || !have_read(world.state.consumers.values(), known) {
             return Ok(false);
         }
-        let gone = first.min(world.state.feed.len() as u64).saturating_sub(1);
+        let gone = sequence.min(world.state.feed.len() as u64).saturating_sub(1);
         world.note(None, "trimmed", None, gone);
         let lacks = world.kept.lacks(&world.state, gone);
         world.journal.extend(lacks.map(Happened::Untold));

@@ -36,6 +36,11 @@ impl Whole {
         paper.map(|(_, paper)| Paper::clone(paper))
     }
 
+    /// Whether nothing that belongs to it is missing.
+    pub fn is_complete(&self) -> bool {
+        self.papers.len() == usize::from(self.order.papers) && self.contact.is_some()
+    }
+
     /// About how many bytes its papers and contact have.
     pub fn weight(&self) -> usize {
         let evidence = |paper: &Paper| paper.evidence.iter().map(|e| e.uri.len()).sum::<usize>();
@@ -148,10 +153,11 @@ pub trait Shedding: Send + Sync {
     /// The place before the first event that is there.
     async fn feed_start(&self) -> Result<Cursor, StoreError>;
 
-    /// Drops all batches of the feed before the one with this number, but for the last; unless
+    /// Drops all batches of the feed before the one of this place, but for the last. Not if
     /// somebody reads under a name who is not `known`, or not so far: that was thought of
-    /// without him. Whether it did.
-    async fn trim_feed(&self, first: u64, known: &[Consumer]) -> Result<bool, StoreError>;
+    /// without him. And not if the place is of another epoch: what was kept elsewhere is not
+    /// what would go. Whether it did.
+    async fn trim_feed(&self, first: Cursor, known: &[Consumer]) -> Result<bool, StoreError>;
 
     /// Who reads the feed under a name, by name.
     async fn consumers(&self) -> Result<Vec<Consumer>, StoreError>;

@@ -9,6 +9,7 @@ use hotline::archive::moving::{Keep, Moved, Mover, trim};
 use hotline::archive::{Archive, Keeper};
 use hotline::domain::*;
 use hotline::store::*;
+use std::slice::from_ref;
 use std::sync::Arc;
 
 /// Long after everything the tests do.
@@ -166,6 +167,10 @@ pub async fn what_comes_back_is_as_it_was_and_goes_on(factory: &impl Factory) {
     assert_eq!(audit::audit_with(&*store, &archive).await.unwrap(), []);
 }
 
+fn further_on(place: Cursor) -> Cursor {
+    Cursor { sequence: place.sequence + 1_000, ..place }
+}
+
 fn trimmed(read: Result<Vec<(Cursor, Event)>, StoreError>) -> Cursor {
     match read {
         Err(StoreError::FeedTrimmed { start }) => start,
@@ -177,14 +182,14 @@ pub async fn the_feed_loses_its_beginning_only(factory: &impl Factory) {
     let store = factory.fresh().await;
     let nothing_yet = store.feed_start().await.unwrap();
     assert_eq!(store.feed(Some(nothing_yet), 10).await.unwrap(), []);
-    assert!(store.trim_feed(1_000, &[]).await.unwrap());
+    assert!(store.trim_feed(further_on(nothing_yet), &[]).await.unwrap());
     assert_eq!(store.feed_start().await.unwrap(), nothing_yet);
     for seq in 1..=8 {
         put(&store, new_order(seq, HEARD)).await;
     }
     let all = all_events(&store).await;
-    let first = all[3].0.sequence;
-    assert!(first > 1);
+    let first = all[3].0;
+    assert!(first.sequence > 1);
     // Not if somebody reads whom it was thought of without, or who was thought to be further.
     let slow = Consumer { name: "slow".to_owned(), cursor: all[0].0, at: HEARD };
     let further = Consumer { cursor: all[5].0, ..slow.clone() };
@@ -192,9 +197,13 @@ pub async fn the_feed_loses_its_beginning_only(factory: &impl Factory) {
     assert!(!store.trim_feed(first, &[]).await.unwrap());
     assert!(!store.trim_feed(first, &[further]).await.unwrap());
     assert_eq!(store.feed_start().await.unwrap(), nothing_yet);
+    // Nor by what was read of another feed.
+    let other = Cursor { epoch: first.epoch + 1, ..first };
+    assert!(!store.trim_feed(other, from_ref(&slow)).await.unwrap());
+    assert_eq!(store.feed_start().await.unwrap(), nothing_yet);
     assert!(store.trim_feed(first, &[slow]).await.unwrap());
     assert!(store.forget_consumer("slow").await.unwrap());
-    assert!(store.trim_feed(first - 1, &[]).await.unwrap());
+    assert!(store.trim_feed(all[2].0, &[]).await.unwrap());
     let start = store.feed_start().await.unwrap();
     assert!(start > all[2].0 && start < all[3].0);
     assert_eq!(trimmed(store.feed(None, 10).await), start);
@@ -207,7 +216,7 @@ pub async fn the_feed_loses_its_beginning_only(factory: &impl Factory) {
     assert!(matches!(store.feed(Some(other), 1).await, Err(StoreError::FeedDiverged { .. })));
     // The last one stays, or nobody would know where the feed ends.
     let end = store.feed_end().await.unwrap();
-    assert!(store.trim_feed(end.sequence + 1_000, &[]).await.unwrap());
+    assert!(store.trim_feed(further_on(end), &[]).await.unwrap());
     assert_eq!(store.feed_end().await.unwrap(), end);
     let start = store.feed_start().await.unwrap();
     let left = store.feed(Some(start), 100).await.unwrap();

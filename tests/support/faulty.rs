@@ -174,7 +174,7 @@ impl Shedding for Faulty {
         self.store.feed_start().await
     }
 
-    async fn trim_feed(&self, first: u64, known: &[Consumer]) -> Found<bool> {
+    async fn trim_feed(&self, first: Cursor, known: &[Consumer]) -> Found<bool> {
         self.store.trim_feed(first, known).await
     }
 

@@ -21,7 +21,7 @@ type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 pub(super) enum Aside {
     Dismiss(Vec<Leaving>, Answer<u64>),
     Readmit(Box<Whole>, Answer<()>),
-    Trim(u64, Vec<Consumer>, Answer<bool>),
+    Trim(Cursor, Vec<Consumer>, Answer<bool>),
     Acknowledge(Consumer, Answer<bool>),
     Forget(String, Answer<bool>),
 }
@@ -129,13 +129,19 @@ impl Writer {
         Ok(())
     }
 
-    fn trim(&mut self, db: &Database, first: u64, known: &[Consumer]) -> Result<bool, StoreError> {
+    fn trim(
+        &mut self,
+        db: &Database,
+        first: Cursor,
+        known: &[Consumer],
+    ) -> Result<bool, StoreError> {
         let gone = {
             let mut hot = self.shared.write();
-            if !have_read(hot.consumers.values(), known) {
+            let same_feed = first.epoch == hot.feed_end.epoch;
+            if !same_feed || !have_read(hot.consumers.values(), known) {
                 return Ok(false);
             }
-            let gone = first.min(hot.feed_end.sequence).saturating_sub(1);
+            let gone = first.sequence.min(hot.feed_end.sequence).saturating_sub(1);
             if gone <= hot.trimmed {
                 return Ok(true);
             }
@@ -227,7 +233,7 @@ impl Shedding for Embedded {
         Ok(Cursor::after_batch(hot.feed_end.epoch, hot.trimmed))
     }
 
-    async fn trim_feed(&self, first: u64, known: &[Consumer]) -> Result<bool, StoreError> {
+    async fn trim_feed(&self, first: Cursor, known: &[Consumer]) -> Result<bool, StoreError> {
         self.ask_aside(|answer| Aside::Trim(first, known.to_vec(), answer)).await
     }
 

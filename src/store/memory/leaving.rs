@@ -38,12 +38,12 @@ impl Shedding for Memory {
         Ok(Cursor::after_batch(self.epoch, self.state()?.trimmed))
     }
 
-    async fn trim_feed(&self, first: u64, known: &[Consumer]) -> Result<bool, StoreError> {
+    async fn trim_feed(&self, first: Cursor, known: &[Consumer]) -> Result<bool, StoreError> {
         let mut state = self.state()?;
-        if !have_read(state.consumers.values(), known) {
+        if first.epoch != self.epoch || !have_read(state.consumers.values(), known) {
             return Ok(false);
         }
-        let gone = first.min(state.feed.len() as u64).saturating_sub(1);
+        let gone = first.sequence.min(state.feed.len() as u64).saturating_sub(1);
         for step in state.feed.iter_mut().take(gone as usize) {
             *step = Vec::new();
         }

@@ -133,10 +133,13 @@ impl Shedding for RedisStore {
         super::feed::start(&self.read, &self.keys, self.epoch()).await
     }
 
-    async fn trim_feed(&self, first: u64, known: &[Consumer]) -> Result<bool, StoreError> {
+    async fn trim_feed(&self, first: Cursor, known: &[Consumer]) -> Result<bool, StoreError> {
+        if first.epoch != self.epoch() {
+            return Ok(false);
+        }
         let all = [self.keys.meta(), self.keys.feed(), self.keys.consumers()];
         let mut call = function("FCALL", "hotline_v4_trim", &all);
-        call.arg(self.epoch()).arg(first);
+        call.arg(first.epoch).arg(first.sequence);
         for Consumer { name, cursor: Cursor { epoch, sequence, index }, at: _ } in known {
             call.arg(name).arg(*epoch).arg(*sequence).arg(*index);
         }
