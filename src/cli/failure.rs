@@ -21,6 +21,8 @@ pub enum Failure {
     },
     /// The command line or the settings are wrong.
     Usage(String),
+    /// The store does not hold what was counted: what does not agree.
+    NotInStore(String),
     /// Anything else.
     Failed(anyhow::Error),
     /// It was said already; only the exit code is left.
@@ -48,6 +50,7 @@ impl Failure {
             Failure::Refused(_) | Failure::Failed(_) | Failure::Told => 1,
             Failure::Usage(_) => 2,
             Failure::Unreachable { .. } => 3,
+            Failure::NotInStore(_) => 4,
         })
     }
 
@@ -60,6 +63,9 @@ impl Failure {
                  hint: is `hotline serve` running there? --server or HOTLINE_SERVER names another\n"
             ),
             Failure::Usage(words) => format!("error: {words}\n"),
+            Failure::NotInStore(words) => {
+                format!("error: the store does not hold what was counted:\n  {words}\n")
+            }
             Failure::Failed(error) => format!("error: {error:#}\n"),
             Failure::Told => String::new(),
         }

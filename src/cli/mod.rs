@@ -2,6 +2,7 @@
 
 mod archive;
 mod backup;
+mod bench;
 mod board;
 mod catalogue;
 mod classify;
@@ -45,6 +46,7 @@ Exit codes:
   1  refused, or failed; stderr says why and what to do
   2  the command line or the settings are wrong
   3  the server cannot be reached
+  4  the store does not hold what `hotline bench` counted
 
 Examples:
   hotline dev                                     the whole job on one machine, simulated
@@ -74,6 +76,7 @@ enum Verb {
     Board(board::BoardArgs),
     Report(report::ReportArgs),
     Crew(rehearsal::CrewArgs),
+    Bench(bench::BenchArgs),
     Simulate(simulate::SimulateArgs),
     #[command(subcommand)]
     Catalogue(catalogue::CatalogueVerb),
@@ -106,6 +109,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Board(args) => board::run(args).await,
         Verb::Report(args) => report::run(args).await,
         Verb::Crew(args) => rehearsal::run(args).await,
+        Verb::Bench(args) => bench::run(args).await,
         Verb::Simulate(args) => simulate::run(args).await,
         Verb::Catalogue(verb) => catalogue::run(verb).await,
         Verb::Train(args) => train::run(args).await,

@@ -5,7 +5,7 @@ use crate::domain::{Cell, Division, Level, Unit};
 use crate::pb::{Channel, Contact, Submission};
 
 /// Title and text of a matter.
-const MATTERS: [(&str, &str); 24] = [
+pub(in crate::cli) const MATTERS: [(&str, &str); 24] = [
     (
         "高血压药断了",
         "我爱人有高血压和糖尿病，家里的药只剩两天的量，小区封控出不去，社区药店也关门了，请帮忙配药送药。",
@@ -80,6 +80,22 @@ const MATTERS: [(&str, &str); 24] = [
     ("谢谢送药上门的志愿者", "社区志愿者冒雨把药送到我母亲家里，非常感谢，特来表扬。"),
 ];
 
+/// Every village, with its full address.
+pub(in crate::cli) fn villages(catalogue: &Catalogue) -> Vec<(Division, String)> {
+    let name = |division| catalogue.division(division).map_or("", |row| row.name.as_str());
+    let villages = catalogue.divisions().filter(|row| row.division.level() == Level::Village);
+    let addressed = villages.map(|row| {
+        let mut address = String::from(row.name.as_str());
+        let mut above = row.division.parent();
+        while let Some(division) = above {
+            address.insert_str(0, name(division));
+            above = division.parent();
+        }
+        (row.division, address)
+    });
+    addressed.collect()
+}
+
 /// Makes matters one after another, always the same ones.
 pub(super) struct Citizens {
     cell: Cell,
@@ -89,21 +105,7 @@ pub(super) struct Citizens {
 
 impl Citizens {
     pub(super) fn of(catalogue: &Catalogue) -> Citizens {
-        let name = |division| catalogue.division(division).map_or("", |row| row.name.as_str());
-        let villages = catalogue
-            .divisions()
-            .filter(|row| row.division.level() == Level::Village)
-            .map(|row| {
-                let mut address = String::from(row.name.as_str());
-                let mut above = row.division.parent();
-                while let Some(division) = above {
-                    address.insert_str(0, name(division));
-                    above = division.parent();
-                }
-                (row.division, address)
-            })
-            .collect();
-        Citizens { cell: catalogue.cell(), villages, said: 0 }
+        Citizens { cell: catalogue.cell(), villages: villages(catalogue), said: 0 }
     }
 
     /// The unit that hears them.

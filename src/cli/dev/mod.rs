@@ -2,7 +2,7 @@
 //! order time running fast.
 
 mod board;
-mod matters;
+pub(super) mod matters;
 
 use super::client::stamp;
 use super::crew::Crew;
