@@ -5,6 +5,7 @@
 
 mod archiving;
 mod backing_up;
+mod benching;
 mod learning;
 mod moving;
 mod offline;

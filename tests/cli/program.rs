@@ -84,9 +84,27 @@ impl Serve {
         Serve::run_with(store, home, listen, log, &[])
     }
 
+    /// One that breaks something on purpose: see `src/store/fault.rs`.
+    pub fn faulty(store: &str, home: &Path, fault: (&str, &str)) -> Serve {
+        let mut command = hotline();
+        command.env(fault.0, fault.1);
+        Serve::launch(command, store, home, "127.0.0.1:0", "info", &[])
+    }
+
     fn run_with(store: &str, home: &Path, listen: &str, log: &str, more: &[&str]) -> Serve {
+        Serve::launch(hotline(), store, home, listen, log, more)
+    }
+
+    fn launch(
+        mut command: Command,
+        store: &str,
+        home: &Path,
+        listen: &str,
+        log: &str,
+        more: &[&str],
+    ) -> Serve {
         let log_file = home.join(format!("serve-{}.log", Uuid::new_v4()));
-        let mut child = hotline()
+        let mut child = command
             .args(["serve", "--listen", listen, "--metrics-listen", "127.0.0.1:0", "--log", log])
             .args(["--store", store])
             .args(more)

@@ -13,8 +13,8 @@ use futures_util::stream::{self, StreamExt};
 use std::collections::HashMap;
 use tonic::{Code, Status};
 
-/// How many orders are read back at a time.
-const AT_ONCE: usize = 64;
+/// How many orders are read back, or asked about, at a time.
+pub(super) const AT_ONCE: usize = 64;
 /// The most disagreements that are told one by one.
 const MAX_TOLD: usize = 10;
 
@@ -80,7 +80,7 @@ impl Board {
     }
 
     /// A counter, or the sum of its levels.
-    fn sum(&self, name: &str) -> i64 {
+    pub(super) fn sum(&self, name: &str) -> i64 {
         let is_it = |key: &str| {
             key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };

@@ -1,7 +1,7 @@
 //! Those who file: each sends a call when it is due, and counts what becomes of it.
 
 use super::callers::Callers;
-use super::check::{Filed, Sample};
+use super::check::{AT_ONCE, Filed, Sample};
 use super::meeting::Meeting;
 use super::meter::{Meter, Op, add, of};
 use super::pace::Pace;
@@ -12,10 +12,10 @@ use crate::clock::tick;
 use crate::domain::OrderNo;
 use crate::pb::Receipt;
 use crate::pb::intake_service_client::IntakeServiceClient;
+use futures_util::stream::{self, StreamExt};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
-use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -138,23 +138,22 @@ impl Load {
     pub(super) async fn settle(&self, server: &Connection) -> Result<u64, Failure> {
         let unknown =
             std::mem::take(&mut *self.unknown.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut there = 0;
-        for n in unknown {
+        let asked = stream::iter(unknown).map(|n| async move {
             let answer = until_answered(|| {
                 let request = server.stamp(self.callers.request(n));
-                let mut client: IntakeServiceClient<Channel> =
-                    IntakeServiceClient::new(server.channel.clone());
+                let mut client = IntakeServiceClient::new(server.channel.clone());
                 async move { client.submit_order(request).await }
             });
-            match answer.await {
-                Ok(answer) => {
-                    let receipt = answer.into_inner().receipt.unwrap_or_default();
-                    there += u64::from(receipt.replayed);
-                    if let Ok(no) = receipt.order_no.parse() {
-                        self.keep(no, n, false);
-                    }
-                }
-                Err(status) => return Err(server.failure(status)),
+            (n, answer.await)
+        });
+        let mut asked = asked.buffer_unordered(AT_ONCE);
+        let mut there = 0;
+        while let Some((n, answer)) = asked.next().await {
+            let answer = answer.map_err(|status| server.failure(status))?;
+            let receipt = answer.into_inner().receipt.unwrap_or_default();
+            there += u64::from(receipt.replayed);
+            if let Ok(no) = receipt.order_no.parse() {
+                self.keep(no, n, false);
             }
         }
         Ok(there)

@@ -42,6 +42,9 @@ Modes:
   mixed    SubmitOrder, and pullers who wait at the trays, pass down and sign: how long from
            the call to a puller's hands
 
+Orders that wait at those trays already are worked, too, and their cost is in the figures: begin
+with an empty store, or mind `open_before`.
+
 Without --rate the loop is closed: each of connections × streams sends when it is answered. With
 it the loop is open: calls come at even distances, and each latency counts from when the call was
 meant to be sent, however late it was.

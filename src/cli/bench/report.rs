@@ -71,6 +71,8 @@ impl Sums {
 
 /// How the store agrees.
 pub(super) struct Checked {
+    /// Orders that were open before the run.
+    pub(super) open_before: i64,
     pub(super) read_back: usize,
     pub(super) problems: Vec<String>,
 }
@@ -146,6 +148,7 @@ impl Report {
             "reported": reported,
             "closed": closed,
             "refused": refused,
+            "open_before": self.checked.open_before,
             "read_back": self.checked.read_back,
             "in_store": self.checked.problems.is_empty(),
             "problems": self.checked.problems,
@@ -219,6 +222,7 @@ impl Report {
                 false => format!("不符 DOES NOT AGREE\n{problems}"),
             }
         }));
+        rows.push(("此前在办 open before", self.checked.open_before.to_string()));
         if let Some(cores) = self.cores() {
             rows.push(("压测自身 generator", format!("{cores} 核 cores")));
         }

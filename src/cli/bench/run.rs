@@ -221,7 +221,7 @@ async fn check(
     }
     let kept = load.sampled();
     problems.extend(read_back(server, &load.callers, &kept).await?);
-    Ok(Checked { read_back: kept.len(), problems })
+    Ok(Checked { open_before: before.sum("open"), read_back: kept.len(), problems })
 }
 
 /// User and system seconds of this process.
