@@ -58,6 +58,11 @@ fn reading(c: &mut Criterion) {
         b.iter(|| trained.decide(black_box(TITLE), black_box(TEXT)));
     });
     c.bench_function("locate", |b| b.iter(|| locator.locate(black_box(ADDRESS), Hints::default())));
+    let read = classifier.classify(TITLE, TEXT);
+    let place = locator.locate(ADDRESS, Hints::default());
+    c.bench_function("route", |b| {
+        b.iter(|| route(&catalogue, black_box(read.category), black_box(place.division)));
+    });
     c.bench_function("classify + locate + route", |b| {
         b.iter(|| {
             let read = classifier.classify(black_box(TITLE), black_box(TEXT));
