@@ -12,8 +12,8 @@ use tonic::body::Body;
 use tonic::codegen::{Body as HttpBody, Bytes, Service, http};
 use uuid::Uuid;
 
-/// The frame's prefix (5 bytes), the field's tag and its length.
-const ID_AT: usize = 7;
+/// The frame's prefix, the field's tag and its length.
+const ID_AT: usize = PREFIX + 2;
 const ID_LEN: usize = 36;
 /// So many digits of the phone are stamped over.
 const PHONE_DIGITS: usize = 8;
@@ -21,12 +21,22 @@ const PHONE_DIGITS: usize = 8;
 const ADDRESS: &str = "浙江省嘉兴市南湖区大桥镇中华村3幢1204室";
 const BEHIND_PHONE: usize = 2 + ADDRESS.len();
 
-/// A gRPC frame with a SubmitOrderRequest.
-pub fn request(text: &str) -> Vec<u8> {
+/// A gRPC frame's prefix: not compressed, and how long the message is.
+pub const PREFIX: usize = 5;
+
+/// A gRPC frame with a SubmitOrderRequest; the text is cut so that the message is of so many
+/// bytes, or nearly: a character of three bytes fits or does not.
+pub fn request(text: &str, bytes: Option<usize>) -> Vec<u8> {
+    let mut text = text.trim().to_owned();
+    while bytes.is_some_and(|bytes| framed(&text).len() > PREFIX + bytes) && text.pop().is_some() {}
+    framed(&text)
+}
+
+fn framed(text: &str) -> Vec<u8> {
     let submission = Submission {
         channel: Channel::Phone.into(),
         title: "电梯频繁故障困人".into(),
-        text: text.trim().into(),
+        text: text.into(),
         contact: Some(Contact {
             name: "张三".into(),
             phone: "13800001234".into(),

@@ -3,7 +3,9 @@
 //!
 //! The load generator is h2load (Debian: nghttp2-client), 16 connections × 64 streams, one
 //! thread, beside the server on the same machine. Options:
-//! `cargo bench --bench submit -- --rounds 3 --seconds 5 --stores redb,redis,redis-always,memory`
+//! `cargo bench --bench submit -- --rounds 3 --seconds 5 --stores redb,redis,redis-always,memory`;
+//! `--bytes 402` cuts the text so that the message is as long; `-- message FILE --bytes 402`
+//! writes it to a file, for [`benches/peers`](../peers/run).
 
 mod echo;
 mod fresh;
@@ -25,6 +27,8 @@ struct Options {
     rounds: u32,
     seconds: u32,
     stores: Vec<String>,
+    /// How long the message is; the whole text without.
+    bytes: Option<usize>,
 }
 
 fn main() {
@@ -34,21 +38,27 @@ fn main() {
     {
         return subject::serve(rest);
     }
+    if let [mode, file, rest @ ..] = &args[..]
+        && mode == "message"
+    {
+        let frame = fresh::request(TEXT, read(rest).bytes);
+        return std::fs::write(file, frame).expect("writing the message");
+    }
     let options = read(&args);
     let mut rates: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     let mut ratios: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     println!(
-        "{} characters of text, {} s a run, {} rounds",
-        TEXT.trim().chars().count(),
+        "a message of {} bytes, {} s a run, {} rounds",
+        fresh::request(TEXT, options.bytes).len() - fresh::PREFIX,
         options.seconds,
         options.rounds
     );
     for round in 1..=options.rounds {
         for store in &options.stores {
             // The echo right before each, for the machine's speed drifts.
-            let (echo, _) = run(&Subject::start("echo"), options.seconds);
+            let (echo, _) = run(&Subject::start("echo"), &options);
             let subject = Subject::start(store);
-            let (rate, answered) = run(&subject, options.seconds);
+            let (rate, answered) = run(&subject, &options);
             println!(
                 "round {round}: echo {echo:>9.0}/s  {store:<13} {rate:>9.0}/s  ratio {:.3}",
                 rate / echo
@@ -68,14 +78,15 @@ fn main() {
 
 fn read(args: &[String]) -> Options {
     let stores = ["redb", "redis", "redis-always"].map(str::to_owned).to_vec();
-    let mut options = Options { rounds: 3, seconds: 5, stores };
+    let mut options = Options { rounds: 3, seconds: 5, stores, bytes: None };
     for pair in args.chunks(2) {
         let [key, value] = pair else { panic!("{pair:?}: every option has a value") };
         match key.as_str() {
             "--rounds" => options.rounds = value.parse().expect("--rounds N"),
             "--seconds" => options.seconds = value.parse().expect("--seconds N"),
             "--stores" => options.stores = value.split(',').map(str::to_owned).collect(),
-            _ => panic!("{key}: allowed are --rounds, --seconds, --stores"),
+            "--bytes" => options.bytes = Some(value.parse().expect("--bytes N")),
+            _ => panic!("{key}: allowed are --rounds, --seconds, --stores, --bytes"),
         }
     }
     options
@@ -88,10 +99,10 @@ fn median(values: &[f64]) -> f64 {
 }
 
 /// One run of the load generator; requests a second, and how many were answered.
-fn run(subject: &Subject, seconds: u32) -> (f64, u64) {
+fn run(subject: &Subject, options: &Options) -> (f64, u64) {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let payload = dir.path().join("request.bin");
-    std::fs::write(&payload, fresh::request(TEXT)).expect("writing the request");
+    std::fs::write(&payload, fresh::request(TEXT, options.bytes)).expect("writing the request");
     let out = Command::new("h2load")
         .args([
             "-c",
@@ -101,7 +112,7 @@ fn run(subject: &Subject, seconds: u32) -> (f64, u64) {
             "-t",
             "1",
             "-D",
-            &seconds.to_string(),
+            &options.seconds.to_string(),
             "--warm-up-time",
             "1",
         ])

@@ -79,9 +79,14 @@ fn every_mode(serve: &Serve) {
     assert_eq!(intake["loop"], "closed");
     assert_eq!(intake["open_before"], mixed["created"], "{intake}");
 
+    let stream = bench(serve, "stream", &all).ends(0);
+    let stream = is_sound(&stream, "stream", "submit");
+
     let sums = serve.run(&["board", "-o", "json"]).ends(0).json();
-    let filed: u64 =
-        [&intake, &lives, &mixed].iter().map(|report| report["created"].as_u64().unwrap()).sum();
+    let filed: u64 = [&intake, &stream, &lives, &mixed]
+        .iter()
+        .map(|report| report["created"].as_u64().unwrap())
+        .sum();
     assert_eq!(sums["tallies"]["received"], filed);
     serve.run(&["doctor"]).ends(0);
 }
@@ -147,9 +152,9 @@ fn what_is_shed_is_counted_apart_and_is_no_failure() {
 
 #[test]
 fn bad_input_is_refused_and_named() {
-    let rows: [(&[&str], &str); 12] = [
+    let rows: [(&[&str], &str); 13] = [
         (&["intake"], "--rehearsal"),
-        (&["everything", "--rehearsal"], "intake, lives, mixed"),
+        (&["everything", "--rehearsal"], "intake, stream, lives, mixed"),
         (&["intake", "--rehearsal", "--rate", "0"], "--rate"),
         (&["intake", "--rehearsal", "--for", "10ms"], "--for"),
         (&["intake", "--rehearsal", "--for", "soon"], "--for"),
@@ -157,6 +162,7 @@ fn bad_input_is_refused_and_named() {
         (&["intake", "--rehearsal", "--connections", "0"], "--connections"),
         (&["intake", "--rehearsal", "--streams", "5000"], "--streams"),
         (&["intake", "--rehearsal", "--connections", "1024", "--streams", "1024"], "--streams"),
+        (&["stream", "--rehearsal", "--streams", "257"], "--streams"),
         (&["intake", "--rehearsal", "--bytes", "3"], "--bytes"),
         (&["intake", "--rehearsal", "--plot", "x.png"], ".svg or .html"),
         (&["mixed", "--rehearsal", "--levels", "5"], "--levels"),

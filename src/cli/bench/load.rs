@@ -23,7 +23,7 @@ use tonic_types::StatusExt;
 /// ends, for there is no server to speak of.
 const MAX_UNKNOWN: u64 = 100_000;
 /// How long one who was told to come later, and not when, stays away; only in a closed loop.
-const STAY_AWAY: Duration = Duration::from_millis(100);
+pub(super) const STAY_AWAY: Duration = Duration::from_millis(100);
 /// No hint keeps one away for longer.
 const LONGEST_AWAY: Duration = Duration::from_secs(5);
 
@@ -62,11 +62,7 @@ impl Load {
 
     async fn filed(&self, lane: usize, n: u64, meant: Instant, receipt: &Receipt) {
         let counts = &self.meter.counts;
-        add(if receipt.replayed { &counts.replayed } else { &counts.created }, 1);
-        let Ok(no) = receipt.order_no.parse::<OrderNo>() else {
-            counts.refused("submit", "NO_NUMBER");
-            return;
-        };
+        let Some(no) = self.acknowledged(receipt) else { return };
         let Some(meeting) = &self.meeting else { return self.keep(no, n, false) };
         let (wake, woken) = oneshot::channel();
         let met = meeting.sent(no, meant, self.lives.then_some(wake));
@@ -88,7 +84,18 @@ impl Load {
         }
     }
 
-    fn keep(&self, no: OrderNo, n: u64, closed: bool) {
+    /// Counts an acknowledged order; its number.
+    pub(super) fn acknowledged(&self, receipt: &Receipt) -> Option<OrderNo> {
+        let counts = &self.meter.counts;
+        add(if receipt.replayed { &counts.replayed } else { &counts.created }, 1);
+        let no = receipt.order_no.parse().ok();
+        if no.is_none() {
+            counts.refused("submit", "NO_NUMBER");
+        }
+        no
+    }
+
+    pub(super) fn keep(&self, no: OrderNo, n: u64, closed: bool) {
         let mut sample = self.sample.lock().unwrap_or_else(PoisonError::into_inner);
         sample.offer(Filed { no, n, closed });
     }
@@ -107,16 +114,22 @@ impl Load {
                 tokio::time::sleep(away).await;
             }
         } else if is_worth_again(status) {
-            add(&counts.unknown, 1);
-            self.unknown.lock().unwrap_or_else(PoisonError::into_inner).push(n);
-            if of(&counts.unknown) >= MAX_UNKNOWN {
-                self.pace.stop();
-            }
+            self.is_unknown(n);
             if !self.open_loop {
                 tokio::time::sleep(STAY_AWAY).await;
             }
         } else {
             counts.refused("submit", &reason(status));
+        }
+    }
+
+    /// Remembers a submission whose answer never came.
+    pub(super) fn is_unknown(&self, n: u64) {
+        let counts = &self.meter.counts;
+        add(&counts.unknown, 1);
+        self.unknown.lock().unwrap_or_else(PoisonError::into_inner).push(n);
+        if of(&counts.unknown) >= MAX_UNKNOWN {
+            self.pace.stop();
         }
     }
 

@@ -11,11 +11,13 @@ mod plot;
 mod pullers;
 mod report;
 mod run;
+mod stream;
 mod trays;
 
 use super::client::ClientArgs;
 use super::failure::Failure;
 use super::output::{Output, say};
+use crate::api::MAX_IN_FLIGHT;
 use callers::{MAX_BYTES, MIN_BYTES};
 use clap::{Args, ValueEnum};
 use meter::Op;
@@ -37,6 +39,7 @@ const MAX_READ_BACK: u32 = 1_000_000;
 const AFTER_HELP: &str = "\
 Modes:
   intake   SubmitOrder alone
+  stream   SubmitOrders: one stream per connection, --streams orders on their way on each
   lives    whole lives: an order is filed, claimed, passed down 市→县→镇→村, signed, reported, and
            its report accepted, by pullers at every tray on the way
   mixed    SubmitOrder, and pullers who wait at the trays, pass down and sign: how long from
@@ -70,6 +73,7 @@ Examples:
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 enum Mode {
     Intake,
+    Stream,
     Lives,
     Mixed,
 }
@@ -78,6 +82,7 @@ impl Mode {
     fn name(self) -> &'static str {
         match self {
             Mode::Intake => "intake",
+            Mode::Stream => "stream",
             Mode::Lives => "lives",
             Mode::Mixed => "mixed",
         }
@@ -86,7 +91,7 @@ impl Mode {
     /// What is told second by second.
     fn shown(self) -> Op {
         match self {
-            Mode::Intake => Op::Submit,
+            Mode::Intake | Mode::Stream => Op::Submit,
             Mode::Lives => Op::Life,
             Mode::Mixed => Op::InHands,
         }
@@ -100,7 +105,7 @@ impl Mode {
 #[command(after_help = AFTER_HELP)]
 pub(super) struct BenchArgs {
     /// What is put upon it.
-    #[arg(value_enum, hide_possible_values = true, value_name = "intake|lives|mixed")]
+    #[arg(value_enum, hide_possible_values = true, value_name = "intake|stream|lives|mixed")]
     mode: Mode,
     /// Says that the orders of this server are nobody's real matters.
     #[arg(long, required = true)]
@@ -163,6 +168,11 @@ pub(super) async fn run(args: BenchArgs) -> Result<(), Failure> {
     if u32::from(args.connections) * u32::from(args.streams) > MAX_WORKERS {
         return Err(Failure::Usage(format!(
             "--connections × --streams: expected at most {MAX_WORKERS} together"
+        )));
+    }
+    if args.mode == Mode::Stream && usize::from(args.streams) > MAX_IN_FLIGHT {
+        return Err(Failure::Usage(format!(
+            "--streams: expected at most {MAX_IN_FLIGHT} orders on their way on one stream"
         )));
     }
     // Before the load: afterwards it would be too late to say that it cannot be written.

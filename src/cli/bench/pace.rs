@@ -105,14 +105,22 @@ impl Pace {
         self.began + self.span + DRAIN
     }
 
+    /// Whether nothing more will be handed out.
+    pub(super) fn is_over(&self) -> bool {
+        match &self.open {
+            None => self.is_stopped() || self.passed() >= self.span,
+            Some(_) => self.is_stopped() || tick() >= self.last_moment(),
+        }
+    }
+
     /// The next call and when it is meant to be sent; none once the run is over.
     pub(super) async fn next(&self) -> Option<(u64, Instant)> {
         match &self.open {
-            None if self.is_stopped() || self.passed() >= self.span => None,
+            None if self.is_over() => None,
             None => Some((self.next.fetch_add(1, Ordering::Relaxed), tick())),
             Some(open) => {
                 open.due.acquire().await.ok()?.forget();
-                if self.is_stopped() || tick() >= self.last_moment() {
+                if self.is_over() {
                     return None;
                 }
                 let n = self.next.fetch_add(1, Ordering::Relaxed);

@@ -31,7 +31,7 @@ pub(super) async fn run(args: &BenchArgs) -> Result<(Report, Vec<Second>), Failu
     let began = tick();
     let catalogue = Catalogue::builtin().map_err(|e| Failure::said(e.to_string()))?;
     let (placed, lives) = match args.mode {
-        Mode::Intake => (false, false),
+        Mode::Intake | Mode::Stream => (false, false),
         Mode::Lives => (true, true),
         Mode::Mixed => (true, false),
     };
@@ -53,7 +53,11 @@ pub(super) async fn run(args: &BenchArgs) -> Result<(Report, Vec<Second>), Failu
     }
     let before = Board::of(&server).await?;
 
-    let workers = usize::from(args.connections) * usize::from(args.streams);
+    let window = usize::from(args.streams);
+    let workers = match args.mode {
+        Mode::Stream => lanes.len(),
+        Mode::Intake | Mode::Lives | Mode::Mixed => lanes.len() * window,
+    };
     let schedule = args.rate.map(|rate| Schedule { rate });
     let load = Arc::new(Load {
         pace: Pace::start(schedule, args.warm_up + args.runs_for, workers)?,
@@ -81,8 +85,12 @@ pub(super) async fn run(args: &BenchArgs) -> Result<(Report, Vec<Second>), Failu
     }
     let mut filing = JoinSet::new();
     for lane in 0..workers {
-        let connection = lanes[lane % lanes.len()].clone();
-        filing.spawn(Arc::clone(&load).file(lane % lanes.len(), connection));
+        let lane = lane % lanes.len();
+        let (load, connection) = (Arc::clone(&load), lanes[lane].clone());
+        match args.mode {
+            Mode::Stream => filing.spawn(load.stream(lane, connection, window)),
+            Mode::Intake | Mode::Lives | Mode::Mixed => filing.spawn(load.file(lane, connection)),
+        };
     }
     let (seconds, within) = watch_run(args, &load, &mut filing).await?;
     let unsent = load.pace.unsent().fold(0, |n, age| {
