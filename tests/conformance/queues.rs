@@ -5,6 +5,7 @@ use crate::commits::{put, to_the_archive};
 use crate::support::*;
 use hotline::domain::*;
 use hotline::store::*;
+use std::time::Duration;
 
 pub async fn deadlines_come_in_order(factory: &impl Factory) {
     let store = factory.fresh().await;
@@ -50,15 +51,25 @@ pub async fn trays_turn_pages(factory: &impl Factory) {
         all.push((entries(&order)[0], order.no));
     }
     all.sort_by_key(|(entry, no)| (entry.deadline, *no));
-    let (mut pages, mut after) = (Vec::new(), None);
-    loop {
-        let page = store.tray(unit("3304"), Desk::Lead, after, 4).await.unwrap();
-        let Some((entry, no)) = page.last() else { break };
-        assert!(page.len() <= 4);
-        after = Some((entry.deadline, *no));
-        pages.extend(page);
+    for leased in [0, 6] {
+        let claimed = store
+            .claim(&[unit("3304")], Desk::Lead, leased, Duration::from_secs(600))
+            .await
+            .unwrap();
+        assert_eq!(claimed.len(), leased);
+        let (mut pages, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.tray(unit("3304"), Desk::Lead, after, 4).await.unwrap();
+            let Some((entry, no)) = page.last() else { break };
+            assert!(page.len() <= 4);
+            after = Some((entry.deadline, *no));
+            pages.extend(page);
+        }
+        assert_eq!(pages, all, "{leased} leased, in their places");
+        let mut stored = store.all_entries().await.unwrap();
+        stored.sort_by_key(|(entry, no)| (entry.deadline, *no));
+        assert_eq!(stored, all, "{leased} leased");
     }
-    assert_eq!(pages, all);
     for (other, desk) in [("3304", Desk::Triage), ("330402", Desk::Lead), ("330411", Desk::Lead)] {
         assert_eq!(store.tray(unit(other), desk, None, 9).await.unwrap(), []);
     }

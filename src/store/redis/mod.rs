@@ -50,6 +50,7 @@ mod supervisor;
 mod torn;
 pub mod trouble;
 mod value;
+mod walks;
 pub mod wire;
 
 use self::batch::{Batcher, Job, QUEUE};

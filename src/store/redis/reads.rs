@@ -15,7 +15,6 @@ use crate::store::{
     Claimed, Lease, MAX_BATCH, Paper, Remembered, RequestId, SealedContact, StoreError, codec,
 };
 use ::redis::{Cmd, Value, cmd};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -23,8 +22,6 @@ use std::time::Duration;
 /// The most trays one claim looks through at once. Beyond it the earliest of the first so
 /// many trays come before the earliest of the next.
 const MAX_TRAYS: usize = 2_048;
-/// How many members one step of a walk through all deadlines asks for.
-const WALK: usize = 1_000;
 /// How often a read is begun again because the bucket of request ids had changed.
 const ATTEMPTS: usize = 3;
 
@@ -238,7 +235,7 @@ impl RedisStore {
         values.iter().map(|value| bytes(value).map(decode).transpose()).collect()
     }
 
-    fn deadlines(
+    pub(super) fn deadlines(
         &self,
         members: Vec<(Vec<u8>, i64)>,
     ) -> Result<Vec<(Timestamp, OrderNo)>, StoreError> {
@@ -286,38 +283,6 @@ impl RedisStore {
             self.keys.entry((unit, desk), &member, Timestamp(score))
         };
         members.into_iter().map(entry).collect()
-    }
-
-    pub(super) async fn read_all_entries(&self) -> Result<Vec<(Entry, OrderNo)>, StoreError> {
-        let trays = items(ask(&self.read, cmd("SMEMBERS").arg(self.keys.trays())).await?)?;
-        let mut all = Vec::new();
-        for tray in &trays {
-            let (unit, desk) = keys::unit_and_desk(must(tray)?)?;
-            let mut after = None;
-            loop {
-                let page = self.read_tray(unit, desk, after, MAX_BATCH).await?;
-                let Some((last, no)) = page.last() else { break };
-                after = Some((last.deadline, *no));
-                all.extend(page);
-            }
-        }
-        Ok(all)
-    }
-
-    pub(super) async fn read_all_deadlines(&self) -> Result<Vec<(Timestamp, OrderNo)>, StoreError> {
-        // A walk may show a member twice, but misses none that is there all the while.
-        let mut all = BTreeMap::new();
-        let mut at = b"0".to_vec();
-        loop {
-            let mut call = cmd("ZSCAN");
-            call.arg(self.keys.due()).arg(&at).arg("COUNT").arg(WALK);
-            let mut parts = items(ask(&self.read, &call).await?)?.into_iter();
-            at = must(&parts.next().unwrap_or_default())?.to_vec();
-            all.extend(scored(parts.next().unwrap_or_default())?);
-            if at == b"0" {
-                return self.deadlines(all.into_iter().collect());
-            }
-        }
     }
 
     pub(super) async fn read_paper(

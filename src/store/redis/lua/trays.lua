@@ -114,6 +114,20 @@ redis.register_function('hotline_v4_release', function(keys, argv)
   return { 'ok' }
 end)
 
+-- How many members of a tray stand before one that is due then: of those with the same
+-- deadline, which stand by number, the place is halved.
+local function stand_before(tray, after, score)
+  local call = redis.call
+  local first, low = call('ZCOUNT', tray, '-inf', '(' .. score), 0
+  local high = call('ZCOUNT', tray, score, score)
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    local member = call('ZRANGE', tray, first + middle, first + middle)[1]
+    if number_of(member) <= after.no then low = middle + 1 else high = middle end
+  end
+  return first + low
+end
+
 -- hotline_v4_tray: a page of a tray by deadline and number, leased entries in their places.
 -- The leased ones are all looked at, for their deadlines stand in their records.
 --
@@ -123,23 +137,22 @@ end)
 redis.register_function { function_name = 'hotline_v4_tray', flags = { 'no-writes' },
   callback = function(keys, argv)
     local call, id, most = redis.call, string.sub(keys[1], -9), tonumber(argv[1])
-    local from, after = '-inf', nil
+    local first, after = 0, nil
     if argv[2] then
-      from, after = argv[2], { at = tonumber(argv[2]), no = number_of(argv[3]) }
+      after = { at = tonumber(argv[2]), no = number_of(argv[3]) }
+      first = stand_before(keys[1], after, argv[2])
     end
     local found = {}
     local function take(member, score)
       local entry = { member = member, score = score, at = tonumber(score), no = number_of(member) }
       if not after or earlier(after, entry) then found[#found + 1] = entry end
     end
+    local waiting = call('ZRANGE', keys[1], first, first + most - 1, 'WITHSCORES')
+    for j = 1, #waiting, 2 do
+      if tonumber(waiting[j + 1]) >= LEASED then break end
+      take(waiting[j], waiting[j + 1])
+    end
     local offset = 0
-    repeat
-      local page = call('ZRANGE', keys[1], from, '(' .. whole(LEASED), 'BYSCORE',
-        'LIMIT', offset, most, 'WITHSCORES')
-      for j = 1, #page, 2 do take(page[j], page[j + 1]) end
-      offset = offset + most
-    until #found >= most or #page < 2 * most
-    offset = 0
     repeat
       local page = call('ZRANGE', keys[1], whole(LEASED), '+inf', 'BYSCORE',
         'LIMIT', offset, CHUNK)
