@@ -22,7 +22,7 @@ use tonic::transport::Channel;
 const WAYS: usize = 4;
 const CLIENTS: usize = 64;
 /// How long answers arrive, and how long they are cut.
-const OPEN: Duration = Duration::from_millis(12);
+const OPEN: Duration = Duration::from_millis(5);
 const CUT: Duration = Duration::from_millis(3);
 /// The way to Redis is cut once while the ways of clients are cut so often.
 const REDIS_EVERY: usize = 64;
