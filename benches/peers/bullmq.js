@@ -87,6 +87,10 @@ function serve(port, protos, processes) {
     const cluster = require('node:cluster');
     // One process per core, as Node's documentation has it; they share the port.
     if (cluster.isPrimary && processes > 1) {
+        process.on('SIGTERM', () => {
+            for (const worker of Object.values(cluster.workers)) worker.process.kill('SIGKILL');
+            process.exit(0);
+        });
         let told = false;
         for (let n = 0; n < processes; n++) {
             cluster.fork().on('message', ({ bound }) => {
@@ -96,6 +100,8 @@ function serve(port, protos, processes) {
         }
         return;
     }
+    // None outlives the one that started it.
+    process.on('disconnect', () => process.exit(0));
     const grpc = require('@grpc/grpc-js');
     const loader = require('@grpc/proto-loader');
     const loaded = loader.loadSync('hotline/v1/intake_service.proto', {
@@ -115,7 +121,7 @@ function serve(port, protos, processes) {
             );
         },
     });
-    // Port 0 is another one in each process: the first to come names it, see `cluster` above.
+    // Its processes share one port, so main.js chooses it.
     const wanted = process.env.PEERS_PORT ?? '0';
     server.bindAsync(`127.0.0.1:${wanted}`, grpc.ServerCredentials.createInsecure(), (error, bound) => {
         if (error) fail(error);
