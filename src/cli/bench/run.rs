@@ -92,7 +92,7 @@ pub(super) async fn run(args: &BenchArgs) -> Result<(Report, Vec<Second>), Failu
             Mode::Intake | Mode::Lives | Mode::Mixed => filing.spawn(load.file(lane, connection)),
         };
     }
-    let (seconds, within) = watch_run(args, &load, &mut filing).await?;
+    let Watched { seconds, within, window } = watch_run(args, &load, &mut filing).await?;
     let unsent = load.pace.unsent().fold(0, |n, age| {
         // It would have taken longer still.
         load.meter.took(0, Op::Submit, age);
@@ -100,7 +100,9 @@ pub(super) async fn run(args: &BenchArgs) -> Result<(Report, Vec<Second>), Failu
     });
     let undelivered = all_seen(&load).await;
     stop.send_replace(true);
-    while pullers.join_next().await.is_some() {}
+    while let Some(ended) = pullers.join_next().await {
+        ended.map_err(|e| Failure::said(e.to_string()))?;
+    }
 
     let settled_there = load.settle(&server).await?;
     let mut sums = Sums::of(&load.meter.counts);
@@ -114,7 +116,7 @@ pub(super) async fn run(args: &BenchArgs) -> Result<(Report, Vec<Second>), Failu
         mode: args.mode.name(),
         shown: args.mode.shown(),
         rate_asked: args.rate,
-        window: args.runs_for,
+        window,
         connections: args.connections,
         streams: args.streams,
         bytes: args.bytes,
@@ -127,13 +129,21 @@ pub(super) async fn run(args: &BenchArgs) -> Result<(Report, Vec<Second>), Failu
     Ok((report, seconds))
 }
 
-/// Looks every second until the last call is answered; what was answered of each operation
-/// between the warm-up and the end.
+/// A run that was looked at.
+struct Watched {
+    seconds: Vec<Second>,
+    /// How many of each operation were answered in the window.
+    within: Vec<u64>,
+    /// From the end of the warm-up to the end, or to when it was interrupted.
+    window: Duration,
+}
+
+/// Looks every second until the last call is answered.
 async fn watch_run(
     args: &BenchArgs,
     load: &Load,
     filing: &mut JoinSet<()>,
-) -> Result<(Vec<Second>, Vec<u64>), Failure> {
+) -> Result<Watched, Failure> {
     let whole = args.warm_up + args.runs_for;
     let bar = bar(whole);
     let mut interrupts = signal(SignalKind::interrupt())?;
@@ -147,7 +157,7 @@ async fn watch_run(
         let due = event.into_iter().flatten().fold(next, Duration::min);
         tokio::select! {
             ended = filing.join_next() => match ended {
-                Some(Ok(())) => continue,
+                Some(Ok(())) => {}
                 Some(Err(error)) => return Err(Failure::said(error.to_string())),
                 None => break,
             },
@@ -181,7 +191,14 @@ async fn watch_run(
     if last.answered > 0 {
         seconds.push(last);
     }
-    Ok((seconds, within.unwrap_or_else(|| answered(load))))
+    // Nothing was forgotten of a run that ended in its warm-up.
+    let cut_short =
+        load.pace.passed().saturating_sub(if warm { args.warm_up } else { Duration::ZERO });
+    let (within, window) = match within {
+        Some(within) => (within, args.runs_for),
+        None => (answered(load), cut_short),
+    };
+    Ok(Watched { seconds, within, window })
 }
 
 fn answered(load: &Load) -> Vec<u64> {
