@@ -5,9 +5,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::{BufRead, BufReader, ErrorKind};
+use std::iter;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -209,10 +211,16 @@ impl RedisServer {
     }
 }
 
-/// A port that nobody had a moment ago.
+/// A port that nobody had a moment ago, and that no connection is given as its own: those come
+/// from 32768 on.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    listener.local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    const OURS: std::ops::Range<u32> = 10_000..32_000;
+    let first = std::process::id().wrapping_mul(7_919);
+    let port = |n: u32| (OURS.start + first.wrapping_add(n) % (OURS.end - OURS.start)) as u16;
+    let mut ports = iter::repeat_with(|| port(NEXT.fetch_add(1, Ordering::Relaxed)));
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.by_ref().take(OURS.len()).find(is_free).expect("a free port")
 }
 
 /// Looks every 10 ms until it is so; how long is bounded by the number of looks.
