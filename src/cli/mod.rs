@@ -11,6 +11,7 @@ mod crew;
 mod dev;
 mod doctor;
 mod eval;
+mod explain;
 mod failure;
 mod feed;
 mod feedback;
