@@ -18,6 +18,7 @@ pub mod classify;
 pub mod locate;
 pub mod route;
 pub mod similar;
+pub mod story;
 pub mod train;
 
 pub mod archive;

@@ -4,7 +4,7 @@ use super::actor::split;
 use super::page::{self, Place};
 use super::status::Fault;
 use super::stopped;
-use super::{Api, MAX_IN_FLIGHT, from_proto as read, moves, to_proto as write};
+use super::{Api, MAX_IN_FLIGHT, from_proto as read, moves, story, to_proto as write};
 use crate::dispatch::{self, Dispatch, Refusal, Submission};
 use crate::domain::{Actor, Order, OrderNo, Stage, Timestamp};
 use crate::pb;
@@ -81,6 +81,16 @@ impl IntakeService for Api {
         }
         let order = Some(self.shown(order, &actor).await?);
         Ok(Response::new(pb::GetOrderResponse { order, papers }))
+    }
+
+    async fn explain_order(
+        &self,
+        request: Request<pb::ExplainOrderRequest>,
+    ) -> Result<Response<pb::ExplainOrderResponse>, Status> {
+        let (actor, pb::ExplainOrderRequest { order_no }) = split(request)?;
+        let no = read::order_no(&order_no)?;
+        let story = self.dispatch.story(no, &actor).await.map_err(Fault::from)?;
+        Ok(Response::new(story::told(&story, self.dispatch.words())))
     }
 
     async fn track_order(

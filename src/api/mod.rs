@@ -7,6 +7,7 @@
 //! - [`mode`]: which policies are in force
 //! - [`offers`]: what is offered while the agent still types
 //! - [`moves`]: the moves of one order, which differ in nothing but what they want
+//! - [`story`]: what an order went through, told
 //! - [`to_proto`], [`feed_proto`]: what is answered; [`enums`]: words in both directions
 //! - [`status`]: which gRPC code and why
 
@@ -25,6 +26,7 @@ mod offers;
 mod page;
 mod push;
 pub mod status;
+mod story;
 mod text;
 mod to_proto;
 mod work_order;

@@ -19,7 +19,7 @@ pub(super) fn span(span: Span) -> prost_types::Duration {
     prost_types::Duration { seconds: span.0 / 1_000, nanos: (span.0 % 1_000 * 1_000_000) as i32 }
 }
 
-fn unit(unit: Option<Unit>) -> String {
+pub(super) fn unit(unit: Option<Unit>) -> String {
     unit.map(|unit| unit.to_string()).unwrap_or_default()
 }
 
@@ -67,7 +67,7 @@ fn number(no: Option<OrderNo>) -> String {
     no.map(|no| no.to_string()).unwrap_or_default()
 }
 
-fn pause(pause: &Pause) -> pb::Pause {
+pub(super) fn pause(pause: &Pause) -> pb::Pause {
     pb::Pause {
         from: Some(time(pause.from)),
         review_at: Some(time(pause.review_at)),

@@ -12,6 +12,7 @@ mod crew;
 mod dev;
 mod doctor;
 mod eval;
+mod explain;
 mod failure;
 mod feed;
 mod feedback;

@@ -4,7 +4,7 @@ use super::client::ClientArgs;
 use super::failure::Failure;
 use super::moves::MoveVerb;
 use super::output::{Output, OutputArgs, say, sheet, table};
-use super::{happening, moves, show, work};
+use super::{explain, happening, moves, show, work};
 use crate::domain::{OrderNo, Role, Stage};
 use crate::pb::feed_service_client::FeedServiceClient;
 use crate::pb::intake_service_client::IntakeServiceClient;
@@ -23,6 +23,7 @@ const PAGE: u32 = 200;
 #[derive(Subcommand, Debug)]
 pub(super) enum OrderVerb {
     Get(GetArgs),
+    Explain(explain::ExplainArgs),
     List(ListArgs),
     Watch(WatchArgs),
     Contact(ContactArgs),
@@ -39,6 +40,7 @@ pub(super) enum OrderVerb {
 pub(super) async fn run(verb: OrderVerb) -> Result<(), Failure> {
     match verb {
         OrderVerb::Get(args) => get(args).await,
+        OrderVerb::Explain(args) => explain::run(args).await,
         OrderVerb::List(args) => list(args).await,
         OrderVerb::Watch(args) => watch(args).await,
         OrderVerb::Contact(args) => contact(args).await,

@@ -107,7 +107,7 @@ fn clock_json(clock: &Option<pb::Clock>) -> Value {
     })
 }
 
-fn leg_json(leg: &pb::Leg) -> Value {
+pub(super) fn leg_json(leg: &pb::Leg) -> Value {
     json!({
         "unit": leg.unit,
         "duty": duty(leg.duty),
@@ -184,7 +184,7 @@ fn life_json(order: &pb::Order) -> Value {
     })
 }
 
-fn pause_json(pause: &pb::Pause) -> Value {
+pub(super) fn pause_json(pause: &pb::Pause) -> Value {
     json!({
         "from": moment_json(&pause.from),
         "review_at": moment_json(&pause.review_at),

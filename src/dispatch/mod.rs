@@ -10,6 +10,7 @@
 //! - [`similar`]: which open orders are like a matter, and many alike at once
 //! - [`numbers`]: order numbers, reserved in blocks
 //! - [`archiving`]: what is over leaves the store and is still found
+//! - [`telling`]: an order's story, its events looked up in the feed
 
 mod again;
 mod archiving;
@@ -23,6 +24,7 @@ mod pull;
 mod reads;
 mod similar;
 mod step;
+mod telling;
 mod timers;
 mod waiters;
 
@@ -51,6 +53,7 @@ pub use crate::store::{
     BodyDigest, Claimed, Consumer, Cursor, Evidence, Lease, MAX_BATCH, MAX_FEED, ModeRow, Paper,
     Receipt, RequestId, Restamping, StoreError,
 };
+pub use crate::story::{ClockStory, Holding, Next, Reason, Story, Words, timer_name};
 pub use archiving::{Archiving, Passes};
 pub use backup::Backup;
 pub use deciding::{Acceptance, Correction, Routing};

@@ -144,16 +144,26 @@ impl Dispatch {
     ) -> Result<(Vec<(Cursor, Event)>, Option<Cursor>), Refusal> {
         let mut events = self.store.feed(after, max).await?;
         let last = events.last().map(|(cursor, _)| *cursor);
+        self.retain_shown(actor, &mut events).await?;
+        Ok((events, last))
+    }
+
+    /// Leaves what the actor may see.
+    pub(super) async fn retain_shown(
+        &self,
+        actor: &Actor,
+        events: &mut Vec<(Cursor, Event)>,
+    ) -> Result<(), Refusal> {
         // The centre is never complained about.
         if actor.unit != self.cell().centre() {
-            let hidden = self.hidden_from(actor.unit, &events).await?;
+            let hidden = self.hidden_from(actor.unit, events).await?;
             let shown = |event: &Event| {
                 let mut told = std::iter::once(&event.order).chain(event.what.others());
                 told.all(|no| !hidden.contains(no))
             };
             events.retain(|(_, event)| shown(event));
         }
-        Ok((events, last))
+        Ok(())
     }
 
     /// The orders that the events tell of and that complain about a unit, now or when they

@@ -383,15 +383,20 @@ impl Order {
         }
     }
 
-    /// How long a clock has stood still; a pause that lasts counts up to `now`. What paused
-    /// after the promise was kept or broken is none of its business.
-    pub fn stood(&self, kind: ClockKind, now: Timestamp) -> Span {
+    /// The pauses in which a clock stands, or stood, still. What paused after the promise was
+    /// kept or broken is none of its business.
+    pub fn counted_pauses(&self, kind: ClockKind) -> impl Iterator<Item = &Pause> {
         let (zero, clock) = (self.zero(kind), self.clock(kind));
         let over = |at: Timestamp| {
             clock.stopped_at.is_some_and(|end| at >= end)
                 || clock.breached_at.is_some_and(|end| at >= end)
         };
-        let of = self.pauses.iter().filter(|pause| pause.from >= zero && !over(pause.from));
+        self.pauses.iter().filter(move |pause| pause.from >= zero && !over(pause.from))
+    }
+
+    /// How long a clock has stood still; a pause that lasts counts up to `now`.
+    pub fn stood(&self, kind: ClockKind, now: Timestamp) -> Span {
+        let of = self.counted_pauses(kind);
         Span(of.map(|p| p.until.unwrap_or(now.max(p.from)).since(p.from).0).sum())
     }
 

@@ -13,4 +13,5 @@ mod parking;
 mod picture;
 mod properties;
 mod table;
+mod telling;
 mod together;

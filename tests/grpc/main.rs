@@ -21,6 +21,7 @@ mod redelivery;
 mod restarts;
 mod similar;
 mod stale;
+mod telling;
 mod together;
 
 #[path = "../support/faulty.rs"]

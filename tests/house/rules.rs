@@ -20,6 +20,7 @@ const EVERYTHING: &[&str] = &[
     "route",
     "train",
     "similar",
+    "story",
     "store",
     "archive",
     "telemetry",
@@ -43,6 +44,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "locate",
             "route",
             "similar",
+            "story",
             "store",
             "archive",
             "clock",
@@ -56,6 +58,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("route", &["domain", "catalogue"]),
     ("train", &["domain", "catalogue", "classify"]),
     ("similar", &["domain", "catalogue"]),
+    ("story", &["domain", "catalogue"]),
     // Leases and remembered requests run in real time, whatever the orders' clock does, and
     // `clock` is the only place to read it.
     ("store", &["domain", "clock"]),
@@ -68,7 +71,7 @@ const TABLE: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that compute and do nothing else.
-const PURE: &[&str] = &["domain", "classify", "locate", "route", "similar"];
+const PURE: &[&str] = &["domain", "classify", "locate", "route", "similar", "story"];
 
 /// What a pure room does not know.
 const IMPURE: &[&str] = &[

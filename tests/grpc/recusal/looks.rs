@@ -83,6 +83,12 @@ pub async fn look(s: &Server, unit: &str, method: &str, all: &[Order]) -> Vec<u8
                 seen.take(s.intake().get_order(by(unit, "agent", request)).await);
             }
         }
+        "IntakeService/ExplainOrder" => {
+            for order in all {
+                let request = pb::ExplainOrderRequest { order_no: order.no.clone() };
+                seen.take(s.intake().explain_order(by(unit, "agent", request)).await);
+            }
+        }
         "IntakeService/TrackOrder" => {
             for order in all {
                 let (order_no, start) = (order.no.clone(), order.phone.len() - 4);
