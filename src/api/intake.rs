@@ -39,6 +39,7 @@ impl IntakeService for Api {
         let pb::SubmitOrderRequest { request_id, submission, skip_repeats } = body;
         let contact = submission.as_ref().and_then(|matter| matter.contact.as_ref());
         let phone = contact.map(|contact| contact.phone.clone()).filter(|_| !skip_repeats);
+        let _turn = self.dispatch.turn_to_file().map_err(Fault::from)?;
         let (request, matter) = filing(&actor, &request_id, submission)?;
         // Looked for while the order is written: who calls for the first time waits for neither.
         let (done, called) = tokio::join!(
@@ -309,7 +310,11 @@ async fn answer(
     use pb::submit_orders_response::Result as Outcome;
     let pb::SubmitOrdersRequest { request_id, submission } = item;
     let result = match filing(&actor, &request_id, submission) {
-        Ok((request, matter)) => dispatch.submit(&actor, request, matter).await.map_err(within),
+        Ok((request, matter)) => {
+            // A stream is held up, not refused: its sender waits.
+            let _turn = dispatch.wait_to_file().await;
+            dispatch.submit(&actor, request, matter).await.map_err(within)
+        }
         Err(fault) => Err(fault),
     };
     let result = match result {

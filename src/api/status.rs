@@ -29,6 +29,10 @@ pub const DOMAIN: &str = "hotline";
 const UNIT: &str = "hotline-unit";
 /// When to try again what the server could not do.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
+/// And where it came to more than it keeps up with.
+const LATER: Duration = Duration::from_secs(1);
+/// The reason then.
+const OVERLOADED: &str = "OVERLOADED";
 
 /// An error on its way to the wire.
 #[derive(Clone, PartialEq, Debug)]
@@ -158,6 +162,8 @@ impl From<Fault> for Status {
         }
         if code == Code::Unavailable {
             details.set_retry_info(Some(RETRY_AFTER));
+        } else if reason == OVERLOADED {
+            details.set_retry_info(Some(LATER));
         }
         details.set_localized_message("zh-CN", zh);
         Status::with_error_details(code, message, details)
@@ -229,6 +235,9 @@ impl From<Refusal> for Fault {
             Refusal::ModeUnchanged { mode } => {
                 fault(Code::FailedPrecondition, "MODE_UNCHANGED", "已处于该模式。")
                     .with("mode", mode)
+            }
+            Refusal::Overloaded => {
+                fault(Code::ResourceExhausted, OVERLOADED, "受理请求过多，请稍后重试。")
             }
             Refusal::Stopping => fault(Code::Unavailable, "STOPPING", "服务正在停止，请稍后重试。"),
         }

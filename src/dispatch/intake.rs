@@ -14,10 +14,15 @@ use crate::route::{NoRoute, Route, explain, route};
 use crate::similar::simhash;
 use crate::store::{CommitError, Paper, StoreError};
 use std::sync::Arc;
+use tokio::sync::SemaphorePermit;
 
 /// How many numbers are tried before giving up; a taken one means that the store lost its
 /// counter, and every try goes past it.
 const MAX_NUMBERS: usize = 4;
+
+/// The most submissions that are on their way at a time; at 20,000 a second the last of them
+/// waits for 50 ms.
+pub const MAX_FILING: usize = 1_024;
 
 /// What the citizen said, and what the agent made of it. A field the agent gives is taken
 /// as certain.
@@ -132,6 +137,18 @@ impl Dispatch {
     fn hints(&self, actor: &Actor, phone: &str) -> Hints {
         let seat = Some(actor.unit.division()).filter(|seat| seat.level() > Level::City);
         Hints { caller: self.catalogue.area_of(phone), seat }
+    }
+
+    /// A turn to file an order; refused while [`MAX_FILING`] are on their way: who waits longer
+    /// than that helps nobody, and memory would grow with them.
+    pub fn turn_to_file(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+        self.filing.try_acquire().map_err(|_| Refusal::Overloaded)
+    }
+
+    /// The same, waited for; `None` never comes, for turns are given out as long as there is a
+    /// dispatcher.
+    pub async fn wait_to_file(&self) -> Option<SemaphorePermit<'_>> {
+        self.filing.acquire().await.ok()
     }
 
     /// Registers a new order: on its way down the chain, or in triage when nobody could tell.

@@ -42,7 +42,7 @@ use similar::Similar;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use waiters::Waiters;
 
 pub use crate::archive::Day;
@@ -57,7 +57,7 @@ pub use crate::story::{ClockStory, Holding, Next, Reason, Story, Words, timer_na
 pub use archiving::{Archiving, Passes};
 pub use backup::Backup;
 pub use deciding::{Acceptance, Correction, Routing};
-pub use intake::{Asked, Preview, Submission};
+pub use intake::{Asked, MAX_FILING, Preview, Submission};
 pub use links::Called;
 pub use mode::{InForce, Restamped, Switch};
 pub use pull::Pull;
@@ -153,6 +153,9 @@ pub enum Refusal {
         /// The mode.
         mode: crate::domain::Mode,
     },
+    /// As many submissions are on their way as can be; nothing happened.
+    #[error("more is being filed than the hotline keeps up with: try again in a second")]
+    Overloaded,
     /// The server is going down; nothing happened.
     #[error("the server is stopping")]
     Stopping,
@@ -208,6 +211,8 @@ pub struct Dispatch {
     /// The mode as this process knows it.
     in_force: RwLock<Option<InForce>>,
     waiters: Waiters,
+    /// Turns to file an order.
+    filing: Semaphore,
     /// What this process knows of likeness.
     similar: Similar,
     /// Wakes the timer loop when a step brought an earlier deadline.
@@ -263,6 +268,7 @@ impl Dispatch {
             numbers: Numbers::default(),
             in_force: RwLock::new(None),
             waiters: Waiters::default(),
+            filing: Semaphore::new(MAX_FILING),
             sooner: Notify::new(),
             sleeping_until: std::sync::atomic::AtomicI64::new(i64::MAX),
             served: AtomicU64::new(0),

@@ -80,6 +80,7 @@ fn told(answer: &Answer) -> Told {
             | Refusal::Unavailable(_)
             | Refusal::FeedDiverged { .. }
             | Refusal::FeedTrimmed { .. }
+            | Refusal::Overloaded
             | Refusal::Stopping,
         ) => Told::Nothing,
     }

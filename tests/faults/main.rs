@@ -13,6 +13,7 @@ mod failover;
 mod ledger;
 mod lost_history;
 mod migration;
+mod overload;
 #[path = "../cli/program.rs"]
 mod program;
 mod readers;
