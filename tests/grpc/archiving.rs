@@ -106,10 +106,10 @@ async fn an_order_that_left_the_store_is_still_found_and_can_be_reopened() {
         gone(&s, &withdrawn.no()).await;
         assert_eq!(whole(&s, &no).await.unwrap(), before);
         let explain = pb::ExplainOrderRequest { order_no: no.clone() };
-        let told = s.intake().explain_order(by(CENTRE, "agent", explain)).await.unwrap();
-        let told = told.into_inner();
+        let story = s.intake().explain_order(by(CENTRE, "agent", explain)).await.unwrap();
+        let story = story.into_inner();
         let before_legs = before.order.as_ref().unwrap().legs.len();
-        assert_eq!((told.holdings.len(), told.next.unwrap().calm), (before_legs, "over".into()));
+        assert_eq!((story.holdings.len(), story.next.unwrap().calm), (before_legs, "over".into()));
         assert_eq!(s.order(&open).await.stage(), pb::Stage::Assigned);
         let track = pb::TrackOrderRequest { order_no: no.clone(), phone_last4: "5678".to_owned() };
         s.intake().track_order(by(CENTRE, "agent", track)).await.unwrap();
