@@ -14,6 +14,7 @@ mod redis;
 mod refusing;
 mod showing;
 mod silence;
+mod spooling;
 mod submitting;
 mod training;
 mod working;

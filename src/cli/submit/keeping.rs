@@ -40,8 +40,10 @@ pub(super) async fn run(
             Ok(()) => away = false,
             Err(failure) if may_pass(&failure) && (args.wait || calls.is_some()) => {
                 // Said once, not every two seconds.
-                if !std::mem::replace(&mut away, true) {
-                    eprint!("{}", failure.explain());
+                match (std::mem::replace(&mut away, true), &calls) {
+                    (true, _) => {}
+                    (false, Some(_)) => eprintln!("\n服务暂不可用：来电照常存盘，恢复后自动登记"),
+                    (false, None) => eprint!("{}", failure.explain()),
                 }
             }
             Err(failure) => return Err(failure),
