@@ -10,6 +10,7 @@
 mod grpc;
 mod observe;
 pub mod opening;
+mod reloading;
 mod watch;
 
 use crate::api;
@@ -19,6 +20,7 @@ use crate::config::Config;
 use crate::dispatch::{Archiving, BurstRule, Dispatch, Parts, Settings};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Exporter, Readiness, http, metrics, upkeep};
+pub use reloading::Reloaded;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -195,7 +197,7 @@ async fn assemble_with(
         tokio::spawn(watch::watch(Arc::clone(&dispatch), readiness.clone(), clock, offset)),
     ];
     readiness.set(SERVING, Ok(()));
-    opening::tell(dispatch.classifier());
+    opening::tell(&dispatch.classifier());
     tracing::info!(%grpc, %http, cell = %dispatch.cell(), "serving");
     let drain = config.drain_timeout;
     Ok(Running {

@@ -32,6 +32,11 @@ impl Setting {
         format!("HOTLINE_{}", self.key.to_ascii_uppercase())
     }
 
+    /// Whether a server that runs takes up another value when it is told to reload.
+    pub fn reloads(&self) -> bool {
+        matches!(self.key, "catalogue" | "model" | "log")
+    }
+
     /// Whether it is a switch: the flag alone means `true`.
     pub fn is_switch(&self) -> bool {
         self.value == "BOOL"

@@ -4,6 +4,7 @@
 //!   and where it goes; [`links`]: orders that have to do with others
 //! - [`step`]: a command takes effect, once; [`again`]: its request comes again
 //! - [`backup`]: everything there is, as a file
+//! - [`guide`]: the catalogue, and what reads by it, replaced at once
 //! - [`mode`]: which limits are in force
 //! - [`pull`]: units come for their orders; [`waiters`]: who waits for which unit
 //! - [`timers`]: what falls due happens
@@ -15,6 +16,7 @@ mod again;
 mod archiving;
 mod backup;
 mod deciding;
+mod guide;
 mod intake;
 mod links;
 mod mode;
@@ -31,10 +33,10 @@ use crate::catalogue::Catalogue;
 use crate::classify::Classifier;
 use crate::clock::Clock;
 use crate::domain::{Cell, Refused, Rejection, Timestamp};
-use crate::locate::Locator;
 use crate::similar::Rule;
 use crate::store::Store;
 use crate::store::seal::Sealer;
+use guide::Guide;
 use numbers::Numbers;
 use similar::Similar;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -192,9 +194,7 @@ pub struct Parts {
 /// The dispatcher of one cell.
 pub struct Dispatch {
     store: Arc<dyn Store>,
-    catalogue: Arc<Catalogue>,
-    classifier: Classifier,
-    locator: Locator,
+    guide: RwLock<Arc<Guide>>,
     clock: Arc<dyn Clock>,
     sealer: Sealer,
     settings: Settings,
@@ -247,10 +247,8 @@ impl Dispatch {
     ) -> Arc<Dispatch> {
         let Parts { store, catalogue, clock, sealer, settings } = parts;
         Arc::new(Dispatch {
-            classifier,
-            locator: Locator::new(&catalogue),
+            guide: RwLock::new(Guide::new(catalogue, classifier)),
             store,
-            catalogue,
             clock,
             sealer,
             similar: Similar::new(settings.burst),
@@ -294,16 +292,6 @@ impl Dispatch {
     /// Says whether the process's clock is too far from the store's to run timers.
     pub fn set_skewed(&self, skewed: bool) {
         self.skewed.store(skewed, Ordering::Relaxed);
-    }
-
-    /// The catalogue in force.
-    pub fn catalogue(&self) -> &Catalogue {
-        &self.catalogue
-    }
-
-    /// What reads citizens' words.
-    pub fn classifier(&self) -> &Classifier {
-        &self.classifier
     }
 
     /// Order time.

@@ -156,7 +156,7 @@ impl Dispatch {
     async fn tick_all(self: &Arc<Self>, due: &[(Timestamp, OrderNo)]) -> bool {
         let command = Arc::new(Command {
             actor: Actor::clock(self.cell()),
-            action: Action::Tick { fallback: self.catalogue.fallback() },
+            action: Action::Tick { fallback: self.catalogue().fallback() },
         });
         let mut ticks = JoinSet::new();
         for (at, no) in due.iter().copied() {
