@@ -6,6 +6,7 @@ mod board;
 mod catalogue;
 mod classify;
 pub mod client;
+mod completions;
 mod config;
 mod crew;
 mod dev;
@@ -93,6 +94,7 @@ enum Verb {
     Archive(archive::ArchiveVerb),
     #[command(subcommand)]
     Feed(feed::FeedVerb),
+    Completions(completions::CompletionsArgs),
 }
 
 /// Does what was asked.
@@ -120,6 +122,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Mode(verb) => mode::run(verb).await,
         Verb::Archive(verb) => archive::run(verb).await,
         Verb::Feed(verb) => feed::run(verb).await,
+        Verb::Completions(args) => completions::run(args),
     }
 }
 

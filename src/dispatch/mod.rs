@@ -215,6 +215,8 @@ pub struct Dispatch {
     served: AtomicU64,
     /// The process's clock disagrees with the store's: it must not tick.
     skewed: AtomicBool,
+    /// Nothing was overdue any more at some moment since the start.
+    caught_up: watch::Sender<bool>,
     stopping: watch::Sender<bool>,
 }
 
@@ -262,6 +264,7 @@ impl Dispatch {
             sleeping_until: std::sync::atomic::AtomicI64::new(i64::MAX),
             served: AtomicU64::new(0),
             skewed: AtomicBool::new(false),
+            caught_up: watch::Sender::new(false),
             stopping: watch::Sender::new(false),
         })
     }
@@ -287,6 +290,13 @@ impl Dispatch {
     /// Turns true when [`Dispatch::stop`] was called.
     pub fn stopping(&self) -> watch::Receiver<bool> {
         self.stopping.subscribe()
+    }
+
+    /// Returns once the timers have done all that fell due while nobody looked, or another
+    /// process runs them.
+    pub async fn caught_up(&self) {
+        // The sender lives in `self`, so that waiting cannot fail.
+        let _ = self.caught_up.subscribe().wait_for(|caught_up| *caught_up).await;
     }
 
     /// Says whether the process's clock is too far from the store's to run timers.
