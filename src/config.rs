@@ -31,6 +31,8 @@ pub enum CatalogueSource {
 pub struct Config {
     /// Where orders are kept.
     pub store: StoreUrl,
+    /// Where the store's password is read from; `None` if the URL has it, or there is none.
+    pub store_password_file: Option<PathBuf>,
     /// How many Redis replicas at least must have a change before it is answered, besides all
     /// that are in step; `None` is 1 behind Sentinels and in a Cluster, and 0, which waits for
     /// none, for a single Redis.
@@ -94,6 +96,7 @@ impl Default for Config {
         let city = Division::new(JIAXING).expect("a city");
         Config {
             store: StoreUrl::Redb(PathBuf::from("hotline.redb")),
+            store_password_file: None,
             replicas_ack: None,
             redis_allow_unsafe: false,
             cell: Cell::of(city),

@@ -10,6 +10,7 @@
 mod grpc;
 mod observe;
 pub mod opening;
+mod reloading;
 mod watch;
 
 use crate::api;
@@ -19,6 +20,7 @@ use crate::config::Config;
 use crate::dispatch::{Archiving, BurstRule, Dispatch, Parts, Settings};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Exporter, Readiness, http, metrics, upkeep};
+pub use reloading::Reloaded;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,9 +29,11 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// What must hold before work is taken.
-const CONDITIONS: [&str; 3] = [watch::STORE, watch::CLOCK, SERVING];
+const CONDITIONS: [&str; 4] = [watch::STORE, watch::CLOCK, watch::TIMERS, SERVING];
 /// The condition that ends with the drain.
 const SERVING: &str = "serving";
+/// How long the timers may take to catch up before the start goes on without them.
+const FIRST_ROUND: Duration = Duration::from_secs(1);
 /// The loops of the dispatcher and the probes must end within this once they are told.
 const LOOPS_END: Duration = Duration::from_secs(2);
 
@@ -190,12 +194,16 @@ async fn assemble_with(
         }
     });
     let loops = tokio::spawn(Arc::clone(&dispatch).run());
+    let (done, caught_up) = oneshot::channel();
     let helpers = vec![
         tokio::spawn(upkeep(exporter)),
+        tokio::spawn(watch::catch_up(Arc::clone(&dispatch), readiness.clone(), done)),
         tokio::spawn(watch::watch(Arc::clone(&dispatch), readiness.clone(), clock, offset)),
     ];
+    // Mostly there is little to catch up with: then whoever reads that it serves finds it ready.
+    let _ = tokio::time::timeout(FIRST_ROUND, caught_up).await;
     readiness.set(SERVING, Ok(()));
-    opening::tell(dispatch.classifier());
+    opening::tell(&dispatch.classifier());
     tracing::info!(%grpc, %http, cell = %dispatch.cell(), "serving");
     let drain = config.drain_timeout;
     Ok(Running {

@@ -50,6 +50,12 @@ pub const MAX_ITEMS: usize = 256;
 /// The most items of one stream that are on their way at a time.
 pub const MAX_IN_FLIGHT: usize = 256;
 
+/// Whether a matter is one that can be filed, as far as that can be told without a server: the
+/// field at fault and what is wrong, in Chinese.
+pub fn check(matter: pb::Submission) -> Result<(), (String, String)> {
+    from_proto::submission(matter).map(|_| ()).map_err(status::Fault::for_people)
+}
+
 /// What pullers may ask for.
 #[derive(Clone, Debug)]
 pub struct Limits {

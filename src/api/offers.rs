@@ -166,16 +166,17 @@ impl Api {
     }
 
     pub(super) fn category_name(&self, category: Category) -> String {
-        let row = self.dispatch.catalogue().category(category);
-        row.map(|row| row.name.clone()).unwrap_or_default()
+        let catalogue = self.dispatch.catalogue();
+        catalogue.category(category).map(|row| row.name.clone()).unwrap_or_default()
     }
 
     /// From the county down, as people say it: 南湖区新兴街道.
     pub(super) fn division_name(&self, division: crate::domain::Division) -> String {
         let mut names = Vec::with_capacity(4);
         let mut next = Some(division);
+        let catalogue = self.dispatch.catalogue();
         while let Some(place) = next {
-            names.extend(self.dispatch.catalogue().division(place).map(|row| row.name.as_str()));
+            names.extend(catalogue.division(place).map(|row| row.name.as_str()));
             next = place.parent();
         }
         names.reverse();
@@ -185,7 +186,8 @@ impl Api {
     /// How far a matter is: what a citizen may know.
     pub(super) fn tracked(&self, order: &Order) -> pb::TrackOrderResponse {
         let holder = order.holder();
-        let row = holder.and_then(|unit| self.dispatch.catalogue().unit(unit));
+        let catalogue = self.dispatch.catalogue();
+        let row = holder.and_then(|unit| catalogue.unit(unit));
         pb::TrackOrderResponse {
             order_no: order.no.to_string(),
             stage: order.stage.to_pb().into(),

@@ -129,6 +129,11 @@ impl Fault {
         Fault::new(Code::NotFound, "UNKNOWN_CONSUMER", message, zh).with("consumer", name)
     }
 
+    /// The field at fault, if there is one, and what is wrong in Chinese.
+    pub(super) fn for_people(self) -> (String, String) {
+        (self.field.map(|field| field.0).unwrap_or_default(), self.zh)
+    }
+
     /// The stable reason.
     pub fn reason(&self) -> &'static str {
         self.reason

@@ -7,6 +7,7 @@ mod board;
 mod catalogue;
 mod classify;
 pub mod client;
+mod completions;
 mod config;
 mod crew;
 mod dev;
@@ -97,6 +98,7 @@ enum Verb {
     Archive(archive::ArchiveVerb),
     #[command(subcommand)]
     Feed(feed::FeedVerb),
+    Completions(completions::CompletionsArgs),
 }
 
 /// Does what was asked.
@@ -125,6 +127,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Mode(verb) => mode::run(verb).await,
         Verb::Archive(verb) => archive::run(verb).await,
         Verb::Feed(verb) => feed::run(verb).await,
+        Verb::Completions(args) => completions::run(args),
     }
 }
 

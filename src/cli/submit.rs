@@ -1,7 +1,10 @@
 //! `hotline submit`: files many matters, each exactly once.
 
+mod ask;
+mod keeping;
 mod ledger;
 mod rows;
+mod spool;
 
 pub(super) use ledger::Ledger;
 pub(super) use rows::{Row, Rows};
@@ -24,7 +27,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tonic::Status;
+use tonic::{Code, Status};
 
 /// The most matters that may be on their way at a time.
 const MAX_CONCURRENCY: u16 = 1_024;
@@ -38,14 +41,34 @@ const MAX_TOLD: u64 = 20;
 ///
 /// Submitting the same file again makes no second order: the request ids tell. What the
 /// server could not answer is sent again with the same id, a bounded number of times.
+///
+/// With --spool what is to be filed is safely on this disk first, each with the moment it was
+/// heard, and leaves it once the server has it: exit code 3 says that all of it is kept and
+/// waits. The clocks run from the moment it was heard. File within two days, for so long the
+/// server knows what it has already; what is older than seven days it refuses.
 #[derive(Args, Debug)]
-#[command(
-    after_help = "Examples:\n  hotline submit --file calls.jsonl\n  hotline submit --file calls.jsonl -o json --ledger acked.txt --server http://10.0.0.5:12345"
-)]
+#[command(after_help = "Examples:
+  hotline submit --file calls.jsonl
+  hotline submit --file calls.jsonl -o json --ledger acked.txt --server http://10.0.0.5:12345
+
+While the server is away:
+  hotline submit --spool kept --ask                  asks call after call, keeps each, files it later
+  hotline submit --spool kept --file calls.jsonl     keeps a file of matters
+  hotline submit --spool kept                        files what is kept
+  hotline submit --spool kept --wait                 the same, as soon as the server is back")]
 pub(super) struct SubmitArgs {
     /// The file.
-    #[arg(long)]
-    file: PathBuf,
+    #[arg(long, required_unless_present = "spool")]
+    file: Option<PathBuf>,
+    /// A folder on this disk that keeps matters until the server has them.
+    #[arg(long, value_name = "DIR")]
+    spool: Option<PathBuf>,
+    /// Asks for calls at the keyboard, one after the other.
+    #[arg(long, requires = "spool", conflicts_with = "file")]
+    ask: bool,
+    /// Tries again until everything that is kept is filed; Ctrl-C ends it and loses nothing.
+    #[arg(long, requires = "spool")]
+    wait: bool,
     /// Writes a line (request id, order number) for each acknowledged order, safely on disk.
     #[arg(long)]
     ledger: Option<PathBuf>,
@@ -62,6 +85,7 @@ pub(super) struct SubmitArgs {
 /// What became of the rows.
 #[derive(Default)]
 struct Sums {
+    taken: u64,
     sent: u64,
     created: u64,
     duplicate: u64,
@@ -73,22 +97,56 @@ struct Sums {
 /// A row that was sent, and its answer.
 struct Sent {
     line: u64,
+    request_id: String,
     answer: Result<Receipt, Status>,
 }
 
+/// How rows are sent.
+struct Filing<'a> {
+    server: &'a Connection,
+    /// Where they stand.
+    path: &'a Path,
+    bar: &'a ProgressBar,
+    ledgers: Vec<Arc<Ledger>>,
+    concurrency: usize,
+    /// They come from a spool.
+    spooled: bool,
+    /// Each number is told to somebody who waits for it.
+    numbers: bool,
+}
+
 pub(super) async fn run(args: SubmitArgs) -> Result<(), Failure> {
-    let rows = Rows::open(&args.file)?;
-    let server = args.client.connect(Role::Agent).await?;
     let ledger = args.ledger.as_deref().map(Ledger::append).transpose()?.map(Arc::new);
-    let bar = bar(rows.size);
     let began = tick();
     let mut sums = Sums::default();
-    let ended = file_all(&args, &server, rows, ledger.as_ref(), &bar, &mut sums).await;
-    bar.finish_and_clear();
+    let (ended, left) = match (&args.spool, &args.file) {
+        (Some(dir), _) => {
+            let spool = spool::Spool::open(dir)?;
+            let ended = keeping::run(&args, &spool, ledger.as_ref(), &mut sums).await;
+            (ended, Some((dir, spool.left()?)))
+        }
+        (None, file) => {
+            let file = file.as_deref().unwrap_or(Path::new(""));
+            let rows = Rows::open(file)?;
+            let server = args.client.connect(Role::Agent).await?;
+            let filing = Filing {
+                server: &server,
+                path: file,
+                bar: &bar(rows.size),
+                ledgers: ledger.iter().cloned().collect(),
+                concurrency: usize::from(args.concurrency),
+                spooled: false,
+                numbers: false,
+            };
+            let ended = filing.all(rows, &mut sums).await;
+            filing.bar.finish_and_clear();
+            (ended, None)
+        }
+    };
     if let Some(ledger) = ledger.and_then(Arc::into_inner) {
         ledger.close().await?;
     }
-    sums.summary(began.elapsed(), args.output)?;
+    sums.summary(began.elapsed(), args.output, left)?;
     ended?;
     if sums.refused + sums.bad_lines > 0 { Err(Failure::Told) } else { Ok(()) }
 }
@@ -100,54 +158,57 @@ fn bar(size: u64) -> ProgressBar {
     style.map_or(bar.clone(), |style| bar.with_style(style))
 }
 
-/// Sends row after row, so many at a time, until the end of the file, Ctrl-C, or a server
-/// that no longer answers.
-async fn file_all(
-    args: &SubmitArgs,
-    server: &Connection,
-    rows: Rows,
-    ledger: Option<&Arc<Ledger>>,
-    bar: &ProgressBar,
-    sums: &mut Sums,
-) -> Result<(), Failure> {
-    let began = tick();
-    let mut rows = read_ahead(rows);
-    let mut flying: JoinSet<Sent> = JoinSet::new();
-    let mut ended = Ok(());
-    let mut at_end = false;
-    let mut interrupts = signal(SignalKind::interrupt())?;
-    while !flying.is_empty() || (!at_end && ended.is_ok()) {
-        let room = flying.len() < usize::from(args.concurrency) && !at_end && ended.is_ok();
-        tokio::select! {
-            biased;
-            Some(sent) = flying.join_next() => {
-                let sent = sent.map_err(|e| Failure::said(e.to_string()))?;
-                if let Err(failure) = sums.count(sent, &args.file, server, bar) {
-                    ended = Err(failure);
+impl Filing<'_> {
+    /// Sends row after row, so many at a time, until the end of the file, Ctrl-C, or a server
+    /// that no longer answers.
+    async fn all(&self, rows: Rows, sums: &mut Sums) -> Result<(), Failure> {
+        let began = tick();
+        let mut rows = read_ahead(rows);
+        let mut flying: JoinSet<Sent> = JoinSet::new();
+        let mut ended = Ok(());
+        let mut at_end = false;
+        let mut interrupts = signal(SignalKind::interrupt())?;
+        while !flying.is_empty() || (!at_end && ended.is_ok()) {
+            let room = flying.len() < self.concurrency && !at_end && ended.is_ok();
+            tokio::select! {
+                biased;
+                Some(sent) = flying.join_next() => {
+                    let sent = sent.map_err(|e| Failure::said(e.to_string()))?;
+                    if let Err(failure) = sums.count(sent, self) {
+                        ended = Err(failure);
+                    }
                 }
+                _ = interrupts.recv() => {
+                    // Said once, what is on its way is waited for; said again, it is let go.
+                    if ended.is_err() {
+                        flying.shutdown().await;
+                    } else {
+                        let words = "waiting for what is on its way; Ctrl-C: not even that";
+                        self.bar.suspend(|| eprintln!("{words}"));
+                    }
+                    ended = Err(interrupted(self.spooled));
+                }
+                row = rows.recv(), if room => match row {
+                    Some((read, Ok(row))) => {
+                        self.bar.set_position(read);
+                        let ledgers = self.ledgers.clone();
+                        flying.spawn(send(self.server.clone(), row, ledgers, self.spooled));
+                    }
+                    Some((_, Err(bad))) => sums.bad_line(&bad, self.bar),
+                    None => at_end = true,
+                },
             }
-            _ = interrupts.recv() => {
-                // Said once, what is on its way is waited for; said again, it is let go.
-                if ended.is_err() {
-                    flying.shutdown().await;
-                } else {
-                    bar.suspend(|| eprintln!("waiting for what is on its way; Ctrl-C: not even that"));
-                }
-                let words = "interrupted; submit the same file again to go on";
-                ended = Err(Failure::said(words));
-            }
-            row = rows.recv(), if room => match row {
-                Some((read, Ok(row))) => {
-                    bar.set_position(read);
-                    flying.spawn(send(server.clone(), row, ledger.cloned()));
-                }
-                Some((_, Err(bad))) => sums.bad_line(&bad, bar),
-                None => at_end = true,
-            },
+            self.bar.set_message(sums.line(began.elapsed()));
         }
-        bar.set_message(sums.line(began.elapsed()));
+        ended
     }
-    ended
+}
+
+fn interrupted(spooled: bool) -> Failure {
+    Failure::said(match spooled {
+        true => "interrupted; what is not filed is kept: submit the same spool again to go on",
+        false => "interrupted; submit the same file again to go on",
+    })
 }
 
 /// Reads the file on a thread of its own, so that the disk and the server do not wait for
@@ -164,43 +225,59 @@ fn read_ahead(mut rows: Rows) -> mpsc::Receiver<(u64, Result<Row, BadRow>)> {
     queue
 }
 
-async fn send(server: Connection, row: Row, ledger: Option<Arc<Ledger>>) -> Sent {
-    let request = SubmitOrderRequest {
+async fn send(server: Connection, row: Row, ledgers: Vec<Arc<Ledger>>, spooled: bool) -> Sent {
+    let mut request = SubmitOrderRequest {
         request_id: row.request_id,
         submission: Some(row.submission),
         skip_repeats: true,
     };
+    let mut answer = file(&server, &request).await;
+    if spooled
+        && let Err(status) = &answer
+        && status.code() == Code::AlreadyExists
+        && let Some(submission) = &mut request.submission
+    {
+        // It may have been filed before it was kept, when nobody had noted the moment yet.
+        // The server knows the id, so that asking makes no order.
+        submission.heard_at = None;
+        let again = file(&server, &request).await;
+        answer = if again.is_ok() { again } else { answer };
+    }
+    if let Ok(receipt) = &answer {
+        for ledger in &ledgers {
+            ledger.acknowledged(&request.request_id, &receipt.order_no).await;
+        }
+    }
+    Sent { line: row.line, request_id: request.request_id, answer }
+}
+
+async fn file(server: &Connection, request: &SubmitOrderRequest) -> Result<Receipt, Status> {
     let answer = until_answered(|| {
         let stamped = server.stamp(request.clone());
         let mut client = IntakeServiceClient::new(server.channel.clone());
         async move { client.submit_order(stamped).await }
     });
-    let answer = answer.await.map(|answer| answer.into_inner().receipt.unwrap_or_default());
-    if let (Some(ledger), Ok(receipt)) = (ledger, &answer) {
-        ledger.acknowledged(&request.request_id, &receipt.order_no).await;
-    }
-    Sent { line: row.line, answer }
+    answer.await.map(|answer| answer.into_inner().receipt.unwrap_or_default())
 }
 
 impl Sums {
     /// Counts one answer; an error means that there is no point in going on.
-    fn count(
-        &mut self,
-        sent: Sent,
-        file: &Path,
-        server: &Connection,
-        bar: &ProgressBar,
-    ) -> Result<(), Failure> {
+    fn count(&mut self, sent: Sent, filing: &Filing<'_>) -> Result<(), Failure> {
         self.sent += 1;
+        if let (true, Ok(receipt)) = (filing.numbers, &sent.answer) {
+            let reference = sent.request_id.get(..8).unwrap_or_default();
+            filing.bar.suspend(|| eprintln!("已登记：{reference} → {}", receipt.order_no));
+        }
         match sent.answer {
             Ok(receipt) if receipt.replayed => self.duplicate += 1,
             Ok(_) => self.created += 1,
-            Err(status) if is_worth_again(&status) => return Err(server.failure(status)),
+            Err(status) if is_worth_again(&status) => return Err(filing.server.failure(status)),
             Err(status) => {
                 self.refused += 1;
-                let said = server.failure(status).explain();
+                let said = filing.server.failure(status).explain();
                 let said = said.lines().next().unwrap_or_default();
-                self.tell(bar, &format!("{}:{}: {said}", file.display(), sent.line));
+                let words = format!("{}:{}: {said}", filing.path.display(), sent.line);
+                self.tell(filing.bar, &words);
             }
         }
         Ok(())
@@ -228,25 +305,44 @@ impl Sums {
         format!("{} sent, {:.0}/s, {} refused", self.sent, self.rate(time), self.refused)
     }
 
-    fn summary(&self, time: Duration, output: Output) -> Result<(), Failure> {
-        let Sums { sent, created, duplicate, refused, bad_lines, told: _ } = *self;
+    /// `left`: the spool, and how many wait in it.
+    fn summary(
+        &self,
+        time: Duration,
+        output: Output,
+        left: Option<(&PathBuf, u64)>,
+    ) -> Result<(), Failure> {
+        let Sums { taken, sent, created, duplicate, refused, bad_lines, told: _ } = *self;
         let rate = self.rate(time);
         match output {
-            Output::Json => say(&json!({
-                "sent": sent,
-                "created": created,
-                "duplicate": duplicate,
-                "refused": refused,
-                "bad_lines": bad_lines,
-                "seconds": (time.as_secs_f64() * 1_000.0).round() / 1_000.0,
-                "rate": rate,
-            })
-            .to_string()),
-            Output::Table => say(&format!(
-                "{sent} sent in {:.1} s ({rate}/s): {created} created, {duplicate} there already, \
-                 {refused} refused, {bad_lines} lines unreadable",
-                time.as_secs_f64()
-            )),
+            Output::Json => {
+                let mut sums = json!({
+                    "sent": sent,
+                    "created": created,
+                    "duplicate": duplicate,
+                    "refused": refused,
+                    "bad_lines": bad_lines,
+                    "seconds": (time.as_secs_f64() * 1_000.0).round() / 1_000.0,
+                    "rate": rate,
+                });
+                if let Some((_, left)) = left {
+                    sums["kept"] = json!(taken);
+                    sums["left"] = json!(left);
+                }
+                say(&sums.to_string())
+            }
+            Output::Table => {
+                let mut line = format!(
+                    "{sent} sent in {:.1} s ({rate}/s): {created} created, {duplicate} there \
+                     already, {refused} refused, {bad_lines} lines unreadable",
+                    time.as_secs_f64()
+                );
+                if let Some((dir, left)) = left {
+                    let dir = dir.display();
+                    line = format!("{taken} kept; {line}; {left} wait in {dir}");
+                }
+                say(&line)
+            }
         }
     }
 }

@@ -24,6 +24,9 @@ const OTHER_PREFIXES: [&str; 3] = ["HOTLINE_SERVICE_", "HOTLINE_PORT", "HOTLINE_
 /// The longest settings file; a longer one is something else.
 const MAX_FILE: u64 = 64 * 1024;
 
+/// The longest file that is read as a password.
+const MAX_SECRET: u64 = 4 * 1024;
+
 /// Where a value came from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Origin {
@@ -82,6 +85,7 @@ pub fn load(
         let origin = Origin::Flag(key.replace('_', "-"));
         all.put(&key, &value, origin)?;
     }
+    all.read_password()?;
     all.config.check().map_err(ConfigError::Together)?;
     Ok(all)
 }
@@ -93,6 +97,31 @@ fn is_ours(name: &str) -> bool {
 }
 
 impl Effective {
+    /// Puts the password that a file holds into the store's URL. What is wrong is said without it.
+    fn read_password(&mut self) -> Result<(), ConfigError> {
+        const KEY: &str = "store_password_file";
+        let Some(path) = &self.config.store_password_file else { return Ok(()) };
+        let at = SETTINGS.iter().position(|s| s.key == KEY);
+        let wrong = |problem: String| ConfigError::BadValue {
+            origin: at.map_or(Origin::Default, |at| self.origins[at].clone()),
+            key: KEY,
+            value: format!("{:?}", path.display().to_string()),
+            problem,
+        };
+        let size = std::fs::metadata(path).map_err(|e| wrong(e.to_string()))?.len();
+        if size > MAX_SECRET {
+            return Err(wrong(format!("{size} bytes are no password; at most {MAX_SECRET}")));
+        }
+        let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
+        // The line break that an editor leaves is no part of it.
+        let password = text.trim_end_matches(['\r', '\n']);
+        if password.is_empty() || password.contains(['\r', '\n']) {
+            return Err(wrong("expected one line, the password".to_owned()));
+        }
+        self.config.store = self.config.store.with_password(password).map_err(wrong)?;
+        Ok(())
+    }
+
     fn put(&mut self, key: &str, value: &str, origin: Origin) -> Result<(), ConfigError> {
         let Some(at) = SETTINGS.iter().position(|s| s.key == key) else {
             return Err(unknown(key, origin));
@@ -259,6 +288,26 @@ mod tests {
         }
         let said = load(Some(Path::new("/nowhere/h.toml")), [], []).unwrap_err().to_string();
         assert!(said.contains("/nowhere/h.toml"), "{said}");
+    }
+
+    #[test]
+    fn a_password_is_read_from_its_file_and_never_shown() {
+        let (_dir, path) = file("geheim\n");
+        let name = path.to_str().unwrap();
+        let flags = |store: &str| pairs(&[("store", store), ("store_password_file", name)]);
+        let all = load(None, [], flags("redis://db")).unwrap();
+        assert_eq!(all.config.store.reveal(), "redis://:geheim@db");
+        let shown: String = all.rows().map(|(_, value, _)| value).collect();
+        assert!(!shown.contains("geheim"), "{shown}");
+        for (text, said) in [("", "one line"), ("geheim\nx\n", "one line")] {
+            std::fs::write(&path, text).unwrap();
+            let error = load(None, [], flags("redis://db")).unwrap_err().to_string();
+            assert!(error.contains(said) && !error.contains("geheim"), "{error}");
+            assert!(error.contains("flag --store-password-file"), "{error}");
+        }
+        let env = vars(&[("HOTLINE_STORE_PASSWORD_FILE", "/nowhere/pw")]);
+        let error = load(None, env, []).unwrap_err().to_string();
+        assert!(error.contains("HOTLINE_STORE_PASSWORD_FILE") && error.contains("No such file"));
     }
 
     #[test]

@@ -32,6 +32,11 @@ impl Setting {
         format!("HOTLINE_{}", self.key.to_ascii_uppercase())
     }
 
+    /// Whether a server that runs takes up another value when it is told to reload.
+    pub fn reloads(&self) -> bool {
+        matches!(self.key, "catalogue" | "model" | "log")
+    }
+
     /// Whether it is a switch: the flag alone means `true`.
     pub fn is_switch(&self) -> bool {
         self.value == "BOOL"
@@ -50,6 +55,24 @@ pub const SETTINGS: &[Setting] = &[
         value: "URL",
         set: |c, v| StoreUrl::parse(v).map(|url| c.store = url),
         get: |c| c.store.to_string(),
+    },
+    Setting {
+        key: "store_password_file",
+        flag: "store-password-file",
+        help: "A file that holds the password of the Redis store, which then stands in no URL; \
+               or `none`",
+        value: "FILE",
+        set: |c, v| {
+            c.store_password_file = match v {
+                "none" => None,
+                file => Some(path(file)?),
+            };
+            Ok(())
+        },
+        get: |c| {
+            let file = c.store_password_file.as_ref();
+            file.map_or_else(|| "none".to_owned(), |p| p.display().to_string())
+        },
     },
     Setting {
         key: "cell",
@@ -389,6 +412,7 @@ mod tests {
     fn nonsense_is_refused_with_what_is_allowed() {
         for (key, value, said) in [
             ("store", "x", "redb:PATH"),
+            ("store_password_file", "", "a path"),
             ("cell", "33", "3304"),
             ("listen", "12345", "IP:PORT"),
             ("insecure_bind", "yes", "true or false"),

@@ -38,6 +38,25 @@ impl StoreUrl {
         }
     }
 
+    /// The same with a password that was kept elsewhere; the error says why it has no place.
+    pub fn with_password(&self, password: &str) -> Result<StoreUrl, String> {
+        let StoreUrl::Redis(url) = self else {
+            return Err("a redb store has no password; leave this out".to_owned());
+        };
+        let (scheme, rest) = url.split_once("://").unwrap_or(("redis", url));
+        let (user, host) = rest.rsplit_once('@').unwrap_or(("", rest));
+        if user.contains(':') {
+            return Err("the store's URL has a password, too; name it once".to_owned());
+        }
+        // RFC 3986: what is not plain is written by its bytes.
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+        let written = password.bytes().map(|b| match plain(b) {
+            true => char::from(b).to_string(),
+            false => format!("%{b:02X}"),
+        });
+        Ok(StoreUrl::Redis(format!("{scheme}://{user}:{}@{host}", written.collect::<String>())))
+    }
+
     /// The whole URL, password and all. Whoever calls this answers for where it goes.
     pub fn reveal(&self) -> String {
         match self {
@@ -73,6 +92,23 @@ impl fmt::Debug for StoreUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_of_a_file_goes_into_the_url() {
+        for (url, whole) in [
+            ("redis://db:6379/0", "redis://:g%40h%20%E5%AF%86@db:6379/0"),
+            ("redis://hotline@db", "redis://hotline:g%40h%20%E5%AF%86@db"),
+            ("redis+sentinel://a:1,b:2/city", "redis+sentinel://:g%40h%20%E5%AF%86@a:1,b:2/city"),
+        ] {
+            let with = StoreUrl::parse(url).unwrap().with_password("g@h 密").unwrap();
+            assert_eq!(with.reveal(), whole);
+            assert!(!with.to_string().contains("g%40h"), "{with}");
+        }
+        for (url, said) in [("redis://:x@db", "name it once"), ("redb:x", "no password")] {
+            let error = StoreUrl::parse(url).unwrap().with_password("g").unwrap_err();
+            assert!(error.contains(said), "{error}");
+        }
+    }
 
     #[test]
     fn stores_are_named_by_url() {

@@ -174,7 +174,8 @@ impl Dispatch {
         reading: &Reading,
         recused: &[Unit],
     ) -> Result<Way, Refusal> {
-        let catalogue = self.catalogue.version();
+        let by = self.catalogue();
+        let catalogue = by.version();
         if let Some(units) = chain {
             self.check_units("chain", units)?;
             let invalid = |why: &str| Refusal::Invalid { field: "chain", allowed: why.into() };
@@ -186,7 +187,7 @@ impl Dispatch {
             field: "category",
             allowed: format!("{why}; name the chain instead"),
         };
-        let routed = route(&self.catalogue, reading.category, reading.division);
+        let routed = route(&by, reading.category, reading.division);
         let routed = routed.map_err(|why| invalid(why.to_string()))?;
         let Route { plan, rule, short: _, helpers: _ } = without(routed, recused)
             .ok_or_else(|| invalid("the rule leads to a unit the order complains about".into()))?;
@@ -200,7 +201,7 @@ impl Dispatch {
         unit: Unit,
         category: Category,
     ) -> Result<(), Refusal> {
-        if self.catalogue.may_lead(unit, category) {
+        if self.catalogue().may_lead(unit, category) {
             return Ok(());
         }
         let allowed = format!(

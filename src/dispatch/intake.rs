@@ -1,8 +1,9 @@
 //! A citizen's words become an order: classify, locate, route, register.
 
+use super::guide::Guide;
 use super::step::{Decided, With};
 use super::{Dispatch, Done, Refusal, Request, Settings};
-use crate::catalogue::Place;
+use crate::catalogue::{Catalogue, Place};
 use crate::classify::Classification;
 use crate::domain::{
     Action, Actor, Category, Channel, Command, Confidence, Contact, Division, Emergency, Kind,
@@ -104,21 +105,22 @@ impl Dispatch {
     pub fn preview(&self, actor: &Actor, asked: Asked) -> Result<Preview, Refusal> {
         let Asked { title, text, address, phone, category: chosen } = asked;
         self.check_choices(chosen, None)?;
-        let mut classification = self.classifier.classify(title, text);
+        let guide = self.guide();
+        let mut classification = guide.classifier.classify(title, text);
         if let Some(category) = chosen {
             classification.category = category;
             classification.category_confidence = Confidence::new(100);
         }
-        let location = self.locator.locate(address, self.hints(actor, phone));
+        let location = guide.locator.locate(address, hints(&guide.catalogue, actor, phone));
         let category = classification.category;
-        let route = route(&self.catalogue, category, location.division);
+        let route = route(&guide.catalogue, category, location.division);
         let confident = route.as_ref().is_ok_and(|route| {
             let category = classification.category_confidence;
             self.settings.is_confident(category, location.confidence, route)
         });
-        let mut explanation = explain(&self.catalogue, category, location.division, &route);
+        let mut explanation = explain(&guide.catalogue, category, location.division, &route);
         if let Some(outside) = location.outside {
-            let name = self.locator.full_name(outside);
+            let name = guide.locator.full_name(outside);
             explanation += &format!("；地址在{name}，不在本市，由人工核实");
         } else if route.is_ok() && !confident {
             let (matter, place) =
@@ -130,13 +132,7 @@ impl Dispatch {
 
     /// What a place of the country is called in full.
     pub fn place_name(&self, place: Place) -> String {
-        self.locator.full_name(place)
-    }
-
-    /// Where the matter may be near: the area of the caller's number, and the agent's own.
-    fn hints(&self, actor: &Actor, phone: &str) -> Hints {
-        let seat = Some(actor.unit.division()).filter(|seat| seat.level() > Level::City);
-        Hints { caller: self.catalogue.area_of(phone), seat }
+        self.guide().locator.full_name(place)
     }
 
     /// A turn to file an order; refused while [`MAX_FILING`] are on their way: who waits longer
@@ -217,7 +213,8 @@ impl Dispatch {
         self.check_choices(submission.category, submission.division)?;
         self.check_units("recused_units", &submission.recused)?;
         let now = self.now();
-        let (reading, model, routed) = self.read(actor, &submission);
+        let guide = self.guide();
+        let (reading, model, routed) = self.read(&guide, actor, &submission);
         let hash = simhash(&submission.title, &submission.text);
         let (plan, rule) = match routed {
             Some(Route { plan, rule, short: _, helpers: _ }) => (Some(plan), rule),
@@ -242,7 +239,7 @@ impl Dispatch {
             recused,
             reopens,
             policy: self.limits(&reading, heard_at.min(now), in_force.mode),
-            catalogue: self.catalogue.version(),
+            catalogue: guide.catalogue.version(),
             rule,
             model,
             hash,
@@ -285,11 +282,12 @@ impl Dispatch {
     /// What the words and the agent's choices come to, and where that goes.
     fn read(
         &self,
+        guide: &Guide,
         actor: &Actor,
         submission: &Submission,
     ) -> (Reading, Option<ModelVersion>, Option<Route>) {
         let certain = Confidence::new(100);
-        let read = self.classifier.decide(&submission.title, &submission.text);
+        let read = guide.classifier.decide(&submission.title, &submission.text);
         let (category, category_confidence) = match submission.category {
             Some(category) => (category, certain),
             None => (read.category, read.category_confidence),
@@ -298,12 +296,12 @@ impl Dispatch {
             Some(division) => (division, certain),
             None => {
                 let contact = &submission.contact;
-                let hints = self.hints(actor, contact.phone.reveal());
-                let found = self.locator.locate(contact.address.reveal(), hints);
+                let hints = hints(&guide.catalogue, actor, contact.phone.reveal());
+                let found = guide.locator.locate(contact.address.reveal(), hints);
                 (found.division, found.confidence)
             }
         };
-        let routed = route(&self.catalogue, category, division)
+        let routed = route(&guide.catalogue, category, division)
             .ok()
             .filter(|route| {
                 self.settings.is_confident(category_confidence, division_confidence, route)
@@ -321,7 +319,8 @@ impl Dispatch {
     }
 
     pub(super) fn check_units(&self, field: &'static str, units: &[Unit]) -> Result<(), Refusal> {
-        match units.iter().find(|unit| self.catalogue.unit(**unit).is_none()) {
+        let catalogue = self.catalogue();
+        match units.iter().find(|unit| catalogue.unit(**unit).is_none()) {
             Some(unit) => {
                 let allowed = format!("unit {unit} is not in the catalogue");
                 Err(Refusal::Invalid { field, allowed })
@@ -336,19 +335,25 @@ impl Dispatch {
         division: Option<Division>,
     ) -> Result<(), Refusal> {
         if let Some(category) = category
-            && self.catalogue.category(category).is_none()
+            && self.catalogue().category(category).is_none()
         {
             let allowed = format!("category {category} is not in the catalogue");
             return Err(Refusal::Invalid { field: "category", allowed });
         }
         if let Some(division) = division
-            && self.catalogue.division(division).is_none()
+            && self.catalogue().division(division).is_none()
         {
             let allowed = format!("division {division} is not in the catalogue");
             return Err(Refusal::Invalid { field: "division", allowed });
         }
         Ok(())
     }
+}
+
+/// Where the matter may be near: the area of the caller's number, and the agent's own.
+fn hints(catalogue: &Catalogue, actor: &Actor, phone: &str) -> Hints {
+    let seat = Some(actor.unit.division()).filter(|seat| seat.level() > Level::City);
+    Hints { caller: catalogue.area_of(phone), seat }
 }
 
 /// The same way without the units complained about; `None` when one of them is the front

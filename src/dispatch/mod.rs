@@ -4,6 +4,7 @@
 //!   and where it goes; [`links`]: orders that have to do with others
 //! - [`step`]: a command takes effect, once; [`again`]: its request comes again
 //! - [`backup`]: everything there is, as a file
+//! - [`guide`]: the catalogue, and what reads by it, replaced at once
 //! - [`mode`]: which limits are in force
 //! - [`pull`]: units come for their orders; [`waiters`]: who waits for which unit
 //! - [`timers`]: what falls due happens
@@ -16,6 +17,7 @@ mod again;
 mod archiving;
 mod backup;
 mod deciding;
+mod guide;
 mod intake;
 mod links;
 mod mode;
@@ -33,10 +35,10 @@ use crate::catalogue::Catalogue;
 use crate::classify::Classifier;
 use crate::clock::Clock;
 use crate::domain::{Cell, Refused, Rejection, Timestamp};
-use crate::locate::Locator;
 use crate::similar::Rule;
 use crate::store::Store;
 use crate::store::seal::Sealer;
+use guide::Guide;
 use numbers::Numbers;
 use similar::Similar;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -198,9 +200,7 @@ pub struct Parts {
 /// The dispatcher of one cell.
 pub struct Dispatch {
     store: Arc<dyn Store>,
-    catalogue: Arc<Catalogue>,
-    classifier: Classifier,
-    locator: Locator,
+    guide: RwLock<Arc<Guide>>,
     clock: Arc<dyn Clock>,
     sealer: Sealer,
     settings: Settings,
@@ -223,6 +223,8 @@ pub struct Dispatch {
     served: AtomicU64,
     /// The process's clock disagrees with the store's: it must not tick.
     skewed: AtomicBool,
+    /// Nothing was overdue any more at some moment since the start.
+    caught_up: watch::Sender<bool>,
     stopping: watch::Sender<bool>,
 }
 
@@ -255,10 +257,8 @@ impl Dispatch {
     ) -> Arc<Dispatch> {
         let Parts { store, catalogue, clock, sealer, settings } = parts;
         Arc::new(Dispatch {
-            classifier,
-            locator: Locator::new(&catalogue),
+            guide: RwLock::new(Guide::new(catalogue, classifier)),
             store,
-            catalogue,
             clock,
             sealer,
             similar: Similar::new(settings.burst),
@@ -273,6 +273,7 @@ impl Dispatch {
             sleeping_until: std::sync::atomic::AtomicI64::new(i64::MAX),
             served: AtomicU64::new(0),
             skewed: AtomicBool::new(false),
+            caught_up: watch::Sender::new(false),
             stopping: watch::Sender::new(false),
         })
     }
@@ -300,19 +301,16 @@ impl Dispatch {
         self.stopping.subscribe()
     }
 
+    /// Returns once the timers have done all that fell due while nobody looked, or another
+    /// process runs them.
+    pub async fn caught_up(&self) {
+        // The sender lives in `self`, so that waiting cannot fail.
+        let _ = self.caught_up.subscribe().wait_for(|caught_up| *caught_up).await;
+    }
+
     /// Says whether the process's clock is too far from the store's to run timers.
     pub fn set_skewed(&self, skewed: bool) {
         self.skewed.store(skewed, Ordering::Relaxed);
-    }
-
-    /// The catalogue in force.
-    pub fn catalogue(&self) -> &Catalogue {
-        &self.catalogue
-    }
-
-    /// What reads citizens' words.
-    pub fn classifier(&self) -> &Classifier {
-        &self.classifier
     }
 
     /// Order time.

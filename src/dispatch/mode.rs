@@ -83,12 +83,12 @@ impl Dispatch {
     }
 
     fn starting_mode(&self) -> Mode {
-        self.catalogue.starting_mode()
+        self.catalogue().starting_mode()
     }
 
     /// The limits of a matter in a mode, when its closure clock counts from then.
     pub(super) fn limits(&self, reading: &Reading, zero: Timestamp, mode: Mode) -> Policy {
-        self.catalogue.policy_for(reading.kind, reading.urgency, mode, zero)
+        self.catalogue().policy_for(reading.kind, reading.urgency, mode, zero)
     }
 
     /// The limits of an order that is about this, on the clock that runs.

@@ -70,7 +70,8 @@ impl Dispatch {
     }
 
     fn units_of(&self, actor: &Actor, pull: &Pull) -> Result<Vec<Unit>, Refusal> {
-        if self.catalogue.unit(pull.unit).is_none() {
+        let catalogue = self.catalogue();
+        if catalogue.unit(pull.unit).is_none() {
             let allowed = format!("unit {} is not in the catalogue", pull.unit);
             return Err(Refusal::Invalid { field: "unit", allowed });
         }
@@ -81,7 +82,7 @@ impl Dispatch {
         if !pull.subtree {
             return Ok(vec![pull.unit]);
         }
-        let below = self.catalogue.units().map(|row| row.unit);
+        let below = catalogue.units().map(|row| row.unit);
         Ok(below.filter(|unit| pull.unit.covers(*unit)).collect())
     }
 

@@ -108,6 +108,7 @@ impl Dispatch {
             if rounds.exported.take().is_some() {
                 metrics::withdraw_tallies();
             }
+            self.caught_up.send_replace(true);
             return Ok(sweep);
         }
         self.leads.store(true, Ordering::Relaxed);
@@ -131,6 +132,7 @@ impl Dispatch {
         let due = self.store.due(now, most).await?;
         if due.is_empty() {
             rounds.ticked.clear();
+            self.caught_up.send_replace(true);
             if restamping {
                 return Ok(Duration::ZERO);
             }
@@ -145,6 +147,10 @@ impl Dispatch {
         let stuck = due == rounds.ticked;
         rounds.ticked = due;
         rounds.held_up = !moved || stuck;
+        if rounds.held_up {
+            // No waiting makes it better; the doctor and the metrics tell of it.
+            self.caught_up.send_replace(true);
+        }
         if !rounds.held_up && !beside_callers {
             return Ok(Duration::ZERO);
         }
@@ -156,7 +162,7 @@ impl Dispatch {
     async fn tick_all(self: &Arc<Self>, due: &[(Timestamp, OrderNo)]) -> bool {
         let command = Arc::new(Command {
             actor: Actor::clock(self.cell()),
-            action: Action::Tick { fallback: self.catalogue.fallback() },
+            action: Action::Tick { fallback: self.catalogue().fallback() },
         });
         let mut ticks = JoinSet::new();
         for (at, no) in due.iter().copied() {

@@ -7,12 +7,17 @@ use crate::domain::{Span, Timestamp};
 use crate::telemetry::{Readiness, metrics};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 
 /// The store can be read and written.
 pub(super) const STORE: &str = "store";
 /// The machine's clock and the store's agree.
 pub(super) const CLOCK: &str = "clock";
+/// What fell due while nobody looked has been done.
+pub(super) const TIMERS: &str = "timers";
+/// Callers do not wait longer than this for what is overdue: it goes on beside them.
+const CATCH_UP: Duration = Duration::from_secs(10);
 /// How often to look.
 const EVERY: Duration = Duration::from_secs(1);
 /// A machine whose clock is further off than this runs no timers and takes no work.
@@ -36,6 +41,20 @@ impl Offset {
         let most = there.since(asked).0 + 1;
         Offset(Span(self.0.0.clamp(least, most.max(least))))
     }
+}
+
+/// Says so once the timers have caught up, or have taken too long for callers to wait.
+pub(super) async fn catch_up(
+    dispatch: Arc<Dispatch>,
+    readiness: Readiness,
+    done: oneshot::Sender<()>,
+) {
+    readiness.set(TIMERS, Err("catching up with what fell due meanwhile".to_owned()));
+    if tokio::time::timeout(CATCH_UP, dispatch.caught_up()).await.is_err() {
+        tracing::warn!(after = ?CATCH_UP, "timers are still overdue: work is taken beside them");
+    }
+    readiness.set(TIMERS, Ok(()));
+    let _ = done.send(());
 }
 
 /// Looks until it is aborted.

@@ -15,6 +15,7 @@ mod redis;
 mod refusing;
 mod showing;
 mod silence;
+mod spooling;
 mod submitting;
 mod training;
 mod working;

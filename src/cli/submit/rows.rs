@@ -1,7 +1,9 @@
 //! The rows of a file of matters: one JSON object per line.
 
+use crate::domain::Timestamp;
 use crate::pb;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -10,34 +12,41 @@ use uuid::Uuid;
 
 /// The longest line that is read; the server takes far shorter texts and says so.
 const MAX_LINE: u64 = 2 << 20;
+/// What is said of the last line of a spool that is none.
+const CUT_SHORT: &str = "cut short, as by a crash: it was never said to be kept, and nothing else is \
+                         missing; see whom it names, then delete the line";
 /// What a row may hold.
 const FIELDS: &str = "request_id, channel, text; and, if there is any, title, address, caller_phone, \
      caller_name, heard_at, kind, category, urgency, division; all of them strings";
 
-#[derive(Deserialize)]
+/// A matter as it is written in a file; what is empty was not given.
+#[derive(Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
-    request_id: String,
-    channel: String,
-    text: String,
-    #[serde(default)]
-    title: String,
-    #[serde(default)]
-    address: String,
-    #[serde(default)]
-    caller_phone: String,
-    #[serde(default)]
-    caller_name: String,
-    #[serde(default)]
-    heard_at: String,
-    #[serde(default)]
-    kind: String,
-    #[serde(default)]
-    category: String,
-    #[serde(default)]
-    urgency: String,
-    #[serde(default)]
-    division: String,
+pub(super) struct Written {
+    /// A UUID: the client's identity for it.
+    pub(super) request_id: String,
+    /// phone, web, wechat, app or paper.
+    pub(super) channel: String,
+    /// The citizen's words.
+    pub(super) text: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) title: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) address: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) caller_phone: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) caller_name: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) heard_at: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) kind: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) category: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) urgency: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) division: String,
 }
 
 /// One matter to be filed.
@@ -72,6 +81,10 @@ pub(in crate::cli) struct Rows {
     line: u64,
     /// It cannot be read further.
     broken: bool,
+    /// Request ids that are passed over.
+    done: HashSet<String>,
+    /// It is a file of a spool.
+    spooled: bool,
     /// How far it has read, in bytes.
     pub(in crate::cli) read: u64,
     /// How much there is, in bytes.
@@ -88,10 +101,24 @@ impl Rows {
         }
         let size = about.len();
         let from = BufReader::with_capacity(1 << 16, file);
-        Ok(Rows { path: path.to_owned(), from, line: 0, broken: false, read: 0, size })
+        Ok(Rows {
+            path: path.to_owned(),
+            from,
+            line: 0,
+            broken: false,
+            done: HashSet::new(),
+            spooled: false,
+            read: 0,
+            size,
+        })
     }
 
-    fn bad(&self, problem: impl Into<String>) -> BadRow {
+    /// The same of a spool, without the rows of these request ids.
+    pub(super) fn without(self, done: HashSet<String>) -> Rows {
+        Rows { done, spooled: true, ..self }
+    }
+
+    pub(super) fn bad(&self, problem: impl Into<String>) -> BadRow {
         BadRow { path: self.path.clone(), line: self.line, problem: problem.into() }
     }
 
@@ -116,10 +143,9 @@ impl Rows {
     }
 }
 
-impl Iterator for Rows {
-    type Item = Result<Row, BadRow>;
-
-    fn next(&mut self) -> Option<Result<Row, BadRow>> {
+impl Rows {
+    /// The next line that is not blank, as it is written.
+    fn next_line(&mut self) -> Option<Result<Vec<u8>, BadRow>> {
         while !self.broken {
             let mut bytes = Vec::new();
             self.line += 1;
@@ -137,23 +163,63 @@ impl Iterator for Rows {
                 }));
             }
             // A file written on Windows may begin with a mark.
-            let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-            if bytes.iter().all(u8::is_ascii_whitespace) {
-                continue;
+            if bytes.starts_with(b"\xef\xbb\xbf") {
+                bytes.drain(..3);
             }
-            return Some(row(self.line, bytes).map_err(|problem| self.bad(problem)));
+            if !bytes.iter().all(u8::is_ascii_whitespace) {
+                return Some(Ok(bytes));
+            }
         }
         None
     }
+
+    /// The next row as it is written, known to be one.
+    pub(super) fn next_written(&mut self) -> Option<Result<Written, BadRow>> {
+        let bytes = match self.next_line()? {
+            Ok(bytes) => bytes,
+            Err(bad) => return Some(Err(bad)),
+        };
+        let read = written(&bytes).and_then(|written| {
+            row(self.line, written.clone())?;
+            Ok(written)
+        });
+        Some(read.map_err(|problem| self.bad(problem)))
+    }
 }
 
-fn row(line: u64, bytes: &[u8]) -> Result<Row, String> {
+impl Iterator for Rows {
+    type Item = Result<Row, BadRow>;
+
+    fn next(&mut self) -> Option<Result<Row, BadRow>> {
+        loop {
+            let bytes = match self.next_line()? {
+                Ok(bytes) => bytes,
+                Err(bad) => return Some(Err(bad)),
+            };
+            match written(&bytes).and_then(|written| row(self.line, written)) {
+                Ok(row) if self.done.contains(&row.request_id) => {}
+                Ok(row) => return Some(Ok(row)),
+                Err(_) if self.spooled && !bytes.ends_with(b"\n") => {
+                    return Some(Err(self.bad(CUT_SHORT)));
+                }
+                Err(problem) => return Some(Err(self.bad(problem))),
+            }
+        }
+    }
+}
+
+fn written(bytes: &[u8]) -> Result<Written, String> {
     let text = std::str::from_utf8(bytes.trim_ascii_end()).map_err(|e| {
         format!("not UTF-8 (byte {}); convert the file to UTF-8", e.valid_up_to() + 1)
     })?;
-    let written: Written = serde_json::from_str(text).map_err(|e| problem(&e))?;
+    let mut written: Written = serde_json::from_str(text).map_err(|e| problem(&e))?;
     let request_id = written.request_id.parse::<Uuid>();
     let request_id = request_id.map_err(|_| "request_id: expected a UUID".to_owned())?;
+    written.request_id = request_id.to_string();
+    Ok(written)
+}
+
+pub(super) fn row(line: u64, written: Written) -> Result<Row, String> {
     let of =
         |field: &str, name: &str, prefix: &str, allowed: &str, known: fn(&str) -> Option<i32>| {
             if name.is_empty() {
@@ -191,7 +257,7 @@ fn row(line: u64, bytes: &[u8]) -> Result<Row, String> {
         division: written.division,
         ..pb::Submission::default()
     };
-    Ok(Row { line, request_id: request_id.to_string(), submission })
+    Ok(Row { line, request_id: written.request_id, submission })
 }
 
 fn heard_at(text: &str) -> Result<Option<prost_types::Timestamp>, String> {
@@ -201,6 +267,12 @@ fn heard_at(text: &str) -> Result<Option<prost_types::Timestamp>, String> {
     let wrong =
         || "heard_at: expected a moment in UTC, for example 2022-03-14T00:40:00Z".to_owned();
     humantime::parse_rfc3339(text).map(|at| Some(at.into())).map_err(|_| wrong())
+}
+
+/// A moment as rows have it.
+pub(super) fn moment(at: Timestamp) -> String {
+    let since = std::time::Duration::from_millis(u64::try_from(at.0).unwrap_or(0));
+    humantime::format_rfc3339_millis(std::time::UNIX_EPOCH + since).to_string()
 }
 
 /// Serde's words where they name fields; never where they quote values.

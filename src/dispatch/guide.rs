@@ -1,0 +1,46 @@
+//! What the city goes by: the catalogue, and what reads words and addresses by it. All of it is
+//! replaced at once while the city is served; whoever began by one ends by it.
+
+use super::Dispatch;
+use crate::catalogue::Catalogue;
+use crate::classify::Classifier;
+use crate::locate::Locator;
+use std::sync::{Arc, PoisonError};
+
+/// One catalogue, and what goes with it.
+pub(super) struct Guide {
+    pub(super) catalogue: Arc<Catalogue>,
+    pub(super) classifier: Arc<Classifier>,
+    pub(super) locator: Locator,
+}
+
+impl Guide {
+    pub(super) fn new(catalogue: Arc<Catalogue>, classifier: Classifier) -> Arc<Guide> {
+        let locator = Locator::new(&catalogue);
+        Arc::new(Guide { catalogue, classifier: Arc::new(classifier), locator })
+    }
+}
+
+impl Dispatch {
+    /// What is gone by now; a step that needs it twice asks once.
+    pub(super) fn guide(&self) -> Arc<Guide> {
+        Arc::clone(&self.guide.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Goes by another catalogue of the same city from now on. Orders keep what they were
+    /// stamped with.
+    pub fn go_by(&self, catalogue: Arc<Catalogue>, classifier: Classifier) {
+        let guide = Guide::new(catalogue, classifier);
+        *self.guide.write().unwrap_or_else(PoisonError::into_inner) = guide;
+    }
+
+    /// The catalogue in force.
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        Arc::clone(&self.guide().catalogue)
+    }
+
+    /// What reads citizens' words.
+    pub fn classifier(&self) -> Arc<Classifier> {
+        Arc::clone(&self.guide().classifier)
+    }
+}
