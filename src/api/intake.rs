@@ -5,7 +5,7 @@ use super::page::{self, Place};
 use super::status::Fault;
 use super::stopped;
 use super::{Api, MAX_IN_FLIGHT, from_proto as read, moves, story, to_proto as write};
-use crate::dispatch::{self, Dispatch, Refusal, Submission};
+use crate::dispatch::{self, Dispatch, Refusal, Submission, Words};
 use crate::domain::{Actor, Order, OrderNo, Stage, Timestamp};
 use crate::pb;
 use crate::pb::intake_service_server::IntakeService;
@@ -91,7 +91,8 @@ impl IntakeService for Api {
         let (actor, pb::ExplainOrderRequest { order_no }) = split(request)?;
         let no = read::order_no(&order_no)?;
         let story = self.dispatch.story(no, &actor).await.map_err(Fault::from)?;
-        Ok(Response::new(story::told(&story, self.dispatch.words())))
+        let catalogue = self.dispatch.catalogue();
+        Ok(Response::new(story::told(&story, Words::of(&catalogue))))
     }
 
     async fn track_order(

@@ -4,7 +4,7 @@
 use super::{Dispatch, Refusal};
 use crate::domain::{Actor, Event, Order, OrderNo, Span, What};
 use crate::store::{Cursor, MAX_FEED, StoreError};
-use crate::story::{Clue, Story, Told, Words, tell};
+use crate::story::{Clue, Story, Told, tell};
 use std::collections::BTreeSet;
 
 /// Processes that write at the same time may disagree about it by so much.
@@ -21,18 +21,13 @@ impl Dispatch {
         let (events, complete) = self.history(&order, actor).await?;
         let clues = self.clues(no).await?;
         let told = Told { order: &order, events: &events, complete, clues: &clues };
-        Ok(tell(told, &self.catalogue, self.now()))
-    }
-
-    /// The words to tell it in.
-    pub fn words(&self) -> Words<'_> {
-        Words::of(&self.catalogue)
+        Ok(tell(told, &self.catalogue(), self.now()))
     }
 
     /// What its text says to today's catalogue.
     async fn clues(&self, no: OrderNo) -> Result<Vec<Clue>, Refusal> {
         let Some(paper) = self.paper(no, 0).await? else { return Ok(Vec::new()) };
-        let evidence = self.classifier.classify(&paper.title, &paper.body).evidence;
+        let evidence = self.classifier().classify(&paper.title, &paper.body).evidence;
         Ok(evidence.into_iter().map(|e| Clue { word: e.keyword, speaks: e.speaks }).collect())
     }
 

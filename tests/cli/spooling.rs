@@ -66,7 +66,8 @@ fn counts(sums: &Value, expected: &[(&str, u64)]) {
 /// A line as the server would have had it, a moment before now.
 fn rfc3339_ago(seconds: u64) -> String {
     let ago = std::time::Duration::from_secs(seconds);
-    humantime::format_rfc3339_millis(std::time::SystemTime::now() - ago).to_string()
+    let now = std::time::Duration::from_millis(hotline::clock::wall_now().0.unsigned_abs());
+    humantime::format_rfc3339_millis(std::time::UNIX_EPOCH + now - ago).to_string()
 }
 
 #[test]

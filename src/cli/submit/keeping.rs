@@ -74,7 +74,7 @@ fn may_pass(failure: &Failure) -> bool {
     match failure {
         Failure::Unreachable { .. } => true,
         Failure::Refused(status) => is_worth_again(status),
-        Failure::Usage(_) | Failure::Failed(_) | Failure::Told => false,
+        Failure::Usage(_) | Failure::NotInStore(_) | Failure::Failed(_) | Failure::Told => false,
     }
 }
 
