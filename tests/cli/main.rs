@@ -13,9 +13,11 @@ mod program;
 #[path = "../support/redis.rs"]
 mod redis;
 mod refusing;
+mod reloading;
 mod showing;
 mod silence;
 mod spooling;
 mod submitting;
 mod training;
+mod upgrading;
 mod working;

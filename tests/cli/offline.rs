@@ -25,6 +25,7 @@ fn every_verb_has_help_with_an_example() {
         "dev",
         "serve",
         "submit",
+        "completions",
         "board",
         "doctor",
         "backup",
@@ -115,6 +116,19 @@ fn a_wrong_setting_is_two_and_named() {
     let ran = run(&["serve", "--listen", "0.0.0.0:12345"]).ends(2);
     assert!(ran.err.contains("insecure_bind"), "{}", ran.err);
     run(&["config", "check"]).ends(0);
+}
+
+#[test]
+fn shells_complete_every_verb() {
+    for (shell, word) in
+        [("bash", "complete -F"), ("zsh", "#compdef hotline"), ("fish", "complete -c hotline")]
+    {
+        let script = run(&["completions", shell]).ends(0).out;
+        for word in [word, "submit", "doctor", "spool"] {
+            assert!(script.contains(word), "{word} is not in that of {shell}");
+        }
+    }
+    run(&["completions", "cmd"]).ends(2);
 }
 
 #[test]

@@ -80,6 +80,12 @@ impl Serve {
         Serve::run_with(&store, home, "127.0.0.1:0", "info", more)
     }
 
+    /// The same, where the settings and not a flag say what is logged.
+    pub fn with_settings(home: &Path, more: &[&str]) -> Serve {
+        let store = format!("redb:{}", home.join("orders.redb").display());
+        Serve::run_with(&store, home, "127.0.0.1:0", "", more)
+    }
+
     pub fn on(store: &str, home: &Path, listen: &str, log: &str) -> Serve {
         Serve::run_with(store, home, listen, log, &[])
     }
@@ -105,7 +111,8 @@ impl Serve {
     ) -> Serve {
         let log_file = home.join(format!("serve-{}.log", Uuid::new_v4()));
         let mut child = command
-            .args(["serve", "--listen", listen, "--metrics-listen", "127.0.0.1:0", "--log", log])
+            .args(["serve", "--listen", listen, "--metrics-listen", "127.0.0.1:0"])
+            .args(["--log", log].iter().filter(|_| !log.is_empty()))
             .args(["--store", store])
             .args(more)
             .arg("--key-file")
@@ -152,6 +159,23 @@ impl Serve {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
+    }
+
+    /// Waits until it has logged this so often.
+    #[track_caller]
+    pub fn says(&self, words: &str, times: usize) {
+        let log = || std::fs::read_to_string(&self.log).unwrap();
+        let pause = || {
+            std::thread::sleep(Duration::from_millis(10));
+            false
+        };
+        let soon = (0..3_000).any(|_| log().matches(words).count() >= times || pause());
+        assert!(soon, "{words:?} is not in {}", log());
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn ended(&mut self) -> std::process::ExitStatus {
+        self.child.wait().unwrap()
     }
 
     /// Everything it logged; ends it first.

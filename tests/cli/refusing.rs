@@ -114,6 +114,37 @@ fn a_redis_store_that_is_newer_or_another_citys() {
     }
 }
 
+/// What an operator meets on a bad day: each one sentence that says cause and remedy.
+#[test]
+fn a_bad_day() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let toml = home.join("hotline.toml");
+    std::fs::write(&toml, "log = \"info\"\nlisten = \n").unwrap();
+    let toml = toml.to_str().unwrap();
+    refused(home, &["--config", toml], 2, &["hotline.toml:2: "]);
+    // /proc takes no file, whoever asks: like a disk that is read-only or not ours.
+    let locked = redb(Path::new("/proc/orders.redb"));
+    refused(home, &["--store", &locked], 1, &["/proc/orders.redb"]);
+    // Keys of another application lie where the city's would.
+    let redis = RedisServer::start("always");
+    let () = redis.ask(&["SET", "{3304}m", "another application's"]);
+    let url = redis.url();
+    let ran = refused(home, &["--store", &url], 1, &["error: store: "]);
+    assert!(!ran.err.contains("panicked"), "{}", ran.err);
+    let still: String = redis.ask(&["GET", "{3304}m"]);
+    assert_eq!(still, "another application's", "written over");
+    // A password that is named twice, or nowhere to be read.
+    let nowhere = home.join("no-password");
+    let file = ["--store-password-file", nowhere.to_str().unwrap()];
+    let words = ["store_password_file", "No such file"];
+    refused(home, &[&["--store", "redis://127.0.0.1:1"], &file[..]].concat(), 2, &words);
+    std::fs::write(&nowhere, "geheim\n").unwrap();
+    let twice = [&["--store", "redis://:x@127.0.0.1:1"], &file[..]].concat();
+    let ran = refused(home, &twice, 2, &["name it once"]);
+    assert!(!ran.err.contains("geheim"), "{}", ran.err);
+}
+
 /// Moves the only order of a store, which nobody serves, to the archive.
 fn leave(home: &Path) {
     let cell = "3304".parse().unwrap();
