@@ -146,6 +146,10 @@ pub fn diagnose(error: &RedisError, address: &str, generation: u64) -> Diagnosis
                 place(detail)
             ))))
         }
+        "WRONGTYPE" => told(Fault::Unknown(StoreError::Unreachable(format!(
+            "Redis at {address} holds something of another application under this city's keys: \
+             give the hotline a Redis of its own, or another database number in the URL"
+        )))),
         other => told(Fault::Unknown(StoreError::Unreachable(format!(
             "Redis at {address} answered {other}: see its log"
         )))),
