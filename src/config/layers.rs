@@ -260,7 +260,7 @@ mod tests {
         let said = load(Some(&path), [], []).unwrap_err().to_string();
         assert!(said.contains("hotline.toml:2: there is no setting `leese_max`"), "{said}");
         assert!(said.contains("did you mean `lease_max`?"), "{said}");
-        assert!(said.contains("allowed: store, cell,"), "{said}");
+        assert!(said.contains("allowed: store, store_password_file, cell,"), "{said}");
         let said = load(None, vars(&[("HOTLINE_LISTENN", "x")]), []).unwrap_err().to_string();
         assert!(said.contains("environment HOTLINE_LISTENN"), "{said}");
         // What is no text is refused as well: it must not pass for not being set.
