@@ -48,8 +48,17 @@ mod tests {
     const TELLING: [&str; 9] =
         ["image", "text", "title", "body", "phone", "phone_last4", "name", "address", "words"];
     /// Their words are the program's or the catalogue's own: what the doctor found, what a counter
-    /// or a unit is called.
-    const OURS: [&str; 3] = ["Finding", "Tally", "Indicators"];
+    /// or a unit is called, how an order's story is told.
+    const OURS: [&str; 8] = [
+        "Finding",
+        "Tally",
+        "Indicators",
+        "ClockStory",
+        "ExplainOrderResponse",
+        "Holding",
+        "NextStep",
+        "Reason",
+    ];
 
     #[test]
     fn every_message_with_a_citizens_word_is_silent() {
