@@ -1,7 +1,5 @@
-//! Parses, runs, and says how it went.
+//! The program: everything but its allocator is the library's.
 
-use clap::Parser;
-use hotline::cli::{self, Cli};
 use std::process::ExitCode;
 
 /// Filing an order is many small allocations: in a profile the system's allocator was a sixth
@@ -9,13 +7,6 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match cli::run(Cli::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprint!("{}", failure.explain());
-            failure.exit_code()
-        }
-    }
+fn main() -> ExitCode {
+    hotline::cli::main()
 }

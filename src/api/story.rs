@@ -50,15 +50,15 @@ fn holding(holding: &Holding, words: Words) -> pb::Holding {
 }
 
 fn reason(reason: &Reason, words: Words) -> pb::Reason {
-    let clues = match reason {
-        Reason::Read { clues, .. } => clues.iter().map(|clue| clue.word.clone()).collect(),
-        _ => Vec::new(),
-    };
+    let mut words_found = Vec::new();
+    if let Reason::Read { clues, .. } = reason {
+        words_found.extend(clues.iter().map(|clue| clue.word.clone()));
+    }
     pb::Reason {
         name: reason.name().to_owned(),
         at: reason.at().map(time),
         text: words.reason(reason),
-        clues,
+        clues: words_found,
     }
 }
 

@@ -38,9 +38,10 @@ mod submit;
 mod train;
 mod work;
 
-pub use failure::Failure;
+use failure::Failure;
 
 use clap::{Parser, Subcommand};
+use std::process::ExitCode;
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -61,7 +62,7 @@ Examples:
 /// The dispatcher of a 12345 government hotline.
 #[derive(Parser, Debug)]
 #[command(name = "hotline", version, about, after_help = AFTER_HELP, max_term_width = 100)]
-pub struct Cli {
+struct Cli {
     #[command(subcommand)]
     verb: Verb,
 }
@@ -101,8 +102,20 @@ enum Verb {
     Completions(completions::CompletionsArgs),
 }
 
-/// Does what was asked.
-pub async fn run(cli: Cli) -> Result<(), Failure> {
+/// Parses the command line, does what it asks, and says how it went. Not async: a future is
+/// compiled anew in every crate that awaits it, and this one holds the whole program.
+#[tokio::main]
+pub async fn main() -> ExitCode {
+    match run(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprint!("{}", failure.explain());
+            failure.exit_code()
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.verb {
         Verb::Dev(args) => Ok(dev::run(args).await?),
         Verb::Serve(args) => serve::run(args).await,

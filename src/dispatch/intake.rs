@@ -24,6 +24,8 @@ const MAX_NUMBERS: usize = 4;
 /// The most submissions that are on their way at a time; at 20,000 a second the last of them
 /// waits for 50 ms.
 pub const MAX_FILING: usize = 1_024;
+/// The same for those that come by streams, which wait: a bulk of them takes no caller's turn.
+pub const MAX_STREAMED: usize = 512;
 
 /// What the citizen said, and what the agent made of it. A field the agent gives is taken
 /// as certain.
@@ -141,10 +143,10 @@ impl Dispatch {
         self.filing.try_acquire().map_err(|_| Refusal::Overloaded)
     }
 
-    /// The same, waited for; `None` never comes, for turns are given out as long as there is a
+    /// A turn among those of [`MAX_STREAMED`], waited for; given out as long as there is a
     /// dispatcher.
     pub async fn wait_to_file(&self) -> Option<SemaphorePermit<'_>> {
-        self.filing.acquire().await.ok()
+        self.streamed.acquire().await.ok()
     }
 
     /// Registers a new order: on its way down the chain, or in triage when nobody could tell.

@@ -59,7 +59,7 @@ pub use crate::story::{ClockStory, Holding, Next, Reason, Story, Words, timer_na
 pub use archiving::{Archiving, Passes};
 pub use backup::Backup;
 pub use deciding::{Acceptance, Correction, Routing};
-pub use intake::{Asked, MAX_FILING, Preview, Submission};
+pub use intake::{Asked, MAX_FILING, MAX_STREAMED, Preview, Submission};
 pub use links::Called;
 pub use mode::{InForce, Restamped, Switch};
 pub use pull::Pull;
@@ -211,8 +211,9 @@ pub struct Dispatch {
     /// The mode as this process knows it.
     in_force: RwLock<Option<InForce>>,
     waiters: Waiters,
-    /// Turns to file an order.
+    /// Turns to file an order, of calls and of streams.
     filing: Semaphore,
+    streamed: Semaphore,
     /// What this process knows of likeness.
     similar: Similar,
     /// Wakes the timer loop when a step brought an earlier deadline.
@@ -269,6 +270,7 @@ impl Dispatch {
             in_force: RwLock::new(None),
             waiters: Waiters::default(),
             filing: Semaphore::new(MAX_FILING),
+            streamed: Semaphore::new(MAX_STREAMED),
             sooner: Notify::new(),
             sleeping_until: std::sync::atomic::AtomicI64::new(i64::MAX),
             served: AtomicU64::new(0),

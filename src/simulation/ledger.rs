@@ -176,7 +176,10 @@ impl Ledger {
             Told::Done(receipt) => {
                 let there = receipt.as_ref().map(|r| (r.order, r.version)).or(effect);
                 // Told before of what was done again after that, this is of what was lost.
-                let older = |receipt: &Receipt| matches!(&wish.receipt, Some(Acked::Done(told)) if told != receipt);
+                let older = |receipt: &Receipt| match &wish.receipt {
+                    Some(Acked::Done(told)) => told != receipt,
+                    Some(Acked::Shown) | None => false,
+                };
                 let other = there != effect || receipt.as_ref().is_some_and(older);
                 if excuse.rolled_back && (effect.is_none() || other) {
                     // It was done, lost, and only then told.

@@ -5,9 +5,7 @@ use super::next::{Calm, Next, Task};
 use super::reasons::{Reason, Source};
 use super::{Holding, Story};
 use crate::catalogue::Catalogue;
-use crate::domain::{
-    Category, ClockKind, Division, Ending, OrderNo, Span, Stage, Timer, Timestamp, Unit,
-};
+use crate::domain::{Category, ClockKind, Division, Ending, OrderNo, Span, Timer, Timestamp, Unit};
 
 /// Names things as the catalogue does.
 #[derive(Clone, Copy)]
@@ -210,7 +208,7 @@ impl<'a> Words<'a> {
         }
         match next.calm {
             None => {}
-            Some(Calm::Over(stage)) => parts.push(format!("{}，不再有后续", over_zh(stage))),
+            Some(Calm::Over(stage)) => parts.push(format!("{}，不再有后续", stage.zh())),
             Some(Calm::WorkedElsewhere(Some(no))) => {
                 parts.push(format!("随工单 {no} 办理，结果出来后回访"));
             }
@@ -265,29 +263,6 @@ fn task_zh(task: Task) -> &'static str {
         Task::DecideReport => "审核反馈",
         Task::FollowUp => "回访市民",
         Task::Release => "处理滞留：多次送达无人签收，查明后放行",
-    }
-}
-
-fn over_zh(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Archived => "已归档",
-        Stage::Declined => "未受理",
-        Stage::HandedOver => "已转接紧急热线",
-        Stage::Terminated => "已终止",
-        Stage::Withdrawn => "市民已撤回",
-        Stage::Triage
-        | Stage::Supplement
-        | Stage::Dispatching
-        | Stage::Assigned
-        | Stage::ReturnReview
-        | Stage::Handling
-        | Stage::Escalated
-        | Stage::ExtensionReview
-        | Stage::SuspensionReview
-        | Stage::Suspended
-        | Stage::Review
-        | Stage::FollowUp
-        | Stage::Merged => "已了结",
     }
 }
 

@@ -37,22 +37,24 @@ impl RedisStore {
         tray: &[u8],
         members: &'a [(Vec<u8>, i64)],
     ) -> Result<Vec<(&'a [u8], i64)>, StoreError> {
-        let is_leased = |(_, score): &&(Vec<u8>, i64)| *score >= keys::LEASED;
-        let mut call = cmd("HMGET");
-        call.arg(self.keys.leases());
-        for (member, _) in members.iter().filter(is_leased) {
-            call.arg([tray, member].concat());
+        let leased = members.iter().filter(|(_, score)| *score >= keys::LEASED);
+        let leased: Vec<_> = leased.map(|(member, _)| [tray, member].concat()).collect();
+        let mut records = Vec::new().into_iter();
+        if !leased.is_empty() {
+            let call = cmd("HMGET").arg(self.keys.leases()).arg(leased).to_owned();
+            records = items(ask(&self.read, &call).await?)?.into_iter();
         }
-        let mut records = match members.iter().any(|member| is_leased(&member)) {
-            true => items(ask(&self.read, &call).await?)?,
-            false => Vec::new(),
+        let mut deadlines = Vec::with_capacity(members.len());
+        for (member, score) in members {
+            let deadline = if *score < keys::LEASED {
+                *score
+            } else {
+                // One that was given back just now has no record: whoever compares looks again.
+                records.next().as_ref().map(text).as_deref().and_then(deadline_of).unwrap_or(0)
+            };
+            deadlines.push((&member[..], deadline));
         }
-        .into_iter();
-        let mut deadline = |member: &(Vec<u8>, i64)| match is_leased(&member) {
-            true => records.next().as_ref().map(text).as_deref().and_then(deadline_of).unwrap_or(0),
-            false => member.1,
-        };
-        Ok(members.iter().map(|member| (&member.0[..], deadline(member))).collect())
+        Ok(deadlines)
     }
 
     /// All members of a sorted set with their scores, a bounded step at a time whatever their
