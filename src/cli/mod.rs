@@ -41,6 +41,7 @@ mod work;
 use failure::Failure;
 
 use clap::{Parser, Subcommand};
+use std::pin::Pin;
 use std::process::ExitCode;
 
 const AFTER_HELP: &str = "\
@@ -102,11 +103,13 @@ enum Verb {
     Completions(completions::CompletionsArgs),
 }
 
-/// Parses the command line, does what it asks, and says how it went. Not async: a future is
-/// compiled anew in every crate that awaits it, and this one holds the whole program.
+/// Parses the command line, does what it asks, and says how it went. Not async, for a future is
+/// compiled anew in every crate that awaits it; boxed, for tokio would compile it once for each of
+/// its runtimes; and this one holds the whole program.
 #[tokio::main]
 pub async fn main() -> ExitCode {
-    match run(Cli::parse()).await {
+    let work: Pin<Box<dyn Future<Output = Result<(), Failure>>>> = Box::pin(run(Cli::parse()));
+    match work.await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprint!("{}", failure.explain());
