@@ -43,6 +43,7 @@ use failure::Failure;
 use clap::{Parser, Subcommand};
 use std::pin::Pin;
 use std::process::ExitCode;
+use tokio::runtime::Runtime;
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -103,13 +104,14 @@ enum Verb {
     Completions(completions::CompletionsArgs),
 }
 
-/// Parses the command line, does what it asks, and says how it went. Not async, for a future is
-/// compiled anew in every crate that awaits it; boxed, for tokio would compile it once for each of
-/// its runtimes; and this one holds the whole program.
-#[tokio::main]
-pub async fn main() -> ExitCode {
+/// Parses the command line, does what it asks, and says how it went.
+///
+/// Not async: a future is compiled anew in every crate that awaits it, and once for each runtime
+/// of tokio's that could; this one holds the whole program, so it is boxed here.
+pub fn main() -> ExitCode {
     let work: Pin<Box<dyn Future<Output = Result<(), Failure>>>> = Box::pin(run(Cli::parse()));
-    match work.await {
+    let done = Runtime::new().map_err(Failure::from).and_then(|runtime| runtime.block_on(work));
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprint!("{}", failure.explain());
