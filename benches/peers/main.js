@@ -224,6 +224,8 @@ async function withRedis(fsync, measure) {
     const server = start('redis-server', [
         '--port', port, '--bind', '127.0.0.1', '--save', '', '--dir', folder, '--logfile', 'redis.log',
         '--appendonly', 'yes', '--appendfsync', fsync, '--maxmemory-policy', 'noeviction',
+        // As deploy/redis has it: from an empty start it would be rewritten all the time.
+        '--auto-aof-rewrite-min-size', '256mb',
     ]);
     await listening(port);
     try {

@@ -244,12 +244,14 @@ impl Drop for RedisServer {
 fn launch(port: u16, through: &[String], args: &[String], folder: &Path) -> Child {
     let port = port.to_string();
     let file = args.iter().take_while(|arg| !arg.starts_with("--")).count();
+    // The last is what deploy/redis has: from an empty start it would be rewritten all the time.
     let ours = [
         ["--port", port.as_str()],
         ["--bind", "127.0.0.1"],
         ["--save", ""],
         ["--logfile", "redis.log"],
         ["--dir", folder.to_str().unwrap()],
+        ["--auto-aof-rewrite-min-size", "256mb"],
     ];
     let mut words = through.iter().map(String::as_str).chain(["redis-server"]);
     let started = Command::new(words.next().unwrap())

@@ -23,9 +23,7 @@ impl RedisStore {
     }
 
     pub(super) async fn read_callers(&self, phone: [u8; 16]) -> Result<Vec<OrderNo>, StoreError> {
-        let mut call = cmd("HGET");
-        call.arg(self.keys.callers()).arg(&phone[..]);
-        let value = ask(&self.read, &call).await?;
+        let value = self.callers.ask(phone.to_vec()).await?;
         let (ids, _) = bytes(&value).unwrap_or_default().as_chunks::<6>();
         ids.iter().map(|id| self.keys.order_no(id)).collect()
     }

@@ -47,6 +47,7 @@ mod settle;
 mod standing;
 pub mod step;
 mod supervisor;
+mod together;
 mod torn;
 pub mod trouble;
 mod value;
@@ -61,6 +62,7 @@ use self::link::{Alarm, Link, Patience, closed};
 use self::master::Masters;
 use self::replicas::Replicas;
 use self::step::Step;
+use self::together::Together;
 use super::image::{Moment, Out};
 use super::{
     Change, Claimed, CommitError, Cursor, Lease, ModeRow, Paper, Remembered, RequestId,
@@ -113,6 +115,8 @@ pub struct RedisStore {
     opening: Arc<Opening>,
     write: Arc<Link>,
     read: Arc<Link>,
+    orders: Arc<Together>,
+    callers: Arc<Together>,
     feed: FeedReader,
     replicas: Arc<Replicas>,
     queue: RwLock<Option<mpsc::Sender<Job>>>,
@@ -152,6 +156,8 @@ impl RedisStore {
         let write = Arc::new(link(waits).await?);
         let read = Arc::new(link(Duration::ZERO).await?);
         let feed = FeedReader::start(link(feed::SWEEP).await?, opening.clone(), keys.clone());
+        let orders = Together::new(&read, vec![b"MGET".to_vec()]);
+        let callers = Together::new(&read, vec![b"HMGET".to_vec(), keys.callers()]);
         let (sender, queue) = mpsc::channel(QUEUE);
         let batcher = Arc::new(Batcher {
             link: write.clone(),
@@ -165,6 +171,8 @@ impl RedisStore {
             opening,
             write,
             read,
+            orders,
+            callers,
             feed,
             replicas,
             queue: RwLock::new(Some(sender)),

@@ -99,7 +99,7 @@ impl RedisStore {
         if !self.is_ours(no) {
             return Ok(None);
         }
-        let value = self.get(self.keys.order(keys::id(no))).await?;
+        let value = self.orders.ask(self.keys.order(keys::id(no))).await?;
         bytes(&value).map(decode).transpose()
     }
 
