@@ -22,6 +22,7 @@ const RATIOS = {
     redis_vs_bullmq_grpc: ['redis', 'bullmq_grpc', 5],
     redis_vs_bullmq: ['redis', 'bullmq', 2],
     always_vs_everysec: ['redis_always', 'redis', 0.6],
+    replicated_vs_everysec: ['redis_replicated', 'redis', 0.3],
     stream_vs_function: ['stream', 'function', 0.8],
     lives_vs_bullmq: ['lives', 'bullmq_lives', 3],
 };
@@ -34,6 +35,9 @@ const SUBJECTS = {
     bullmq_grpc: () => best(bullmqGrpc),
     bullmq: () => best((port, processes) => bullmq('add', port, processes)),
     redis_always: () => withRedis('always', (port) => unary(`redis://127.0.0.1:${port}`)),
+    // Answered once a replica has it, too (WAIT 1).
+    redis_replicated: () =>
+        withRedis('always', (port) => withReplica(port, () => unary(`redis://127.0.0.1:${port}`, ['--replicas', '1']))),
     function: () => withRedis('everysec', bareFunction),
     stream: () => withRedis('everysec', (port) => ours('stream', port, ['--streams', '256'])),
     lives: () => withRedis('everysec', (port) => ours('lives', port, [])),
@@ -85,6 +89,7 @@ function summary(rates, ratios) {
         rounds: options.rounds,
         seconds: options.seconds,
         bytes: options.bytes,
+        reads: options.model ? 'a trained model' : 'keywords alone',
         cores: os.cpus().length,
         cpu: os.cpus()[0]?.model.trim(),
         date: new Date().toISOString().slice(0, 10),
@@ -92,8 +97,8 @@ function summary(rates, ratios) {
 }
 
 function table(rates, ratios) {
-    const { cores, cpu, date } = summary(rates, ratios);
-    console.log(`${date}, ${cores} cores, ${cpu}; ${options.bytes} bytes, median of ${options.rounds}\n`);
+    const { cores, cpu, date, reads } = summary(rates, ratios);
+    console.log(`${date}, ${cores} cores, ${cpu}; ${options.bytes} bytes, ${reads}, median of ${options.rounds}\n`);
     for (const [name, all] of Object.entries(rates)) {
         console.log(`${name.padEnd(22)} ${String(Math.round(median(all))).padStart(9)}/s`);
     }
@@ -118,9 +123,9 @@ function rounded(ratio) {
 }
 
 // Ours, or the echo, by the same program and h2load.
-async function unary(store) {
+async function unary(store, more = []) {
     const home = fs.mkdtempSync(path.join(options.home, 'served-'));
-    const server = start(options.submit, ['serve', store, home]);
+    const server = start(options.submit, ['serve', store, home, ...withModel(), ...more]);
     const port = await firstLine(server);
     const service = store === 'echo' ? 'hotline.bench.Echo/Echo' : 'hotline.v1.IntakeService/SubmitOrder';
     const { rate, answered } = await h2load(port, service);
@@ -164,6 +169,11 @@ async function bullmq(what, redis, processes) {
     return done.reduce((sum, n) => sum + n, 0) / options.seconds;
 }
 
+// What ours read with: a trained model, or the keywords alone.
+function withModel() {
+    return options.model ? ['--model', options.model] : [];
+}
+
 // Ours as a whole, by its own load generator, which fails where the store does not hold it all.
 async function ours(mode, redis, more) {
     const home = fs.mkdtempSync(path.join(options.home, 'served-'));
@@ -171,7 +181,7 @@ async function ours(mode, redis, more) {
     const server = start(options.hotline, [
         'serve', '--store', `redis://127.0.0.1:${redis}`, '--listen', `127.0.0.1:${port}`,
         '--metrics-listen', '127.0.0.1:0', '--key-file', path.join(home, 'contacts.key'),
-        '--archive', path.join(home, 'archive'), '--log', 'error',
+        '--archive', path.join(home, 'archive'), '--log', 'error', ...withModel(),
     ]);
     await listening(port);
     const { stdout } = await run(options.hotline, [
@@ -234,6 +244,19 @@ async function withRedis(fsync, measure) {
         await end(server);
         fs.rmSync(folder, { recursive: true, force: true });
     }
+}
+
+// Measures with a replica behind a Redis, with an append-only file of its own.
+async function withReplica(master, measure) {
+    return withRedis('always', async (port) => {
+        const ask = (...words) => run('redis-cli', ['-p', port, ...words]).then(({ stdout }) => stdout);
+        await ask('REPLICAOF', '127.0.0.1', master);
+        for (const ends = Date.now() + PATIENCE; !/master_link_status:up/.test(await ask('INFO', 'replication')); ) {
+            if (Date.now() >= ends) throw new Error(`the replica does not follow ${master}`);
+            await new Promise((go) => setTimeout(go, 20));
+        }
+        return measure();
+    });
 }
 
 function start(program, args, more = {}) {
@@ -318,6 +341,7 @@ function read(args) {
             case '--node-processes': options.nodeProcesses = [number(name, value, 1, 64)]; break;
             case '--hotline': options.hotline = value; break;
             case '--submit': options.submit = value; break;
+            case '--model': options.model = value; break;
             case '-o':
                 if (!['table', 'json'].includes(value)) refuse('-o: expected table or json');
                 options.output = value;

@@ -5,10 +5,12 @@ use crate::fresh::Fresh;
 use crate::redis::{RedisServer, cost};
 use hotline::api;
 use hotline::catalogue::Catalogue;
+use hotline::classify::Classifier;
 use hotline::clock::SystemClock;
 use hotline::dispatch::{Dispatch, Parts, Settings};
 use hotline::domain::Cell;
 use hotline::pb::{GetBoardRequest, command_service_client::CommandServiceClient};
+use hotline::server::opening;
 use hotline::store::embedded::Embedded;
 use hotline::store::memory::Memory;
 use hotline::store::redis::{RedisOptions, RedisStore};
@@ -92,9 +94,10 @@ impl Drop for Subject {
     }
 }
 
-/// The server's side: serves until it is killed.
+/// The server's side: serves until it is killed. `serve URL HOME`, and behind that
+/// `--model FILE` and `--replicas N`, which must have each order before it is answered.
 pub fn serve(args: &[String]) {
-    let [url, home] = args else { panic!("serve URL HOME") };
+    let [url, home, more @ ..] = args else { panic!("serve URL HOME") };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -107,7 +110,7 @@ pub fn serve(args: &[String]) {
             let served = server.add_service(Echo).serve_with_incoming(incoming);
             return served.await.expect("serves");
         }
-        let dispatch = dispatch(url, Path::new(home)).await;
+        let dispatch = dispatch(url, Path::new(home), more).await;
         tokio::spawn(Arc::clone(&dispatch).run());
         let routes = api::routes(dispatch, api::Limits::default());
         let server = Server::builder();
@@ -116,17 +119,33 @@ pub fn serve(args: &[String]) {
     });
 }
 
-async fn dispatch(url: &str, home: &Path) -> Arc<Dispatch> {
+async fn dispatch(url: &str, home: &Path, more: &[String]) -> Arc<Dispatch> {
+    let (mut model, mut redis) = (None, RedisOptions::default());
+    for pair in more.chunks(2) {
+        match pair {
+            [name, file] if name == "--model" => {
+                model = Some(opening::model(Path::new(file)).expect(file))
+            }
+            [name, count] if name == "--replicas" => {
+                redis.replicas_ack = Some(count.parse().expect("--replicas N"));
+            }
+            _ => panic!("{pair:?}: allowed are --model FILE, --replicas N"),
+        }
+    }
     let catalogue = Arc::new(Catalogue::builtin().expect("the catalogue"));
     let cell: Cell = catalogue.cell();
     let store: Arc<dyn Store> = match url {
         "redb" => Embedded::open(&home.join("orders.redb"), cell).expect("the store"),
         "memory" => Arc::new(Memory::new(cell)),
-        _ => RedisStore::open(url, cell, RedisOptions::default()).await.expect("the store"),
+        _ => RedisStore::open(url, cell, redis).await.expect("the store"),
     };
     let key = home.join("contacts.key");
     let sealer = Sealer::create_key_file(&key).expect("the key");
     let clock = Arc::new(SystemClock::new());
+    let classifier = match model {
+        Some(model) => Classifier::with_model(&catalogue, model).expect("of this catalogue"),
+        None => Classifier::new(&catalogue),
+    };
     let parts = Parts { store, catalogue, clock, sealer, settings: Settings::default() };
-    Dispatch::new(parts)
+    Dispatch::with_classifier(parts, classifier)
 }
