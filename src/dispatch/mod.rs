@@ -285,11 +285,13 @@ impl Dispatch {
         let timers = tokio::spawn(Arc::clone(&self).run_timers());
         let archiving = tokio::spawn(Arc::clone(&self).run_archiving());
         let likeness = tokio::spawn(Arc::clone(&self).run_similar());
+        let looks = tokio::spawn(Arc::clone(&self).run_looks());
         let hints = tokio::spawn(self.run_hints());
         // A task of ours that panicked has said so already; the other goes on to its end.
         let _ = timers.await;
         let _ = archiving.await;
         let _ = likeness.await;
+        let _ = looks.await;
         let _ = hints.await;
     }
 

@@ -1,16 +1,13 @@
 //! Units come for their orders: a claim under a lease, waiting if there is none.
 
 use super::step::With;
+use super::waiters::Place;
 use super::{Dispatch, Refusal};
 use crate::domain::{Action, Actor, Command, Desk, Entry, Rejection, Unit, entries};
 use crate::store::{Claimed, MAX_BATCH};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
-
-/// How often a waiting pull looks although nothing rang: nobody rings when a lease runs out, and
-/// what it held is handed out again within a second.
-const LOOK: Duration = Duration::from_millis(500);
 
 /// How often a claim that shows nothing but what is hidden is followed by another, of as many as
 /// there may be; what lies behind that comes with a later pull.
@@ -42,7 +39,7 @@ impl Dispatch {
         pull: Pull,
     ) -> Result<Vec<Claimed>, Refusal> {
         let units = self.units_of(actor, &pull)?;
-        let bell = self.waiters.bell(pull.unit);
+        let bell = self.waiters.bell(pull.unit, Place { desk: pull.desk, subtree: pull.subtree });
         let mut stopping = self.stopping();
         let began = crate::clock::tick();
         loop {
@@ -63,7 +60,7 @@ impl Dispatch {
             }
             tokio::select! {
                 () = &mut rung => {}
-                () = tokio::time::sleep(left.min(LOOK)) => {}
+                () = tokio::time::sleep(left) => {}
                 _ = stopping.changed() => {}
             }
         }

@@ -247,6 +247,17 @@ impl Store for Memory {
         Ok(claimed)
     }
 
+    async fn ready(&self, trays: &[(Unit, Desk)]) -> Result<Vec<bool>, StoreError> {
+        let (state, now) = (self.state()?, tick());
+        let is_ready = |&(unit, desk): &(Unit, Desk)| {
+            let mut tray = state.trays.get(&(unit, desk)).into_iter().flatten();
+            tray.any(|((_, no), _)| {
+                state.leases.get(&(*no, unit, desk)).is_none_or(|held| held.until <= now)
+            })
+        };
+        Ok(trays.iter().map(is_ready).collect())
+    }
+
     async fn release(&self, claims: &[(Entry, Lease)]) -> Result<(), StoreError> {
         let mut state = self.state()?;
         for (Entry { unit, desk, .. }, lease) in claims {

@@ -316,6 +316,12 @@ pub trait Store: Shedding + Reconcile + Send + Sync + 'static {
         lease: Duration,
     ) -> Result<Vec<Claimed>, StoreError>;
 
+    /// Of each tray, whether something waits in it that nobody holds under a running lease; one
+    /// that cannot tell says that it may.
+    async fn ready(&self, trays: &[(Unit, Desk)]) -> Result<Vec<bool>, StoreError> {
+        Ok(vec![true; trays.len()])
+    }
+
     /// Lets claims go before their leases are over, each with the place it was claimed from.
     /// One that is over, or of an order that has moved on, is passed over.
     async fn release(&self, claims: &[(Entry, Lease)]) -> Result<(), StoreError>;

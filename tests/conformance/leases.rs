@@ -94,6 +94,29 @@ pub async fn claims_come_by_deadline(factory: &impl Factory) {
     assert_eq!(claimed[0].order, later);
 }
 
+pub async fn a_tray_is_ready_while_something_in_it_is_free(factory: &impl Factory) {
+    let store = factory.fresh().await;
+    let trays = [("3304", Desk::Lead), ("3304", Desk::Review), ("330402", Desk::Lead)]
+        .map(|(u, d)| (unit(u), d));
+    assert_eq!(store.ready(&trays).await.unwrap(), [false; 3]);
+    assert!(store.ready(&[]).await.unwrap().is_empty());
+    put(&store, new_order(1, HEARD)).await;
+    put(&store, new_order(2, HEARD)).await;
+    assert_eq!(store.ready(&trays).await.unwrap(), [true, false, false]);
+    let first = claim(&store, 1, LONG).await.pop().unwrap();
+    assert_eq!(store.ready(&trays).await.unwrap(), [true, false, false]);
+    claim(&store, 1, SHORT).await.pop().unwrap();
+    // It turns ready when the lease is over, and nobody has to claim for that.
+    while !store.ready(&trays).await.unwrap()[0] {
+        tokio::task::yield_now().await;
+    }
+    claim(&store, 1, LONG).await.pop().unwrap();
+    assert_eq!(store.ready(&trays).await.unwrap(), [false; 3]);
+    let relayed = step(&first.order, Action::Relay { to: None }, soon());
+    store.commit(under(relayed, first.lease)).await.unwrap();
+    assert_eq!(store.ready(&trays).await.unwrap(), [false, false, true]);
+}
+
 pub async fn claims_grow(factory: &impl Factory) {
     let store = factory.fresh().await;
     let mut last = 0;

@@ -114,6 +114,7 @@ macro_rules! suite {
             together::a_callers_orders_are_found_until_they_are_over,
             leases::two_claimers_never_get_the_same_order,
             leases::claims_come_by_deadline,
+            leases::a_tray_is_ready_while_something_in_it_is_free,
             leases::claims_grow,
             leases::a_lease_is_good_for_its_own_order_only,
             leases::a_lease_that_ran_out_is_stale_and_the_order_free,

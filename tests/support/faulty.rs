@@ -198,6 +198,7 @@ faulty! {
     reserve(date: Date, count: u32, above: u32) -> Found<u32>;
     remembered(id: RequestId) -> Found<Option<Remembered>>;
     claim(units: &[Unit], desk: Desk, max: usize, lease: Duration) -> Found<Vec<Claimed>>;
+    ready(trays: &[(Unit, Desk)]) -> Found<Vec<bool>>;
     release(claims: &[(Entry, Lease)]) -> Found<()>;
     numbers(after: Option<OrderNo>, max: usize) -> Found<Vec<OrderNo>>;
     due(now: Timestamp, max: usize) -> Found<Vec<Place>>;

@@ -222,6 +222,15 @@ impl Store for Embedded {
         claimed.into_iter().map(read).collect()
     }
 
+    async fn ready(&self, trays: &[(Unit, Desk)]) -> Result<Vec<bool>, StoreError> {
+        let (mut hot, now) = (self.shared.write(), tick());
+        hot.db.clone()?;
+        let mut is_ready = |tray: &(Unit, Desk)| {
+            hot.trays.get_mut(tray).is_some_and(|tray| tray.first(now).is_some())
+        };
+        Ok(trays.iter().map(&mut is_ready).collect())
+    }
+
     async fn release(&self, claims: &[(Entry, Lease)]) -> Result<(), StoreError> {
         let mut hot = self.shared.write();
         for (entry, lease) in claims {

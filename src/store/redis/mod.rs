@@ -259,6 +259,10 @@ impl Store for RedisStore {
         self.claim_entries(units, desk, max, lease).await
     }
 
+    async fn ready(&self, trays: &[(Unit, Desk)]) -> Result<Vec<bool>, StoreError> {
+        self.read_ready(trays).await
+    }
+
     async fn release(&self, claims: &[(Entry, Lease)]) -> Result<(), StoreError> {
         self.release_entries(claims).await
     }

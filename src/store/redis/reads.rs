@@ -150,6 +150,21 @@ impl RedisStore {
         Ok(claimed)
     }
 
+    pub(super) async fn read_ready(&self, trays: &[(Unit, Desk)]) -> Result<Vec<bool>, StoreError> {
+        let mut ready = Vec::with_capacity(trays.len());
+        for trays in trays.chunks(MAX_TRAYS) {
+            let each = trays.iter().map(|(unit, desk)| self.keys.tray(keys::tray(*unit, *desk)));
+            let call = function("FCALL_RO", "hotline_v4_ready", &each.collect::<Vec<_>>());
+            let answer = ask(&self.read, &call).await?;
+            let letters = must(&answer)?;
+            if letters.len() != trays.len() {
+                return Err(StoreError::Damaged("what waits in the trays".to_owned()));
+            }
+            ready.extend(letters.iter().map(|letter| *letter == b'1'));
+        }
+        Ok(ready)
+    }
+
     pub(super) async fn release_entries(
         &self,
         claims: &[(Entry, Lease)],

@@ -94,6 +94,22 @@ redis.register_function('hotline_v4_claim', function(keys, argv)
   return answer
 end)
 
+-- hotline_v4_ready: in which trays something waits that nobody holds under a running lease.
+--
+-- KEYS  the trays
+-- Returns a letter per tray: 1 where something waits, 0 where nothing does.
+redis.register_function { function_name = 'hotline_v4_ready', flags = { 'no-writes' },
+  callback = function(keys)
+    local call, ready = redis.call, {}
+    local over = LEASED + now_of(call('TIME'))
+    for t, tray in ipairs(keys) do
+      -- What is free stands before what is held, and of that the first is the first to end.
+      local first = call('ZRANGE', tray, '0', '0', 'WITHSCORES')
+      ready[t] = first[2] and tonumber(first[2]) <= over and '1' or '0'
+    end
+    return table.concat(ready)
+  end }
+
 -- hotline_v4_release: entries that their claims let go wait again.
 --
 -- KEYS  1 meta, 2 leases, 3.. trays, one for each entry
