@@ -23,7 +23,8 @@ impl RedisStore {
         let mut found = libraries(&there?);
         if !self.opening.allow_unsafe() {
             let dangers = dangers(line(&info, "aof_enabled:"), line(&info, "maxmemory_policy:"));
-            found.extend(dangers.into_iter().map(|why| of(format!("Redis may lose orders: {why}"))));
+            found
+                .extend(dangers.into_iter().map(|why| of(format!("Redis may lose orders: {why}"))));
         }
         if line(&info, "aof_last_write_status:") == "err" {
             let what = "Redis could not write its append-only file the last time it tried: see its \
