@@ -39,6 +39,8 @@ pub struct Config {
     pub replicas_ack: Option<u32>,
     /// Whether to serve even from a Redis that may throw orders away.
     pub redis_allow_unsafe: bool,
+    /// Whether to serve a store that wrote something down later than the clock says.
+    pub allow_clock_behind: bool,
     /// The city served.
     pub cell: Cell,
     /// Where gRPC is served.
@@ -99,6 +101,7 @@ impl Default for Config {
             store_password_file: None,
             replicas_ack: None,
             redis_allow_unsafe: false,
+            allow_clock_behind: false,
             cell: Cell::of(city),
             listen: SocketAddr::from(([127, 0, 0, 1], 12345)),
             metrics_listen: SocketAddr::from(([127, 0, 0, 1], 12346)),

@@ -74,6 +74,9 @@ pub enum ServerError {
     /// The key that seals contacts cannot be used.
     #[error("key_file: {0}")]
     Key(String),
+    /// The clock, or what the store knows of the time.
+    #[error("clock: {0}")]
+    Clock(String),
     /// The store cannot be opened.
     #[error("store: {0}")]
     Store(StoreError),
@@ -110,6 +113,9 @@ pub async fn start(config: Config, manner: Manner) -> Result<Running, ServerErro
     let catalogue = opening::catalogue(&config)?;
     let classifier = opening::classifier(&config, &catalogue)?;
     let store = opening::store(&config).await?;
+    if manner == Manner::Service {
+        opening::clock(&config, &*store).await?;
+    }
     let sealer = opening::sealer(&config, &*store).await?;
     let clock = Arc::new(match manner {
         Manner::Service => SystemClock::new(),

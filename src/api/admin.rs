@@ -3,7 +3,7 @@
 use super::Api;
 use super::actor::split;
 use super::status::Fault;
-use crate::dispatch::{Backup, Day, Finding, Piece, Refusal};
+use crate::dispatch::{Backup, Checkup, Day, Finding, Piece, Refusal};
 use crate::pb;
 use crate::pb::admin_service_server::AdminService;
 use std::time::Duration;
@@ -21,13 +21,11 @@ impl AdminService for Api {
         request: Request<pb::DoctorRequest>,
     ) -> Result<Response<pb::DoctorResponse>, Status> {
         let (actor, pb::DoctorRequest { repair }) = split(request)?;
-        let received = self.dispatch.board().await.map_err(Fault::from)?;
-        let received = received.iter().find(|(tally, _)| *tally == "received");
-        let findings = self.dispatch.doctor(&actor, repair).await.map_err(Fault::from)?;
-        let plain_weekends = self.dispatch.plain_weekends().await.map_err(Fault::from)?;
+        let Checkup { orders, findings, plain_weekends } =
+            self.dispatch.checkup(&actor, repair).await.map_err(Fault::from)?;
         let listed = findings.iter().take(MAX_FINDINGS);
         Ok(Response::new(pb::DoctorResponse {
-            orders_checked: received.map_or(0, |(_, n)| (*n).max(0) as u64),
+            orders_checked: orders,
             findings: listed.map(finding).collect(),
             truncated: findings.len() > MAX_FINDINGS,
             plain_weekends,

@@ -1,4 +1,4 @@
-//! `hotline doctor`: whether everything agrees, also with what clients were told.
+//! `hotline doctor`: what is wrong, and whether everything agrees, also with what clients were told.
 
 use super::client::{ClientArgs, Connection};
 use super::failure::Failure;
@@ -18,9 +18,11 @@ use tonic::Code;
 /// The most findings about a ledger that are listed.
 const MAX_FINDINGS: usize = 1_000;
 
-/// Checks every order against what is indexed about it, and the ledger of a client against
-/// the store. Exit code 0 if everything agrees, or does again; 1 if anything is left that does
-/// not, or the check failed.
+/// Says what is wrong, each in a sentence with the cause and the remedy: with the process and its
+/// store (whether it answers, clocks, the key, the catalogue, timers that are late, readers of
+/// the feed that stand still, Redis's function library), and with every order against what is
+/// indexed about it; and compares the ledger of a client with the store. Exit code 0 if all is
+/// well, or is again; 1 if anything is left, or the check failed; 3 if no server answers.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  hotline doctor\n  hotline doctor --repair\n  hotline doctor --ledger acked.txt --file calls.jsonl"

@@ -85,6 +85,7 @@ pub(super) fn failure(error: ServerError) -> Failure {
         | ServerError::Catalogue(_)
         | ServerError::Model(_)
         | ServerError::Key(_)
+        | ServerError::Clock(_)
         | ServerError::Store(_)
         | ServerError::Internal(_) => Failure::Failed(error.into()),
     }

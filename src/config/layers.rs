@@ -108,11 +108,12 @@ impl Effective {
             value: format!("{:?}", path.display().to_string()),
             problem,
         };
-        let size = std::fs::metadata(path).map_err(|e| wrong(e.to_string()))?.len();
+        let unread = |e: std::io::Error| wrong(format!("{e}; name a file that can be read"));
+        let size = std::fs::metadata(path).map_err(unread)?.len();
         if size > MAX_SECRET {
             return Err(wrong(format!("{size} bytes are no password; at most {MAX_SECRET}")));
         }
-        let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
+        let text = std::fs::read_to_string(path).map_err(unread)?;
         // The line break that an editor leaves is no part of it.
         let password = text.trim_end_matches(['\r', '\n']);
         if password.is_empty() || password.contains(['\r', '\n']) {
@@ -157,15 +158,16 @@ fn unknown(key: &str, origin: Origin) -> ConfigError {
 
 fn read_file(all: &mut Effective, path: &Path) -> Result<(), ConfigError> {
     let wrong = |problem: String| ConfigError::File { path: path.display().to_string(), problem };
-    let size = std::fs::metadata(path).map_err(|e| wrong(e.to_string()))?.len();
+    let unread = |e: std::io::Error| wrong(format!("{e}; name a file that can be read"));
+    let size = std::fs::metadata(path).map_err(unread)?.len();
     if size > MAX_FILE {
         return Err(wrong(format!("{size} bytes are too many; at most {MAX_FILE} are read")));
     }
-    let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
+    let text = std::fs::read_to_string(path).map_err(unread)?;
     let line = |at: usize| 1 + text[..at.min(text.len())].matches('\n').count();
     let table = DeTable::parse(&text).map_err(|e| ConfigError::File {
         path: format!("{}:{}", path.display(), e.span().map_or(1, |span| line(span.start))),
-        problem: e.message().to_owned(),
+        problem: format!("{}; a setting is written  key = \"value\"", e.message()),
     })?;
     let mut rows: Vec<_> = table.get_ref().iter().collect();
     rows.sort_by_key(|(key, _)| key.span().start);

@@ -102,6 +102,15 @@ pub const SETTINGS: &[Setting] = &[
         get: |c| c.redis_allow_unsafe.to_string(),
     },
     Setting {
+        key: "allow_clock_behind",
+        flag: "allow-clock-behind",
+        help: "Serve a store that wrote something down later than the clock says: the clock was \
+               wrong then and is right now",
+        value: "BOOL",
+        set: |c, v| switch(v).map(|on| c.allow_clock_behind = on),
+        get: |c| c.allow_clock_behind.to_string(),
+    },
+    Setting {
         key: "listen",
         flag: "listen",
         help: "Where gRPC is served",
@@ -418,6 +427,7 @@ mod tests {
             ("insecure_bind", "yes", "true or false"),
             ("replicas_ack", "all", "auto, or a number from 0 to 16"),
             ("redis_allow_unsafe", "1", "true or false"),
+            ("allow_clock_behind", "", "true or false"),
             ("category_confidence", "101", "0 to 100"),
             ("park_after", "1", "2 to 100"),
             ("burst_orders", "17", "2 to 16"),

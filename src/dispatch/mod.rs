@@ -11,11 +11,13 @@
 //! - [`similar`]: which open orders are like a matter, and many alike at once
 //! - [`numbers`]: order numbers, reserved in blocks
 //! - [`archiving`]: what is over leaves the store and is still found
+//! - [`checkup`]: what is wrong with this process and its store, in words
 //! - [`telling`]: an order's story, its events looked up in the feed
 
 mod again;
 mod archiving;
 mod backup;
+mod checkup;
 mod deciding;
 mod guide;
 mod intake;
@@ -58,6 +60,7 @@ pub use crate::store::{
 pub use crate::story::{ClockStory, Holding, Next, Reason, Story, Words, timer_name};
 pub use archiving::{Archiving, Passes};
 pub use backup::Backup;
+pub use checkup::{Checkup, MOST_OFF, behind, last_written};
 pub use deciding::{Acceptance, Correction, Routing};
 pub use intake::{Asked, MAX_FILING, MAX_STREAMED, Preview, Submission};
 pub use links::Called;

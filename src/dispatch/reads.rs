@@ -236,17 +236,4 @@ impl Dispatch {
             _ = stopping.wait_for(|stop| *stop) => Err(Refusal::Stopping),
         }
     }
-
-    /// How many open orders have a limit for which plain weekends were counted.
-    pub async fn plain_weekends(&self) -> Result<u64, Refusal> {
-        let mut count = 0;
-        let mut after = None;
-        loop {
-            let page = self.store.scan(after, MAX_BATCH).await?;
-            let Some(last) = page.last() else { return Ok(count) };
-            after = Some(last.no);
-            let plain = page.iter().filter(|order| order.is_open() && order.policy.plain_weekends);
-            count += plain.count() as u64;
-        }
-    }
 }

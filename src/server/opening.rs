@@ -6,6 +6,7 @@ use crate::catalogue::Catalogue;
 use crate::classify::{Classifier, Model};
 use crate::clock::wall_now;
 use crate::config::{CatalogueSource, Config, StoreUrl};
+use crate::dispatch;
 use crate::domain::OrderNo;
 use crate::store::embedded::{self, Embedded};
 use crate::store::image::{Head, Target};
@@ -113,6 +114,23 @@ pub(super) async fn sealer(config: &Config, store: &dyn Store) -> Result<Sealer,
          without it no contact can be read again"
     );
     Ok(sealer)
+}
+
+/// A store that knows of a later time than the clock that would be gone by, the store's own where
+/// it has one: one of the two is wrong, and orders would stand still until that time comes.
+pub(super) async fn clock(config: &Config, store: &dyn Store) -> Result<(), ServerError> {
+    let now = store.wall_clock().await?.unwrap_or_else(wall_now);
+    let Some(what) = dispatch::behind(now, dispatch::last_written(store).await?) else {
+        return Ok(());
+    };
+    if config.allow_clock_behind {
+        tracing::warn!("{what}: what was written then stands still until that time comes");
+        return Ok(());
+    }
+    Err(ServerError::Clock(format!(
+        "{what}: set the clock right; if it was wrong then and is right now, set \
+         allow_clock_behind = true"
+    )))
 }
 
 /// Contacts of a city all of whose orders left. What cannot be read is for the doctor to name.

@@ -2,7 +2,7 @@
 
 use super::is_up;
 use crate::clock::{SystemClock, tick, wall_now};
-use crate::dispatch::Dispatch;
+use crate::dispatch::{Dispatch, MOST_OFF};
 use crate::domain::{Span, Timestamp};
 use crate::telemetry::{Readiness, metrics};
 use std::sync::Arc;
@@ -20,8 +20,6 @@ pub(super) const TIMERS: &str = "timers";
 const CATCH_UP: Duration = Duration::from_secs(10);
 /// How often to look.
 const EVERY: Duration = Duration::from_secs(1);
-/// A machine whose clock is further off than this runs no timers and takes no work.
-const MOST_OFF: Span = Span::seconds(1);
 
 /// How far the store's clock is ahead of the machine's, as far as anybody can tell.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -420,6 +420,11 @@ pub trait Store: Shedding + Reconcile + Send + Sync + 'static {
     /// The store's own wall clock, where it has one that all its processes share.
     async fn wall_clock(&self) -> Result<Option<Timestamp>, StoreError>;
 
+    /// What is wrong with it although it answers, each in a sentence with the remedy.
+    async fn ailments(&self) -> Result<Vec<audit::Finding>, StoreError> {
+        Ok(Vec::new())
+    }
+
     /// Whether it can be read and written now.
     async fn check(&self) -> Result<(), StoreError>;
 

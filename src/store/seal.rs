@@ -71,7 +71,11 @@ impl Sealer {
                  make one with: openssl rand -hex 32"
                     .to_owned(),
             ),
-            _ => fault(e.to_string()),
+            ErrorKind::PermissionDenied => fault(
+                "this user may not read it; change its owner, which is who serves the city"
+                    .to_owned(),
+            ),
+            _ => fault(format!("it cannot be read ({e}); name the file that holds the key")),
         })?;
         file.take(1_024).read_to_string(&mut text).map_err(|e| fault(e.to_string()))?;
         let key = unhex(text.trim()).ok_or_else(|| {
@@ -95,7 +99,16 @@ impl Sealer {
         options.write(true).create_new(true).mode(0o600);
         let mut file = options.open(path).map_err(|e| match e.kind() {
             ErrorKind::NotFound => fault("its folder does not exist; make it first".to_owned()),
-            _ => fault(e.to_string()),
+            ErrorKind::PermissionDenied => fault(
+                "this user may not write into its folder; change that one's owner or rights, or \
+                 name another file"
+                    .to_owned(),
+            ),
+            ErrorKind::ReadOnlyFilesystem => fault(
+                "its disk is mounted read-only; mount it for writing, or name a file elsewhere"
+                    .to_owned(),
+            ),
+            _ => fault(format!("it cannot be made ({e}); name another file")),
         })?;
         let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
         writeln!(file, "{hex}").and_then(|()| file.sync_all()).map_err(|e| fault(e.to_string()))?;

@@ -3,9 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod ailing;
 mod archiving;
 mod backing_up;
 mod benching;
+mod disks;
 mod learning;
 mod moving;
 mod offline;

@@ -122,7 +122,10 @@ fn a_bad_day() {
     let toml = home.join("hotline.toml");
     std::fs::write(&toml, "log = \"info\"\nlisten = \n").unwrap();
     let toml = toml.to_str().unwrap();
-    refused(home, &["--config", toml], 2, &["hotline.toml:2: "]);
+    refused(home, &["--config", toml], 2, &["hotline.toml:2: ", "a setting is written"]);
+    for nowhere in ["/no/such/hotline.toml", "/proc"] {
+        refused(home, &["--config", nowhere], 2, &[nowhere, "name a file that can be read"]);
+    }
     // /proc takes no file, whoever asks: like a disk that is read-only or not ours.
     let locked = redb(Path::new("/proc/orders.redb"));
     refused(home, &["--store", &locked], 1, &["/proc/orders.redb"]);

@@ -38,11 +38,46 @@ async fn a_machine_whose_clock_is_off_ticks_nothing_and_says_so() {
         s.later(Span::minutes(15));
         tokio::time::sleep(Duration::from_millis(300)).await;
         assert_eq!(s.order(&filed).await.legs.len(), legs, "the clock moved it");
+        let which = if ahead > Span::ZERO { "behind" } else { "ahead of" };
+        let (off, late) = (format!("s {which} the store's"), "what fell due ");
+        ails(&s, &[("clock", &off), ("timers", late)]).await;
         memory.set_wall_clock(Span(200));
         until("it takes work again", ready).await;
         until("what fell due meanwhile happens", async || s.order(&filed).await.legs.len() > legs)
             .await;
+        ails(&s, &[]).await;
     }
+    s.running.stop().await;
+}
+
+/// What the doctor says of the process and its store: kind, and a part of the words.
+async fn ails(s: &Server, expected: &[(&str, &str)]) {
+    let asked = by(CENTRE, "dispatcher", pb::DoctorRequest::default());
+    let found = s.admin().doctor(asked).await.unwrap().into_inner().findings;
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    for (finding, (kind, part)) in found.iter().zip(expected) {
+        assert!(finding.kind == *kind && finding.text.contains(part), "{finding:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_of_the_feed_that_stands_still_is_named() {
+    let s = Server::on(Arc::new(Memory::new(CENTRE.parse().unwrap()))).await;
+    s.filed().await;
+    let read = pb::AcknowledgeFeedRequest { consumer: "copy".to_owned(), cursor: String::new() };
+    s.feed().acknowledge_feed(by(CENTRE, "handler", read.clone())).await.unwrap();
+    ails(&s, &[]).await;
+    s.later(Span::hours(25));
+    let part = "\"copy\" has said nothing for 25h and is ";
+    until("what fell due happened", async || {
+        let asked = by(CENTRE, "dispatcher", pb::DoctorRequest::default());
+        let found = s.admin().doctor(asked).await.unwrap().into_inner().findings;
+        found.iter().all(|finding| finding.kind == "feed")
+    })
+    .await;
+    ails(&s, &[("feed", part)]).await;
+    s.feed().acknowledge_feed(by(CENTRE, "handler", read)).await.unwrap();
+    ails(&s, &[]).await;
     s.running.stop().await;
 }
 

@@ -47,6 +47,10 @@ pub(super) fn open_file(path: &Path) -> Result<Database, StoreError> {
                 format!("{shown}: this user may not read and write it; change its owner or rights")
             }
             ErrorKind::IsADirectory => format!("{shown} is a folder; name a file in it"),
+            ErrorKind::ReadOnlyFilesystem => format!(
+                "{shown} is on a disk that is mounted read-only; mount it for writing, or name a \
+                 file elsewhere"
+            ),
             _ => format!("{shown} cannot be opened: {e}"),
         })
     })?;

@@ -72,6 +72,11 @@ impl Opening {
         })
     }
 
+    /// Whether to serve even from a Redis that may throw orders away.
+    pub fn allow_unsafe(&self) -> bool {
+        self.allow_unsafe
+    }
+
     /// The feed has come so far.
     pub fn saw(&self, sequence: u64) {
         self.seen.fetch_max(sequence, Relaxed);
@@ -196,7 +201,7 @@ impl Greeting for Opening {
 }
 
 /// What makes a Redis lose orders by its settings, and what to set instead.
-fn dangers(aof: &str, policy: &str) -> Vec<String> {
+pub(super) fn dangers(aof: &str, policy: &str) -> Vec<String> {
     let mut found = Vec::new();
     if aof == "0" {
         found.push(

@@ -29,6 +29,7 @@
 //! - A master that may lack what was acknowledged is noticed before it is used ([`greeting`]),
 //!   and what a crash left at the end of its append-only file is made harmless ([`torn`]).
 
+mod ailments;
 pub mod batch;
 mod city;
 pub mod feed;
@@ -63,6 +64,7 @@ use self::master::Masters;
 use self::replicas::Replicas;
 use self::step::Step;
 use self::together::Together;
+use super::audit::Finding;
 use super::image::{Moment, Out};
 use super::{
     Change, Claimed, CommitError, Cursor, Lease, ModeRow, Paper, Remembered, RequestId,
@@ -374,6 +376,10 @@ impl Store for RedisStore {
 
     async fn wall_clock(&self) -> Result<Option<Timestamp>, StoreError> {
         self.read_clock().await.map(Some)
+    }
+
+    async fn ailments(&self) -> Result<Vec<Finding>, StoreError> {
+        self.read_ailments().await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

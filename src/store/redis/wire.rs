@@ -286,6 +286,6 @@ impl<'a> Fresh<'a> {
 }
 
 /// The rest of the line that begins so; empty if there is none.
-fn line<'a>(info: &'a str, name: &str) -> &'a str {
+pub(super) fn line<'a>(info: &'a str, name: &str) -> &'a str {
     info.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim()
 }

@@ -1,4 +1,4 @@
-//! What `deploy/` holds is what operators install: it is checked as their machines would.
+//! The systemd unit.
 
 use std::path::Path;
 use std::process::Command;
