@@ -51,6 +51,7 @@ mod together;
 mod torn;
 pub mod trouble;
 mod value;
+mod vitals;
 mod walks;
 pub mod wire;
 
@@ -64,6 +65,7 @@ use self::replicas::Replicas;
 use self::step::Step;
 use self::together::Together;
 use super::image::{Moment, Out};
+use super::vitals::Batches;
 use super::{
     Change, Claimed, CommitError, Cursor, Lease, ModeRow, Paper, Remembered, RequestId,
     SealedContact, Store, StoreError, check_together,
@@ -119,6 +121,7 @@ pub struct RedisStore {
     callers: Arc<Together>,
     feed: FeedReader,
     replicas: Arc<Replicas>,
+    batches: Arc<Batches>,
     queue: RwLock<Option<mpsc::Sender<Job>>>,
     batcher: Mutex<Option<JoinHandle<()>>>,
 }
@@ -159,12 +162,14 @@ impl RedisStore {
         let orders = Together::new(&read, vec![b"MGET".to_vec()]);
         let callers = Together::new(&read, vec![b"HMGET".to_vec(), keys.callers()]);
         let (sender, queue) = mpsc::channel(QUEUE);
+        let batches = Arc::new(Batches::default());
         let batcher = Arc::new(Batcher {
             link: write.clone(),
             opening: opening.clone(),
             keys: keys.clone(),
             replicas: replicas.clone(),
             settling: options.call_timeout,
+            batches: batches.clone(),
         });
         Ok(Arc::new(RedisStore {
             keys,
@@ -175,6 +180,7 @@ impl RedisStore {
             callers,
             feed,
             replicas,
+            batches,
             queue: RwLock::new(Some(sender)),
             batcher: Mutex::new(Some(tokio::spawn(batcher.run(queue)))),
         }))
