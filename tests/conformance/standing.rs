@@ -70,8 +70,8 @@ pub async fn every_open_order_counts_where_it_is(factory: &impl Factory) {
     assert_eq!(store.load_now().await.unwrap(), load);
     // One that is parked is listed with three units and held by one.
     let mut order = put(&store, new_order(MANY + 61, HEARD)).await;
-    let again = Action::Redeliver { park_after: 2 };
-    for action in [Action::Relay { to: None }, Action::Deliver, again.clone(), again] {
+    let again = Action::Redeliver { at_most: 1 };
+    for action in [Action::Relay { to: None }, Action::Deliver, again] {
         order = put(&store, step(&order, action, now)).await;
     }
     assert!(order.is_parked());
