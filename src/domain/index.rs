@@ -231,8 +231,10 @@ pub fn tallies(before: Option<&Order>, after: &Order, events: &[Event]) -> Vec<(
         standing(before, |tally| add(tally, -1));
     }
     standing(after, |tally| add(tally, 1));
+    // One that was given back arrives once more; its promise was kept or broken the first time.
+    let arrives = before.is_none_or(|before| before.arrival.stopped_at.is_none());
     for event in events {
-        happening(&event.what, after, |tally| add(tally, 1));
+        happening(&event.what, after, arrives, |tally| add(tally, 1));
     }
     sums.retain(|(_, n)| *n != 0);
     sums
@@ -287,7 +289,7 @@ const fn kept(clock: ClockKind, level: Level) -> Tally {
 }
 
 /// The counters an event moves.
-fn happening(what: &What, after: &Order, mut count: impl FnMut(Tally)) {
+fn happening(what: &What, after: &Order, arrives: bool, mut count: impl FnMut(Tally)) {
     match what {
         What::Registered { .. } => count("received"),
         What::Accepted { .. } => count("accepted"),
@@ -302,7 +304,7 @@ fn happening(what: &What, after: &Order, mut count: impl FnMut(Tally)) {
             if arrived_after.is_some() {
                 let late = after.arrival.breached_at.is_some();
                 count(if late { "arrived_late" } else { "arrived" });
-                if !late {
+                if arrives && !late {
                     count(kept(ClockKind::Arrival, unit.level()));
                 }
             }

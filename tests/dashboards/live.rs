@@ -168,7 +168,6 @@ fn a_prometheus_has_data_for_every_panel_and_the_right_ones() {
         ("breached.arrival.", "sum(cell:hotline_sla_missed:max{clock=\"arrival\"})"),
         ("breached.", "sum(cell:hotline_sla_missed:max{cell=\"3304\"})"),
         ("kept.arrival.", "sum(cell:hotline_sla_met:max{clock=\"arrival\"})"),
-        ("arrived", "sum(cell:hotline_sla_met:max{clock=\"arrival\"})"),
         ("kept.closure.", "sum(cell:hotline_sla_met:max{clock=\"closure\"})"),
     ];
     awaited(PATIENCE, || {
