@@ -3,6 +3,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
+#[path = "support/figures.rs"]
+mod figures;
+#[path = "dashboards/http.rs"]
+mod http;
+#[path = "dashboards/live.rs"]
+mod live;
+#[path = "support/redis.rs"]
+mod redis;
+
+use hotline::telemetry::process::PROCESS_METRICS;
+use hotline::telemetry::standing::STANDING_METRICS;
 use hotline::telemetry::{CELL_METRICS, Kind, METRICS};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -25,8 +36,10 @@ fn dashboard(name: &str) -> serde_json::Value {
 /// Every series the service may export, as Prometheus stores it.
 fn exported() -> BTreeSet<String> {
     let own = METRICS.iter().map(|m| (m.name, m.kind));
-    let mut names = BTreeSet::new();
-    for (name, kind) in own.chain(CELL_METRICS.iter().map(|m| (m.name, m.kind))) {
+    let of_cell = CELL_METRICS.iter().chain(STANDING_METRICS).map(|m| (m.name, m.kind));
+    let mut names: BTreeSet<_> =
+        PROCESS_METRICS.iter().map(|(name, _, _)| (*name).to_owned()).collect();
+    for (name, kind) in own.chain(of_cell) {
         match kind {
             Kind::Counter | Kind::Gauge => {
                 names.insert(name.to_owned());
@@ -39,10 +52,11 @@ fn exported() -> BTreeSet<String> {
     names
 }
 
-/// The words of a text that may be series: `hotline_…`, and `cell:hotline_…` of recorded ones.
+/// The words of a text that may be series: `hotline_…`, `process_…`, and `cell:hotline_…` of
+/// recorded ones.
 fn series(text: &str) -> BTreeSet<String> {
     text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'))
-        .filter(|word| word.starts_with("hotline_") || word.starts_with("cell:"))
+        .filter(|word| ["hotline_", "process_", "cell:"].iter().any(|p| word.starts_with(p)))
         .map(str::to_owned)
         .collect()
 }

@@ -9,6 +9,7 @@
 //! - [`pull`]: units come for their orders; [`waiters`]: who waits for which unit
 //! - [`timers`]: what falls due happens
 //! - [`similar`]: which open orders are like a matter, and many alike at once
+//! - [`standing`]: how the open orders stand, counted for the metrics
 //! - [`numbers`]: order numbers, reserved in blocks
 //! - [`archiving`]: what is over leaves the store and is still found
 //! - [`checkup`]: what is wrong with this process and its store, in words
@@ -27,6 +28,7 @@ mod numbers;
 mod pull;
 mod reads;
 mod similar;
+mod standing;
 mod step;
 mod telling;
 mod timers;
@@ -289,12 +291,14 @@ impl Dispatch {
         let archiving = tokio::spawn(Arc::clone(&self).run_archiving());
         let likeness = tokio::spawn(Arc::clone(&self).run_similar());
         let looks = tokio::spawn(Arc::clone(&self).run_looks());
+        let standing = tokio::spawn(Arc::clone(&self).run_standing());
         let hints = tokio::spawn(self.run_hints());
         // A task of ours that panicked has said so already; the other goes on to its end.
         let _ = timers.await;
         let _ = archiving.await;
         let _ = likeness.await;
         let _ = looks.await;
+        let _ = standing.await;
         let _ = hints.await;
     }
 

@@ -304,6 +304,7 @@ impl Dispatch {
             ..decided.into_change()
         };
         let (after, kept) = (Arc::clone(&change.after), promises_kept(&change.events));
+        let ended = legs_ended(change.before.as_deref());
         let is_new = !change.events.is_empty();
         let by_clock = change.events.first().is_some_and(|e| e.actor.role == Role::Clock);
         let also = also.map(Decided::into_change);
@@ -320,6 +321,11 @@ impl Dispatch {
                 self.served.fetch_add(u64::from(!by_clock), Ordering::Relaxed);
                 self.observe(&after, kept);
                 beside.iter().for_each(|beside| self.observe(beside, [None; 2]));
+                for leg in &after.legs[ended..] {
+                    if let Some((at, _)) = leg.ended {
+                        metrics::held(leg.unit.level(), leg.held(at));
+                    }
+                }
             }
             Ok((Done { receipt, repeated: false }, after))
         }
@@ -340,6 +346,11 @@ impl Dispatch {
             metrics::closed(after);
         }
     }
+}
+
+/// How many of an order's legs a step finds ended.
+fn legs_ended(before: Option<&Order>) -> usize {
+    before.map_or(0, |before| before.legs.len() - usize::from(before.leg().ended.is_none()))
 }
 
 /// How long after the citizen was heard a step arrived at the front line, and closed.

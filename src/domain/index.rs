@@ -124,7 +124,7 @@ pub fn stake(order: &Order) -> Timestamp {
     }
 }
 
-/// A counter of a cell, by its stable name. There are at most 64.
+/// A counter of a cell, by its stable name. There are at most 128.
 pub type Tally = &'static str;
 
 /// Every counter, so that a drained one reports zero instead of vanishing.
@@ -191,6 +191,14 @@ pub const TALLIES: &[Tally] = &[
     "redelivered",
     "parkings",
     "parked",
+    "kept.arrival.city",
+    "kept.arrival.county",
+    "kept.arrival.town",
+    "kept.arrival.village",
+    "kept.closure.city",
+    "kept.closure.county",
+    "kept.closure.town",
+    "kept.closure.village",
 ];
 
 /// Those of them that say how many orders stand somewhere, and so follow from the orders.
@@ -223,8 +231,10 @@ pub fn tallies(before: Option<&Order>, after: &Order, events: &[Event]) -> Vec<(
         standing(before, |tally| add(tally, -1));
     }
     standing(after, |tally| add(tally, 1));
+    // One that was given back arrives once more; its promise was kept or broken the first time.
+    let arrives = before.is_none_or(|before| before.arrival.stopped_at.is_none());
     for event in events {
-        happening(&event.what, after, |tally| add(tally, 1));
+        happening(&event.what, after, arrives, |tally| add(tally, 1));
     }
     sums.retain(|(_, n)| *n != 0);
     sums
@@ -259,8 +269,27 @@ fn standing(order: &Order, mut count: impl FnMut(Tally)) {
     }
 }
 
+/// The counter of promises that were kept.
+const fn kept(clock: ClockKind, level: Level) -> Tally {
+    let names = match clock {
+        ClockKind::Arrival => [
+            "kept.arrival.city",
+            "kept.arrival.county",
+            "kept.arrival.town",
+            "kept.arrival.village",
+        ],
+        ClockKind::Closure => [
+            "kept.closure.city",
+            "kept.closure.county",
+            "kept.closure.town",
+            "kept.closure.village",
+        ],
+    };
+    by_level(names, level)
+}
+
 /// The counters an event moves.
-fn happening(what: &What, after: &Order, mut count: impl FnMut(Tally)) {
+fn happening(what: &What, after: &Order, arrives: bool, mut count: impl FnMut(Tally)) {
     match what {
         What::Registered { .. } => count("received"),
         What::Accepted { .. } => count("accepted"),
@@ -273,7 +302,11 @@ fn happening(what: &What, after: &Order, mut count: impl FnMut(Tally)) {
                 unit.level(),
             ));
             if arrived_after.is_some() {
-                count(if after.arrival.breached_at.is_some() { "arrived_late" } else { "arrived" });
+                let late = after.arrival.breached_at.is_some();
+                count(if late { "arrived_late" } else { "arrived" });
+                if arrives && !late {
+                    count(kept(ClockKind::Arrival, unit.level()));
+                }
             }
         }
         What::Relayed { from, late, .. } => count(match late {
@@ -289,10 +322,15 @@ fn happening(what: &What, after: &Order, mut count: impl FnMut(Tally)) {
         What::Returned { .. } => count("returned"),
         What::Reported { .. } => count("reported"),
         What::ReportRejected { .. } => count("report_rejected"),
-        What::Closed { .. } => {
+        What::Closed { by, .. } => {
             count("closed");
-            if after.closure.breached_at.is_some() {
-                count("closed_late");
+            match after.closure.breached_at {
+                Some(_) => count("closed_late"),
+                // Of the unit that did the work, not of the one that approved of it.
+                None => {
+                    let unit = after.reporter().unwrap_or(*by);
+                    count(kept(ClockKind::Closure, unit.level()));
+                }
             }
         }
         What::Warned { clock: ClockKind::Arrival, .. } => count("warned.arrival"),

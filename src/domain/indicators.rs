@@ -9,7 +9,7 @@ use super::ids::{Level, Unit};
 use super::matter::Category;
 use super::named::named;
 use super::order::Order;
-use super::stage::{ClockKind, Duty, Ending, Stage};
+use super::stage::{ClockKind, Duty, Stage};
 use std::collections::BTreeSet;
 
 named! {
@@ -153,14 +153,12 @@ impl Facts {
         };
         let holders = order.legs.iter().filter(|leg| works(leg.duty)).map(|leg| leg.unit);
         let received: BTreeSet<Unit> = holders.collect();
-        let mut legs = order.legs.iter().rev();
-        let reported = legs.find(|leg| leg.ended.is_some_and(|(_, how)| how == Ending::Reported));
         Facts {
             received: received.into_iter().collect(),
             arrived: order.arrival.stopped_at.is_some(),
             arrival_broken: order.arrival.breached_at.is_some(),
             closure_broken: order.closure.breached_at.is_some(),
-            reporter: reported.map(|leg| leg.unit),
+            reporter: order.reporter(),
         }
     }
 

@@ -301,6 +301,13 @@ impl Order {
         self.co_handlers.iter().filter(|co| co.reported_at.is_none())
     }
 
+    /// Who reported it last.
+    pub fn reporter(&self) -> Option<Unit> {
+        let mut legs = self.legs.iter().rev();
+        let reported = legs.find(|leg| leg.ended.is_some_and(|(_, how)| how == Ending::Reported));
+        reported.map(|leg| leg.unit)
+    }
+
     /// Who got copies of an order that went straight to the front line.
     pub fn copied(&self) -> &[Unit] {
         match &self.plan {

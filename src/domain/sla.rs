@@ -9,6 +9,39 @@ use super::time::{Span, Timestamp};
 /// How long the caller of a merged order is tried where no policy says how long.
 pub const OWED_CALL: Span = Span::hours(24);
 
+/// From which hundredth of a limit on an order is at risk.
+pub const AT_RISK: u8 = 75;
+
+/// How an open order's promises stand.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Peril {
+    /// All that run have time left.
+    InTime,
+    /// Of one that runs [`AT_RISK`] hundredths have passed.
+    AtRisk,
+    /// One that is still to be done is broken.
+    Overdue,
+}
+
+/// How they stand at a moment, whether or not the timers have come to it: the worse of the two.
+/// What is kept or done says nothing any more, and what stands still gets no worse.
+pub fn peril(order: &Order, now: Timestamp) -> Peril {
+    let of = |kind: &ClockKind| {
+        let clock = order.clock(*kind);
+        let ran = order.ran(*kind, now);
+        if clock.stopped_at.is_some() {
+            Peril::InTime
+        } else if clock.breached_at.is_some() || ran > clock.limit {
+            Peril::Overdue
+        } else if ran >= clock.limit.percent(AT_RISK) {
+            Peril::AtRisk
+        } else {
+            Peril::InTime
+        }
+    };
+    ClockKind::ALL.iter().map(of).max().unwrap_or(Peril::InTime)
+}
+
 /// What may fall due on an order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Timer {

@@ -4,6 +4,7 @@ use super::is_up;
 use crate::clock::{SystemClock, tick, wall_now};
 use crate::dispatch::{Dispatch, MOST_OFF};
 use crate::domain::{Span, Timestamp};
+use crate::store::Effort;
 use crate::telemetry::{Readiness, metrics};
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,6 +80,8 @@ pub(super) async fn look(
 ) -> Offset {
     let up = is_up(&**dispatch.store()).await;
     metrics::store_up(up.is_ok());
+    let Effort { batches, steps, reconnects } = dispatch.store().effort();
+    metrics::store_effort(batches, steps, reconnects);
     readiness.set(STORE, up);
     let (asked, began) = (wall_now(), tick());
     // A store that does not answer, or has no clock of its own, says nothing about the time.

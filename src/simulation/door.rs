@@ -8,11 +8,12 @@ use crate::domain::{
     Timestamp, Unit,
 };
 use crate::store::{
-    Change, Claimed, CommitError, Cursor, Lease, Look, MAX_BATCH, MAX_OF_CALLER, Mismatch, ModeRow,
-    Paper, Reconcile, Remembered, RequestId, SealedContact, Store, StoreError, check_together,
+    Change, Claimed, CommitError, Cursor, Lease, Load, Look, MAX_BATCH, MAX_OF_CALLER, Mismatch,
+    ModeRow, Paper, Reconcile, Remembered, RequestId, SealedContact, Store, StoreError, Vitals,
+    check_together,
 };
 use async_trait::async_trait;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::MutexGuard;
 use std::time::Duration;
@@ -120,6 +121,20 @@ fn is_stale(world: &mut World) -> bool {
     let stale = world.dice.happens(rate);
     world.stale += u64::from(stale);
     stale
+}
+
+#[async_trait]
+impl Vitals for Door {
+    async fn trays(&self) -> Result<Vec<(Unit, Desk)>, StoreError> {
+        let all = self.read().await?.state.all_entries();
+        let trays: BTreeSet<_> = all.iter().map(|(entry, _)| (entry.unit, entry.desk)).collect();
+        Ok(trays.into_iter().collect())
+    }
+
+    async fn load_now(&self) -> Result<Load, StoreError> {
+        let timers = self.read().await?.state.deadlines.len() as u64;
+        Ok(Load { leases: 0, timers })
+    }
 }
 
 /// Nothing is mended here: in the simulation whatever does not agree is a failure.

@@ -4,6 +4,7 @@
 mod dump;
 mod leaving;
 mod reconcile;
+mod vitals;
 
 use super::image;
 use super::leaving::from;

@@ -20,12 +20,14 @@ pub mod reconcile;
 pub mod redis;
 pub mod seal;
 mod together;
+mod vitals;
 
 use counting::{Sums, day_of, read_counts};
 pub use leaving::{Consumer, Leaving, MAX_CONSUMERS, Shedding, Whole};
 pub use mode::{ModeRow, Restamping};
 pub use reconcile::{Look, Mismatch, Reconcile};
 pub(crate) use together::check_together;
+pub use vitals::{Effort, Load, Vitals};
 
 use crate::domain::{
     CO_HOLDING, Cell, Counts, Date, Desk, Dimension, Entry, Event, Marginal, Order, OrderNo, Stage,
@@ -272,7 +274,7 @@ impl fmt::Display for Cursor {
 ///    [`StoreError::FeedTrimmed`].
 /// 8. **Numbers are never given twice**, even if the process dies with some unused.
 #[async_trait]
-pub trait Store: Shedding + Reconcile + Send + Sync + 'static {
+pub trait Store: Shedding + Reconcile + Vitals + Send + Sync + 'static {
     /// Which cell it holds.
     fn cell(&self) -> Cell;
 

@@ -2,16 +2,18 @@
 //!
 //! Two recorders: one lives as long as the process and holds what it measures itself; the
 //! other holds the cell's counters and is built anew each time they are read from the
-//! store, so that losing the timer lease makes them vanish here instead of going stale.
+//! store, so that losing the timer lease makes them vanish here instead of going stale, and
+//! with them what was counted of the open orders, which is text already.
 
 use super::metrics::*;
-use crate::domain::{Cell, TALLIES, Tally};
+use super::process;
+use crate::domain::{Cell, Level, TALLIES, Tally};
 use metrics::{Counter, Gauge, Histogram, Label, Recorder, with_local_recorder};
 use metrics_exporter_prometheus::{
     BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 use std::collections::HashMap;
-use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 /// The most methods told apart; our services have fewer, and a stranger's paths do not count.
@@ -55,11 +57,15 @@ pub(super) fn installed() -> Option<&'static Exporter> {
 pub(super) struct Handles {
     pub(super) order_arrival: Histogram,
     pub(super) order_closure: Histogram,
+    pub(super) order_held: [Histogram; 4],
     pub(super) timer_lateness: Histogram,
     pub(super) timer_holder: Gauge,
     pub(super) commit: Histogram,
     pub(super) commit_conflicts: Counter,
     pub(super) commit_unknown: Counter,
+    pub(super) commit_batches: Counter,
+    pub(super) commit_steps: Counter,
+    pub(super) store_reconnects: Counter,
     pub(super) bursts: Counter,
     pub(super) archive_orders: Counter,
     pub(super) archive_events: Counter,
@@ -67,6 +73,12 @@ pub(super) struct Handles {
     pub(super) archive_failures: Counter,
     pub(super) store_up: Gauge,
     pub(super) ready: Gauge,
+}
+
+/// What is shown of the cell: its counters, and how its orders stand, once that is known.
+struct Shown {
+    tallies: PrometheusHandle,
+    standing: String,
 }
 
 struct Method {
@@ -81,7 +93,7 @@ pub struct Exporter {
     handle: PrometheusHandle,
     handles: Handles,
     methods: RwLock<HashMap<Box<str>, Method>>,
-    tallies: Mutex<Option<PrometheusHandle>>,
+    shown: Mutex<Option<Shown>>,
 }
 
 impl Exporter {
@@ -112,11 +124,17 @@ impl Exporter {
             Handles {
                 order_arrival: metrics::histogram!(ORDER_ARRIVAL),
                 order_closure: metrics::histogram!(ORDER_CLOSURE),
+                order_held: std::array::from_fn(
+                    |at| metrics::histogram!(ORDER_HELD, "level" => Level::ALL[at].name()),
+                ),
                 timer_lateness: metrics::histogram!(TIMER_LATENESS),
                 timer_holder: metrics::gauge!(TIMER_HOLDER),
                 commit: metrics::histogram!(COMMIT),
                 commit_conflicts: metrics::counter!(COMMIT_CONFLICTS),
                 commit_unknown: metrics::counter!(COMMIT_UNKNOWN),
+                commit_batches: metrics::counter!(COMMIT_BATCHES),
+                commit_steps: metrics::counter!(COMMIT_STEPS),
+                store_reconnects: metrics::counter!(STORE_RECONNECTS),
                 bursts: metrics::counter!(BURSTS),
                 archive_orders: metrics::counter!(ARCHIVE_ORDERS),
                 archive_events: metrics::counter!(ARCHIVE_EVENTS),
@@ -132,7 +150,7 @@ impl Exporter {
             recorder,
             handles,
             methods: RwLock::default(),
-            tallies: Mutex::default(),
+            shown: Mutex::default(),
         })
     }
 
@@ -143,10 +161,11 @@ impl Exporter {
     /// The text Prometheus reads.
     pub fn render(&self) -> String {
         let mut text = self.handle.render();
-        let cell = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(cell) = cell.as_ref() {
-            text.push_str(&cell.render());
+        if let Some(shown) = self.shown().as_ref() {
+            text.push_str(&shown.tallies.render());
+            text.push_str(&shown.standing);
         }
+        text.push_str(&process::render(self.cell));
         text
     }
 
@@ -162,11 +181,28 @@ impl Exporter {
                 set_tally(tally, value);
             }
         });
-        *self.tallies.lock().unwrap_or_else(PoisonError::into_inner) = Some(recorder.handle());
+        let tallies = recorder.handle();
+        let mut shown = self.shown();
+        match shown.as_mut() {
+            Some(shown) => shown.tallies = tallies,
+            None => *shown = Some(Shown { tallies, standing: String::new() }),
+        }
+    }
+
+    /// Shows how the orders stand as long as the cell's counters are shown: by then another
+    /// process may run the timers.
+    pub(super) fn export_standing(&self, render: impl FnOnce(Cell) -> String) {
+        if let Some(shown) = self.shown().as_mut() {
+            shown.standing = render(self.cell);
+        }
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Option<Shown>> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn withdraw_tallies(&self) {
-        *self.tallies.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.shown() = None;
     }
 
     pub(super) fn rpc_done(&self, path: &str, code: i32, took: Duration) {
@@ -285,8 +321,14 @@ mod tests {
         assert!(text.contains(breach), "{text}");
         exporter.export_tallies(&[("open", 3)]);
         assert!(exporter.render().contains("hotline_orders_open{cell=\"3304\"} 3"));
+        exporter.export_standing(|cell| format!("hotline_leases{{cell=\"{cell}\"}} 1\n"));
+        exporter.export_tallies(&[("open", 2)]);
+        assert!(exporter.render().contains("hotline_leases{cell=\"3304\"} 1\n"));
         exporter.withdraw_tallies();
-        assert!(!exporter.render().contains("hotline_orders_open"));
+        // What was counted meanwhile is shown by whoever runs the timers now.
+        exporter.export_standing(|_| "hotline_leases 1\n".to_owned());
+        let text = exporter.render();
+        assert!(!text.contains("hotline_orders_open") && !text.contains("hotline_leases"));
     }
 
     #[test]

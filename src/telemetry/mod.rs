@@ -4,12 +4,15 @@
 //! methods and codes.
 
 pub mod archiving;
+pub mod cell;
 mod exporter;
 pub mod http;
 pub mod logs;
 pub mod metrics;
+pub mod process;
 pub mod readiness;
 pub mod similar;
+pub mod standing;
 
 pub use exporter::{Exporter, upkeep};
 pub use metrics::*;

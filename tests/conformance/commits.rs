@@ -236,6 +236,8 @@ pub async fn counters_count(factory: &impl Factory) {
         ("relayed.town", 1),
         ("signed.village", 1),
         ("arrived", 1),
+        ("kept.arrival.village", 1),
+        ("kept.arrival.town", 0),
         ("reported", 1),
     ] {
         assert_eq!(tally(&store, name).await, n, "{name}");

@@ -64,6 +64,19 @@ pub async fn replayed(store: &Arc<dyn Store>, events: &[Event]) {
     }
     let days: BTreeSet<Date> = counted.keys().map(|(day, _)| *day).collect();
     let (Some(first), Some(last)) = (days.first(), days.last()) else { return };
+    // And the counters of promises kept are of the same levels.
+    let levels = store.indicators(*first, *last, Dimension::Level).await.unwrap();
+    let tallies: HashMap<Tally, i64> = store.tallies().await.unwrap().into_iter().collect();
+    for level in Level::ALL {
+        for (clock, measure) in
+            [("arrival", Measure::ArrivedOnTime), ("closure", Measure::ClosedOnTime)]
+        {
+            let counts = levels.iter().find(|(m, _)| *m == Marginal::Level(level));
+            let counted = counts.map_or(0, |(_, counts)| i64::from(counts.of(measure)));
+            let name = format!("kept.{clock}.{}", level.name());
+            assert_eq!(tallies[&*name], counted, "{name}");
+        }
+    }
     for of in Dimension::ALL {
         for (from, to) in days.iter().map(|day| (day, day)).chain([(first, last)]) {
             let mut sums: BTreeMap<Marginal, Counts> = BTreeMap::new();

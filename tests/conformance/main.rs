@@ -22,6 +22,7 @@ mod mending;
 mod numbers;
 mod on_redis;
 mod queues;
+mod standing;
 mod together;
 
 use hotline::store::Store;
@@ -124,6 +125,7 @@ macro_rules! suite {
             queues::the_next_deadline_follows_the_orders,
             queues::trays_turn_pages,
             queues::a_scan_sees_every_order_once,
+            standing::every_open_order_counts_where_it_is,
             feeds::every_event_comes_once_and_in_order,
             feeds::a_reader_goes_on_where_it_stopped,
             feeds::a_cursor_of_another_epoch_has_diverged,

@@ -225,3 +225,42 @@ fn what_a_late_step_books_comes_in_order_of_due_time() {
     assert_eq!(dues.len(), 8);
     assert!(dues.is_sorted(), "{dues:?}");
 }
+
+#[test]
+fn an_order_is_at_risk_and_overdue_to_the_millisecond() {
+    let just = |minutes| at(minutes).plus(Span(1));
+    let order = new_order(Some(&CHAIN), HEARD);
+    for (now, expected) in [
+        (HEARD, Peril::InTime),
+        (at(45).minus(Span(1)), Peril::InTime),
+        (at(45), Peril::AtRisk),
+        (at(60), Peril::AtRisk),
+        (just(60), Peril::Overdue),
+        (at(999), Peril::Overdue),
+    ] {
+        assert_eq!(peril(&order, now), expected, "nobody ticked, {now}");
+        let (ticked, _) = run(order.clone(), now);
+        let expected = if now == at(60) { Peril::Overdue } else { expected };
+        assert_eq!(peril(&ticked, now), expected, "every timer ran, {now}");
+    }
+    // Signed in time: what counts from then on is closure.
+    let front = new_order(Some(&["3304"]), HEARD);
+    let signed = step(&front, "3304", Action::Sign, at(50)).after;
+    for (now, expected) in [
+        (at(50), Peril::InTime),
+        (at(135), Peril::AtRisk),
+        (at(180), Peril::AtRisk),
+        (just(180), Peril::Overdue),
+    ] {
+        assert_eq!(peril(&signed, now), expected, "signed, {now}");
+    }
+    // Signed late: the broken promise is done and says nothing any more.
+    let late = step(&front, "3304", Action::Sign, at(70)).after;
+    assert_eq!(late.arrival.breached_at, Some(at(60)));
+    assert_eq!(peril(&late, at(71)), Peril::InTime);
+    // What stands still gets no worse, however long.
+    let asked = Action::AskInformation;
+    let paused = step(&new_order(None, HEARD), "3304", asked, at(4)).after;
+    assert_eq!(paused.stage, Stage::Supplement);
+    assert_eq!(peril(&paused, at(1_000)), Peril::InTime);
+}

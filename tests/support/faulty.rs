@@ -82,6 +82,17 @@ impl Reconcile for Faulty {
     }
 }
 
+#[async_trait::async_trait]
+impl Vitals for Faulty {
+    async fn trays(&self) -> Found<Vec<(Unit, Desk)>> {
+        self.store.trays().await
+    }
+
+    async fn load_now(&self) -> Found<Load> {
+        self.store.load_now().await
+    }
+}
+
 fn as_told() -> StoreError {
     StoreError::Unreachable("as it was told".to_owned())
 }

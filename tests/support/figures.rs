@@ -28,6 +28,6 @@ pub fn how_many<N: Display>(what: &str, long: N, short: N) -> N {
 
 /// In one piece, for tests speak at the same time. What is printed in the usual way is kept
 /// back of tests that pass.
-fn said(line: &str) {
+pub fn said(line: &str) {
     let _ = std::io::stderr().write_all(format!("\n{line}\n").as_bytes());
 }

@@ -28,8 +28,10 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod tray;
+mod vitals;
 mod writer;
 
+use super::vitals::Batches;
 use super::{Cursor, StoreError, codec};
 use crate::clock::wall_now;
 use crate::domain::{Cell, Order, OrderNo};
@@ -60,6 +62,7 @@ pub struct Embedded {
 struct Shared {
     hot: RwLock<Hot>,
     end: watch::Sender<Cursor>,
+    batches: Batches,
 }
 
 impl Shared {
@@ -83,8 +86,11 @@ impl Embedded {
 
     fn open_with(cell: Cell, opener: Opener) -> Result<Arc<Embedded>, StoreError> {
         let Opened { hot, numbers, next_feed, next_pack } = load(opener()?, cell)?;
-        let shared =
-            Arc::new(Shared { end: watch::Sender::new(hot.feed_end), hot: RwLock::new(hot) });
+        let shared = Arc::new(Shared {
+            end: watch::Sender::new(hot.feed_end),
+            hot: RwLock::new(hot),
+            batches: Batches::default(),
+        });
         let (sender, jobs) = mpsc::channel(QUEUE);
         let writer = Writer {
             cell,

@@ -56,6 +56,11 @@ impl Tray {
         }
     }
 
+    /// How many orders are out under a lease, those that nobody has taken back included.
+    pub(super) fn leases(&self) -> usize {
+        self.held.len()
+    }
+
     /// Puts an order in; a lease on it goes on if it is of the same holding.
     pub(super) fn insert(&mut self, place: Place, assignment: u16, lease: Option<Held>) {
         match lease {

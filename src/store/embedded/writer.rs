@@ -251,6 +251,10 @@ impl Writer {
         drop(db);
         match written {
             Ok(landed) => {
+                match landed.iter().filter(|accepted| !accepted.change.dropped).count() {
+                    0 => {}
+                    steps => self.shared.batches.written(steps),
+                }
                 self.show(landed);
                 group.answer_reserves(&Ok(()));
             }

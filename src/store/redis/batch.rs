@@ -12,6 +12,7 @@ use super::step::{Deadline, Step};
 use super::trouble::Fault;
 use super::value::{bytes, items, must_integer, text};
 use crate::domain::{Dimension, Tally};
+use crate::store::vitals::Batches;
 use crate::store::{CommitError, StoreError, codec, fault};
 use ::redis::{Cmd, Value};
 use std::collections::HashSet;
@@ -60,6 +61,8 @@ pub struct Batcher {
     pub replicas: Arc<Replicas>,
     /// How long a batch whose answer was lost waits for another connection.
     pub settling: Duration,
+    /// Counts what it wrote.
+    pub(in crate::store) batches: Arc<Batches>,
 }
 
 impl Batcher {
@@ -137,6 +140,7 @@ impl Batcher {
                 Some("ok") => {
                     let (sequence, outcomes) = outcomes(&parts, steps.len()).map_err(unclear)?;
                     self.opening.saw(sequence);
+                    self.batches.written(steps.len());
                     return Ok(outcomes.into_iter().map(|o| as_safe_as(o, &safe)).collect());
                 }
                 Some("bucket") => {

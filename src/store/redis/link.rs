@@ -248,6 +248,16 @@ impl Link {
         }
     }
 
+    /// How often another connection was built because one was lost.
+    pub fn rebuilt(&self) -> u64 {
+        let connections = match &*self.shared.state.borrow() {
+            State::Up(live) => live.generation,
+            State::Down { last, .. } => *last,
+            State::Closed => 1,
+        };
+        connections.saturating_sub(1)
+    }
+
     /// Gives the connection up for good.
     pub fn close(&self) {
         self.supervisor.abort();

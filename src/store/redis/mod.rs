@@ -52,6 +52,7 @@ mod together;
 mod torn;
 pub mod trouble;
 mod value;
+mod vitals;
 mod walks;
 pub mod wire;
 
@@ -66,6 +67,7 @@ use self::step::Step;
 use self::together::Together;
 use super::audit::Finding;
 use super::image::{Moment, Out};
+use super::vitals::Batches;
 use super::{
     Change, Claimed, CommitError, Cursor, Lease, ModeRow, Paper, Remembered, RequestId,
     SealedContact, Store, StoreError, check_together,
@@ -121,6 +123,7 @@ pub struct RedisStore {
     callers: Arc<Together>,
     feed: FeedReader,
     replicas: Arc<Replicas>,
+    batches: Arc<Batches>,
     queue: RwLock<Option<mpsc::Sender<Job>>>,
     batcher: Mutex<Option<JoinHandle<()>>>,
 }
@@ -161,12 +164,14 @@ impl RedisStore {
         let orders = Together::new(&read, vec![b"MGET".to_vec()]);
         let callers = Together::new(&read, vec![b"HMGET".to_vec(), keys.callers()]);
         let (sender, queue) = mpsc::channel(QUEUE);
+        let batches = Arc::new(Batches::default());
         let batcher = Arc::new(Batcher {
             link: write.clone(),
             opening: opening.clone(),
             keys: keys.clone(),
             replicas: replicas.clone(),
             settling: options.call_timeout,
+            batches: batches.clone(),
         });
         Ok(Arc::new(RedisStore {
             keys,
@@ -177,6 +182,7 @@ impl RedisStore {
             callers,
             feed,
             replicas,
+            batches,
             queue: RwLock::new(Some(sender)),
             batcher: Mutex::new(Some(tokio::spawn(batcher.run(queue)))),
         }))
