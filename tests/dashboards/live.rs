@@ -150,7 +150,8 @@ fn a_prometheus_has_data_for_every_panel_and_the_right_ones() {
     let store = format!("redb:{}", folder.join("orders.redb").display());
     let (key, grpc) = (folder.join("contacts.key").display().to_string(), free_port());
     let listen = format!("127.0.0.1:{grpc}");
-    let args = ["--store", &store, "--key-file", &key, "--listen", &listen];
+    // Order time ran ahead of the clock.
+    let args = ["--store", &store, "--key-file", &key, "--listen", &listen, "--allow-clock-behind"];
     let _serve = hotline("serve", metrics, &args);
     awaited(PATIENCE, || get(metrics, "/readyz").map_err(|error| error.to_string()));
     let board = board(grpc);
