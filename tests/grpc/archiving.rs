@@ -1,6 +1,6 @@
 //! What is over leaves the store, and nobody who asks for it notices.
 
-use crate::everywhere::{on_every_store, sound};
+use crate::everywhere::{findings, on_every_store, sound};
 use crate::faulty::Faulty;
 use crate::moves::Life;
 use crate::server::*;
@@ -259,7 +259,9 @@ async fn the_feed_waits_for_whom_it_knows_and_tells_who_came_too_late() {
         assert_eq!(rest.events[0], page.events[count / 2 + 1]);
         assert!(read(&s, CENTRE, &oldest).await.unwrap().events.len() > rest.events.len());
         assert_eq!(consumers().await.oldest_cursor, oldest);
-        sound(&s).await;
+        // A month went by, and the district has not been heard of.
+        let told = findings(&s).await;
+        assert!(matches!(&told[..], [one] if one.kind == "feed"), "{told:?}");
 
         // Beyond the bound it is waited for no more.
         s.later(Span::hours(40 * 24));
