@@ -149,6 +149,10 @@ pub async fn look(s: &Server, unit: &str, method: &str, all: &[Order]) -> Vec<u8
         "CommandService/GetBoard" => {
             seen.take(s.command().get_board(by(unit, "handler", pb::GetBoardRequest {})).await);
         }
+        "CommandService/ListAtRisk" => {
+            let request = pb::ListAtRiskRequest { limit: 64 };
+            seen.take(s.command().list_at_risk(by(unit, "handler", request)).await);
+        }
         "CommandService/GetIndicators" => {
             for dimension in 1..=3 {
                 let (from, to) = ("2022-03-01".to_owned(), "2022-03-31".to_owned());
