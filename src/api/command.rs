@@ -138,10 +138,10 @@ impl CommandService for Api {
     ) -> Result<Response<pb::ListAtRiskResponse>, Status> {
         let (actor, pb::ListAtRiskRequest { limit }) = split(request)?;
         let limit = if limit == 0 { AT_RISK } else { (limit as usize).min(MAX_AT_RISK) };
-        let (found, lag) = self.dispatch.at_risk(&actor).await.map_err(Fault::from)?;
+        let (found, lag) = self.dispatch.at_risk(&actor, limit).await.map_err(Fault::from)?;
         let catalogue = self.dispatch.catalogue();
         let name = |unit| catalogue.unit(unit).map(|row| row.name.clone());
-        let orders = found.into_iter().take(limit).map(|(kind, order)| pb::AtRisk {
+        let orders = found.into_iter().map(|(kind, order)| pb::AtRisk {
             order_no: order.no.to_string(),
             clock: kind.to_pb().into(),
             due_at: Some(write::time(order.due(kind))),

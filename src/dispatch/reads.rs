@@ -6,7 +6,7 @@ use crate::domain::{
     Action, Actor, ClockKind, Command, Contact, Counts, Date, Desk, Dimension, Entry, Event, Links,
     Marginal, Order, OrderNo, Rejection, Span, Tally, Timestamp, Unit, decide,
 };
-use crate::store::{Cursor, MAX_BATCH, Paper, SealedContact, StoreError};
+use crate::store::{Cursor, MAX_BATCH, MAX_DUE, Paper, SealedContact, StoreError};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +14,8 @@ use std::time::Duration;
 /// How many pages of a tray are passed over in which the actor may see nothing.
 const MAX_UNSEEN: usize = 16;
 
-/// How many orders are looked at for promises about to break.
-const MAX_DUE: usize = MAX_BATCH;
-/// How far ahead: the last quarter of a limit of two working days.
-const AHEAD: Span = Span::hours(12);
+/// How far ahead promises about to break are looked for: the last quarter of 60 days.
+const AHEAD: Span = Span::hours(15 * 24);
 
 /// A place in a tray.
 pub type Place = (Timestamp, OrderNo);
@@ -129,31 +127,40 @@ impl Dispatch {
         Ok(self.store.tallies().await?)
     }
 
-    /// Promises past their second warning and not yet due, the nearest first, as far as the
-    /// [`MAX_DUE`] orders show that something falls due on next; and how long the first of
-    /// these has been due.
+    /// Up to `max` promises past their second warning and not yet due, the nearest first, as far
+    /// as the [`MAX_DUE`] orders show on which something falls due next; and how long the first
+    /// of these has been due.
     pub async fn at_risk(
         &self,
         actor: &Actor,
+        max: usize,
     ) -> Result<(Vec<(ClockKind, Arc<Order>)>, Span), Refusal> {
         let now = self.now();
         let next = self.store.due(now.plus(AHEAD), MAX_DUE).await?;
         let lag = next.first().map_or(Span::ZERO, |(at, _)| Span(now.since(*at).0.max(0)));
-        let numbers: Vec<_> = next.into_iter().map(|(_, no)| no).collect();
-        let mut found = Vec::new();
-        for order in self.store.load_each(&numbers).await?.into_iter().flatten() {
-            if order.hidden_from(actor.unit) {
-                continue;
-            }
-            for kind in ClockKind::ALL {
-                let clock = order.clock(*kind);
-                let warned = clock.warned >= 2 && order.due(*kind) >= now;
-                if warned && clock.stopped_at.is_none() && clock.breached_at.is_none() {
-                    found.push((*kind, Arc::clone(&order)));
+        let mut found: Vec<(ClockKind, Arc<Order>)> = Vec::new();
+        for page in next.chunks(MAX_BATCH) {
+            let numbers: Vec<_> = page.iter().map(|(_, no)| *no).collect();
+            for order in self.store.load_each(&numbers).await?.into_iter().flatten() {
+                if order.hidden_from(actor.unit) {
+                    continue;
                 }
+                for kind in ClockKind::ALL {
+                    let clock = order.clock(*kind);
+                    let warned = clock.warned >= 2 && order.due(*kind) >= now;
+                    if warned && clock.stopped_at.is_none() && clock.breached_at.is_none() {
+                        found.push((*kind, Arc::clone(&order)));
+                    }
+                }
+            }
+            // Of an order on a later page nothing falls due before the end of this one.
+            let end = page.last().map_or(now, |(at, _)| *at);
+            if found.iter().filter(|(kind, order)| order.due(*kind) <= end).count() >= max {
+                break;
             }
         }
         found.sort_by_key(|(kind, order)| (order.due(*kind), order.no));
+        found.truncate(max);
         Ok((found, lag))
     }
 

@@ -9,9 +9,9 @@ mod vitals;
 use super::image;
 use super::leaving::from;
 use super::{
-    Change, Claimed, CommitError, Consumer, Cursor, Lease, MAX_BATCH, MAX_FEED, MAX_OF_CALLER,
-    ModeRow, Paper, Remembered, RequestId, SealedContact, Store, StoreError, Sums, check_together,
-    day_of,
+    Change, Claimed, CommitError, Consumer, Cursor, Lease, MAX_BATCH, MAX_DUE, MAX_FEED,
+    MAX_OF_CALLER, ModeRow, Paper, Remembered, RequestId, SealedContact, Store, StoreError, Sums,
+    check_together, day_of,
 };
 use crate::clock::{tick, wall_now};
 use crate::domain::{
@@ -277,7 +277,7 @@ impl Store for Memory {
     ) -> Result<Vec<(Timestamp, OrderNo)>, StoreError> {
         let state = self.state()?;
         let due = state.deadlines.iter().take_while(|(at, _)| *at <= now);
-        Ok(due.take(max.min(MAX_BATCH)).copied().collect())
+        Ok(due.take(max.min(MAX_DUE)).copied().collect())
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {

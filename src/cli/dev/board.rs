@@ -15,7 +15,7 @@ pub(super) struct Board {
 impl Board {
     pub(super) fn read(look: &Look) -> Board {
         let tallies = look.board.tallies.iter().map(|tally| (tally.name.clone(), tally.value));
-        Board { tallies: tallies.collect(), mode: look.mode.clone() }
+        Board { tallies: tallies.collect(), mode: look.mode }
     }
 
     fn get(&self, name: &str) -> i64 {

@@ -29,7 +29,7 @@ use tokio::sync::watch;
 use tonic::transport::Channel;
 use uuid::Uuid;
 
-/// How often the table is drawn.
+/// How often the wall is drawn.
 const DRAW: Duration = Duration::from_millis(500);
 /// How often a line is printed instead.
 const LINE: Duration = Duration::from_secs(2);
@@ -65,9 +65,13 @@ pub struct DevArgs {
     /// Ends by itself after this long, for example 40s.
     #[arg(long = "for", value_parser = humantime::parse_duration)]
     runs_for: Option<Duration>,
-    /// Prints lines instead of the table.
+    /// Prints lines instead of the wall.
     #[arg(long)]
     headless: bool,
+    /// In which language the wall is drawn; else that of LC_ALL, LC_MESSAGES or LANG, and Chinese
+    /// if they name none.
+    #[arg(long, value_enum)]
+    lang: Option<Lang>,
     /// A folder to keep the store and the key in; without it both are thrown away at the end.
     #[arg(long)]
     keep: Option<PathBuf>,
@@ -148,7 +152,7 @@ pub async fn run(args: DevArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The addresses to use: above the table, or before the first line.
+/// The addresses to use: above the wall, or before the first line.
 fn greeting(server: &Running, home: &Path, speed: u32) -> String {
     let grpc = format!("http://{}", server.grpc_address());
     format!(
@@ -245,6 +249,7 @@ async fn show_until_the_end(
         }
     };
     let show = async {
+        let lang = top::language(args.lang);
         let fancy = !args.headless && std::io::stdout().is_terminal();
         let mut again = tokio::time::interval(if fancy { DRAW } else { LINE });
         let mut before: Option<(Instant, Look)> = None;
@@ -257,7 +262,7 @@ async fn show_until_the_end(
                 let wall = Wall::of(&now, since);
                 let (width, height) = top::size();
                 let below = greeting.lines().count() as u16 + 4;
-                let wall = text(&wall, Lang::Zh, (width, height.saturating_sub(below).max(10)));
+                let wall = text(&wall, lang, (width, height.saturating_sub(below).max(10)));
                 // Home, and clear what stood below.
                 println!("\x1b[H\x1b[J{greeting}\n{wall}{}", board.line());
                 let _ = std::io::stdout().flush();

@@ -9,10 +9,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Style, Stylize};
 use ratatui::text::{Line, Span, Text};
-use ratatui::widgets::{Block, Paragraph, Row, Table, Widget};
+use ratatui::widgets::{Block, Borders, Paragraph, Row, Table, Widget};
 
-/// From this width on, counties and orders at risk stand side by side.
-const WIDE: u16 = 96;
+/// From this width on, counties and orders at risk stand side by side, in frames; a narrower
+/// terminal has them one below the other, and no room for frames.
+const WIDE: u16 = 104;
 
 /// The wall's language.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -24,6 +25,14 @@ pub(in crate::cli) enum Lang {
 }
 
 impl Lang {
+    /// What a locale such as `zh_CN.UTF-8` asks for; Chinese where it names no language.
+    pub(in crate::cli) fn of_locale(locale: &str) -> Lang {
+        match locale.split(['_', '.', '@']).next() {
+            None | Some("" | "C" | "POSIX" | "zh") => Lang::Zh,
+            Some(_) => Lang::En,
+        }
+    }
+
     /// The other one.
     pub(in crate::cli) fn other(self) -> Lang {
         match self {
@@ -40,38 +49,72 @@ impl Lang {
     }
 }
 
-/// A wall in a language, and the first of the orders at risk that is shown.
+/// A wall in a language.
 pub(in crate::cli) struct Drawn<'a> {
     pub(in crate::cli) wall: &'a Wall,
     pub(in crate::cli) lang: Lang,
+    /// How somebody at the keys sees it; `None` on paper.
+    pub(in crate::cli) live: Option<Live<'a>>,
+}
+
+/// What only a wall in a terminal has.
+#[derive(Clone, Copy)]
+pub(in crate::cli) struct Live<'a> {
+    /// How many rows of the lists somebody has gone down.
     pub(in crate::cli) first: usize,
+    /// Why the wall is an old one, if it is.
+    pub(in crate::cli) lost: Option<&'a str>,
 }
 
 impl Widget for Drawn<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
+        let framed = area.width >= WIDE;
         let [head, levels, middle, foot] = Layout::vertical([
             Constraint::Length(2),
-            Constraint::Length(8),
+            Constraint::Length(Level::ALL.len() as u16 + around(framed)),
             Constraint::Min(0),
-            Constraint::Length(1),
+            Constraint::Length(u16::from(self.live.is_some())),
         ])
         .areas(area);
         Paragraph::new(self.head()).render(head, buf);
-        self.levels(levels, buf);
-        let parts = [Constraint::Percentage(50), Constraint::Percentage(50)];
-        let [counties, risks] = if area.width >= WIDE {
-            Layout::horizontal(parts).areas(middle)
+        self.levels(framed).render(levels, buf);
+        let [counties, risks] = if framed {
+            Layout::horizontal([Constraint::Percentage(50); 2]).areas(middle)
         } else {
-            Layout::vertical(parts).areas(middle)
+            // Orders at risk have at least a third.
+            let all = self.wall.counties.len() as u16 + around(framed);
+            let most = middle.height - middle.height / 3;
+            Layout::vertical([Constraint::Length(all.min(most)), Constraint::Min(0)]).areas(middle)
         };
-        self.counties(counties, buf);
-        self.risks(risks, buf);
-        let keys = self.lang.of("q 退出  ↑↓ 翻看  l English", "q quit  ↑↓ scroll  l 中文");
-        Paragraph::new(keys.dark_gray()).render(foot, buf);
+        self.counties(framed, counties).render(counties, buf);
+        self.risks(framed, risks).render(risks, buf);
+        if let Some(live) = self.live {
+            self.foot(live).render(foot, buf);
+        }
     }
 }
 
 impl Drawn<'_> {
+    fn foot(&self, live: Live) -> Line<'static> {
+        match live.lost {
+            Some(why) => {
+                let lost = self.lang.of("服务不可达，重试中", "server lost, trying again");
+                Line::from(warn(format!("{lost}: {why}"), true))
+            }
+            None => {
+                let keys = "q 退出  ↑↓ 翻看  l English";
+                Line::from(self.lang.of(keys, "q quit  ↑↓ scroll  l 中文").dark_gray())
+            }
+        }
+    }
+
+    /// Which rows of a list there is room for.
+    fn shown<'a, T>(&self, all: &'a [T], framed: bool, area: Rect) -> &'a [T] {
+        let room = usize::from(area.height.saturating_sub(around(framed)));
+        let first = self.live.map_or(0, |live| live.first).min(all.len().saturating_sub(room));
+        &all[first..]
+    }
+
     fn head(&self) -> Text<'static> {
         let (wall, lang) = (self.wall, self.lang);
         let part = |zh, en, value: i64| {
@@ -103,7 +146,7 @@ impl Drawn<'_> {
         Text::from(vec![Line::from(first), Line::from(second)])
     }
 
-    fn levels(&self, area: Rect, buf: &mut Buffer) {
+    fn levels(&self, framed: bool) -> Table<'_> {
         let (wall, lang) = (self.wall, self.lang);
         let header = [
             lang.of("层级", "level"),
@@ -135,11 +178,12 @@ impl Drawn<'_> {
             ])
         });
         let widths = [8, 9, 9, 10, 9, 12, 12].map(Constraint::Length);
-        table(rows.to_vec(), header, widths, lang.of("四级派单链", "the chain")).render(area, buf);
+        let title = lang.of("四级派单链", "the chain");
+        table(rows.to_vec(), numbers(header), widths, title, framed)
     }
 
-    fn counties(&self, area: Rect, buf: &mut Buffer) {
-        let lang = self.lang;
+    fn counties(&self, framed: bool, area: Rect) -> Table<'_> {
+        let (all, lang) = (&self.wall.counties, self.lang);
         let header = [
             lang.of("县（市、区）今日", "county, today"),
             lang.of("受理", "received"),
@@ -147,7 +191,7 @@ impl Drawn<'_> {
             lang.of("按时办结", "closed"),
             lang.of("退单", "returned"),
         ];
-        let rows = self.wall.counties.iter().map(|county| {
+        let rows = self.shown(all, framed, area).iter().map(|county| {
             let rate = |kept: u32, due: u32| match due {
                 0 => right("-".to_owned(), false),
                 _ => right(format!("{:.1}%", f64::from(kept) * 100.0 / f64::from(due)), kept < due),
@@ -160,27 +204,22 @@ impl Drawn<'_> {
                 right(county.returned.to_string(), false),
             ])
         });
-        let widths = [
-            Constraint::Min(12),
-            Constraint::Length(8),
-            Constraint::Length(8),
-            Constraint::Length(8),
-            Constraint::Length(8),
-        ];
-        table(rows.collect(), header, widths, lang.of("区县", "counties")).render(area, buf);
+        let number = |at: usize| Constraint::Length((Text::from(header[at]).width() as u16).max(6));
+        let widths = [Constraint::Min(12), number(1), number(2), number(3), number(4)];
+        let title = format!("{} {}", lang.of("区县", "counties"), all.len());
+        table(rows.collect(), numbers(header), widths, &title, framed)
     }
 
-    fn risks(&self, area: Rect, buf: &mut Buffer) {
+    fn risks(&self, framed: bool, area: Rect) -> Table<'_> {
         let lang = self.lang;
         let header = [
-            lang.of("单号", "order"),
-            lang.of("时限", "promise"),
-            lang.of("还剩", "left"),
-            lang.of("在谁手里", "with whom"),
+            Text::from(lang.of("单号", "order")),
+            Text::from(lang.of("时限", "promise")),
+            Text::from(lang.of("还剩", "left")).right_aligned(),
+            Text::from(lang.of("在谁手里", "with whom")),
         ];
         let all = &self.wall.risks.orders;
-        let shown = all.iter().skip(self.first.min(all.len().saturating_sub(1)));
-        let rows = shown.map(|risk| {
+        let rows = self.shown(all, framed, area).iter().map(|risk| {
             let kind = match lang {
                 Lang::Zh => show::clock_kind_zh(risk.clock),
                 Lang::En => show::clock_kind(risk.clock),
@@ -204,7 +243,7 @@ impl Drawn<'_> {
             Constraint::Min(10),
         ];
         let title = format!("{} {}", lang.of("濒临超时", "at risk"), all.len());
-        table(rows.collect(), header, widths, &title).render(area, buf);
+        table(rows.collect(), header, widths, &title, framed)
     }
 
     /// How long a promise still has: `12m 05s`.
@@ -220,17 +259,32 @@ impl Drawn<'_> {
 
 fn table<'a, const N: usize>(
     rows: Vec<Row<'a>>,
-    header: [&'a str; N],
+    header: [Text<'a>; N],
     widths: [Constraint; N],
     title: &str,
+    framed: bool,
 ) -> Table<'a> {
-    let names = header.iter().enumerate().map(|(at, name)| match at {
-        0 => Text::from(*name),
-        _ => Text::from(*name).right_aligned(),
-    });
     Table::new(rows, widths)
-        .header(Row::new(names).style(Style::new().dark_gray()))
-        .block(Block::bordered().title(format!(" {title} ")))
+        .header(Row::new(header).style(Style::new().dark_gray()))
+        .block(Block::new().borders(borders(framed)).title(format!(" {title} ")))
+}
+
+/// A header over a name and numbers.
+fn numbers<const N: usize>(names: [&str; N]) -> [Text<'_>; N] {
+    let mut at = 0;
+    names.map(|name| {
+        at += 1;
+        if at == 1 { Text::from(name) } else { Text::from(name).right_aligned() }
+    })
+}
+
+fn borders(framed: bool) -> Borders {
+    if framed { Borders::ALL } else { Borders::TOP }
+}
+
+/// How many lines a list has beside its rows: its borders and its header.
+fn around(framed: bool) -> u16 {
+    if framed { 3 } else { 2 }
 }
 
 fn warn(text: String, alarm: bool) -> Span<'static> {

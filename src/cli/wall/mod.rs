@@ -6,7 +6,7 @@ mod picture;
 #[cfg(test)]
 mod tests;
 
-pub(super) use draw::{Drawn, Lang};
+pub(super) use draw::{Drawn, Lang, Live};
 pub(super) use picture::{svg, text};
 
 use super::show;
@@ -67,7 +67,7 @@ impl Wall {
             at: show::moment(&look.board.at),
             risks: look.risks.clone(),
             counties: counties(&look.today.rows),
-            mode: look.mode.clone(),
+            mode: look.mode,
             tallies,
             rates,
         }
@@ -77,9 +77,9 @@ impl Wall {
         self.tallies.get(name).copied().unwrap_or(0)
     }
 
-    /// How many orders at risk are listed.
-    pub(super) fn at_risk(&self) -> usize {
-        self.risks.orders.len()
+    /// How many rows the longest list has.
+    pub(super) fn longest(&self) -> usize {
+        self.risks.orders.len().max(self.counties.len())
     }
 
     fn level(&self, what: &str, level: Level) -> i64 {
@@ -107,7 +107,7 @@ fn counties(rows: &[Indicators]) -> Vec<County> {
         let county =
             all.entry(code).or_insert_with(|| County { name: code.into(), ..County::default() });
         if row.key == code {
-            county.name.clone_from(&row.name);
+            county.name.clone_from(&row.place);
             county.received = row.received;
         }
         county.arrived_on_time += row.arrived_on_time;

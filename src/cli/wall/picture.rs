@@ -72,7 +72,7 @@ pub(in crate::cli) fn svg(wall: &Wall, lang: Lang, size: (u16, u16)) -> String {
 fn frame(wall: &Wall, lang: Lang, (width, height): (u16, u16)) -> Buffer {
     let area = Rect::new(0, 0, width, height);
     let mut frame = Buffer::empty(area);
-    Drawn { wall, lang, first: 0 }.render(area, &mut frame);
+    Drawn { wall, lang, live: None }.render(area, &mut frame);
     frame
 }
 

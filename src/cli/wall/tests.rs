@@ -13,7 +13,7 @@ fn look() -> Look {
     let due = Some(prost_types::Timestamp { seconds: 1_647_218_400 + 725, nanos: 0 });
     let unit = |key: &str, name: &str, counts: [u32; 5]| Indicators {
         key: key.to_owned(),
-        name: name.to_owned(),
+        place: name.to_owned(),
         received: counts[0],
         arrived_on_time: counts[1],
         arrival_due: counts[2],
@@ -51,6 +51,9 @@ fn look() -> Look {
     look
 }
 
+/// Language, size, and the words that stand together in lines.
+type Row = (Lang, (u16, u16), &'static [&'static [&'static str]]);
+
 /// The line of a frame that holds all of these words.
 fn has(frame: &str, words: &[&str]) {
     let found = frame.lines().any(|line| words.iter().all(|word| line.contains(word)));
@@ -63,7 +66,7 @@ fn a_frame_shows_levels_counties_risks_throughput_and_lateness() {
     let mut before = look();
     before.board.tallies[0].value = 100;
     let wall = Wall::of(&now, Some((&before, Duration::from_secs(4))));
-    let table: [(Lang, (u16, u16), &[&[&str]]); 4] = [
+    let table: [Row; 4] = [
         (
             Lang::Zh,
             (110, 26),
@@ -89,7 +92,16 @@ fn a_frame_shows_levels_counties_risks_throughput_and_lateness() {
             ],
         ),
         // A narrow terminal has one below the other.
-        (Lang::Zh, (80, 30), &[&["南湖区", "75.0%"], &["3304-220314-00001-1", "建设街道"]]),
+        (
+            Lang::Zh,
+            (80, 24),
+            &[
+                &["村 ", " 3 "],
+                &["南湖区", "75.0%"],
+                &["3304-220314-00001-1", "建设街道"],
+                &["3304-220314-00002-2", "12m 05s"],
+            ],
+        ),
         // A tiny one shows what fits.
         (Lang::En, (30, 3), &[&["12345 hotline"]]),
     ];
@@ -103,12 +115,63 @@ fn a_frame_shows_levels_counties_risks_throughput_and_lateness() {
 }
 
 #[test]
+fn a_locale_says_which_language() {
+    let table = [
+        ("zh_CN.UTF-8", Lang::Zh),
+        ("zh", Lang::Zh),
+        ("", Lang::Zh),
+        ("C.UTF-8", Lang::Zh),
+        ("POSIX", Lang::Zh),
+        ("en_GB.UTF-8", Lang::En),
+        ("de_DE@euro", Lang::En),
+    ];
+    for (locale, lang) in table {
+        assert_eq!(Lang::of_locale(locale), lang, "{locale}");
+    }
+}
+
+/// A wall with many counties and orders, as one who went down so far sees it.
+fn rows_from(first: usize, size: (u16, u16), lost: Option<&str>) -> String {
+    let mut look = look();
+    look.today.rows = (0..38)
+        .map(|n| {
+            let (key, place) = (format!("3304{n:02}"), format!("第{n}县"));
+            Indicators { key, place, ..Indicators::default() }
+        })
+        .collect();
+    let order = look.risks.orders[0].clone();
+    look.risks.orders = (0..32)
+        .map(|n| AtRisk { order_no: format!("3304-220314-{n:05}-0"), ..order.clone() })
+        .collect();
+    let wall = Wall::of(&look, None);
+    let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
+    let drawn = Drawn { wall: &wall, lang: Lang::Zh, live: Some(Live { first, lost }) };
+    terminal.draw(|frame| frame.render_widget(drawn, frame.area())).unwrap();
+    // A wide character has an empty cell after it.
+    terminal.backend().to_string().replace(' ', "")
+}
+
+#[test]
+fn long_lists_are_gone_through_to_their_ends_and_no_further() {
+    for size in [(110, 26), (80, 24)] {
+        let (top, end) = (rows_from(0, size, None), rows_from(1_000, size, None));
+        assert!(top.contains("第0县") && top.contains("-00000-0"), "{top}");
+        assert!(!top.contains("第37县") && !top.contains("-00031-0"), "{top}");
+        assert!(end.contains("第37县") && end.contains("-00031-0"), "{end}");
+        assert!(!end.contains("第0县") && !end.contains("-00000-0"), "{end}");
+    }
+    let lost = rows_from(0, (80, 24), Some("127.0.0.1 is gone"));
+    assert!(lost.contains("服务不可达，重试中:127.0.0.1isgone"), "{lost}");
+}
+
+#[test]
 fn a_terminal_of_any_size_is_drawn_and_alarms_are_red() {
     let wall = Wall::of(&look(), None);
     for size in [(1, 1), (0, 0), (20, 5), (110, 26), (300, 80)] {
         let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
         let draw = |frame: &mut ratatui::Frame| {
-            let drawn = Drawn { wall: &wall, lang: Lang::Zh, first: 9 };
+            let live = Some(Live { first: 9, lost: None });
+            let drawn = Drawn { wall: &wall, lang: Lang::Zh, live };
             frame.render_widget(drawn, frame.area());
         };
         terminal.draw(draw).unwrap();
@@ -123,7 +186,7 @@ fn a_terminal_of_any_size_is_drawn_and_alarms_are_red() {
 #[test]
 fn the_picture_is_well_formed_and_says_what_the_frame_says() {
     let mut look = look();
-    look.today.rows[2].name = "<南湖&区>".to_owned();
+    look.today.rows[2].place = "<南湖&区>".to_owned();
     let picture = svg(&Wall::of(&look, None), Lang::Zh, (110, 26));
     assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
     assert_eq!(picture.matches("<text ").count(), picture.matches("</text>").count());

@@ -15,8 +15,9 @@ use crate::domain::{
 use crate::store::image::{Moment, Out};
 use crate::store::leaving::from;
 use crate::store::{
-    Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_FEED, ModeRow, Paper, Remembered,
-    RequestId, SealedContact, Store, StoreError, Sums, check_together, codec, day_of, read_counts,
+    Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_DUE, MAX_FEED, ModeRow, Paper,
+    Remembered, RequestId, SealedContact, Store, StoreError, Sums, check_together, codec, day_of,
+    read_counts,
 };
 use async_trait::async_trait;
 use redb::{Database, ReadableDatabase};
@@ -248,12 +249,11 @@ impl Store for Embedded {
     ) -> Result<Vec<(Timestamp, OrderNo)>, StoreError> {
         let (hot, _) = self.hot()?;
         let due = hot.deadlines.iter().take_while(|(at, _)| *at <= now);
-        Ok(due.take(max.min(MAX_BATCH)).copied().collect())
+        Ok(due.take(max.min(MAX_DUE)).copied().collect())
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let (hot, _) = self.hot()?;
-        Ok(hot.deadlines.first().map(|(at, _)| *at))
+        Ok(self.hot()?.0.deadlines.first().map(|(at, _)| *at))
     }
 
     async fn tray(

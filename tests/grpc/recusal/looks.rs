@@ -234,6 +234,19 @@ pub async fn look(s: &Server, unit: &str, method: &str, all: &[Order]) -> Vec<u8
     seen.0
 }
 
+/// Waits until an order is listed among those whose promise is about to break.
+pub async fn until_at_risk(s: &Server, no: &str) {
+    for _ in 0..1_000 {
+        let request = by(CENTRE, "dispatcher", pb::ListAtRiskRequest { limit: 64 });
+        let list = s.command().list_at_risk(request).await.unwrap().into_inner();
+        if list.orders.iter().any(|order| order.order_no == no) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{no} is not listed as at risk");
+}
+
 /// By number, in small pages, by stage, and by every tray a unit may be interested in.
 async fn lists(s: &Server, unit: &str, seen: &mut Answers) {
     let stage = pb::Stage::Handling.into();
