@@ -3,7 +3,7 @@
 use super::client::{ClientArgs, Connection};
 use super::failure::Failure;
 use super::output::say;
-use super::wall::{Drawn, Lang, Live, Look, Wall, svg, text};
+use super::wall::{AT_RISK, Drawn, Lang, Live, Look, Wall, svg, text};
 use crate::clock::tick;
 use crate::domain::{Role, Timestamp};
 use crate::pb::admin_service_client::AdminServiceClient;
@@ -30,8 +30,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const KEYS: Duration = Duration::from_millis(50);
 /// The size of a picture, and of one frame where there is no terminal.
 pub(super) const SIZE: (u16, u16) = (110, 26);
-/// How many orders at risk are asked for.
-const AT_RISK: u32 = 32;
 
 /// Shows the hotline live: the four levels, the counties, orders at risk, breaches, throughput,
 /// how late the timers are. Works in any terminal, over ssh too; needs no mouse.
@@ -131,7 +129,7 @@ pub(super) async fn look(channel: &Channel, who: &impl Stamps) -> Result<Look, t
     let dimension = Dimension::Unit.into();
     let today = GetIndicatorsRequest { from: day.clone(), to: day, dimension };
     let today = command.get_indicators(who.stamp(today)).await?.into_inner();
-    let risks = ListAtRiskRequest { limit: AT_RISK };
+    let risks = ListAtRiskRequest { limit: AT_RISK as u32 };
     let risks = command.list_at_risk(who.stamp(risks)).await?.into_inner();
     let mut admin = AdminServiceClient::new(channel.clone());
     let mode = admin.get_mode(who.stamp(GetModeRequest {})).await?.into_inner();

@@ -1,6 +1,6 @@
 //! How the wall is drawn: plain characters and sixteen colours, so that any terminal shows it.
 
-use super::Wall;
+use super::{AT_RISK, Wall};
 use crate::cli::show;
 use crate::domain::{Level, Span as Time};
 use crate::pb::AtRisk;
@@ -242,7 +242,8 @@ impl Drawn<'_> {
             Constraint::Length(8),
             Constraint::Min(10),
         ];
-        let title = format!("{} {}", lang.of("濒临超时", "at risk"), all.len());
+        let more = if all.len() < AT_RISK { "" } else { "+" };
+        let title = format!("{} {}{more}", lang.of("濒临超时", "at risk"), all.len());
         table(rows.collect(), header, widths, &title, framed)
     }
 

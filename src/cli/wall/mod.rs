@@ -17,6 +17,9 @@ use crate::pb::{
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+/// How many orders at risk are asked for; that many may be more.
+pub(super) const AT_RISK: usize = 64;
+
 /// What the hotline answers at one moment.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Look {

@@ -140,7 +140,7 @@ fn rows_from(first: usize, size: (u16, u16), lost: Option<&str>) -> String {
         })
         .collect();
     let order = look.risks.orders[0].clone();
-    look.risks.orders = (0..32)
+    look.risks.orders = (0..AT_RISK)
         .map(|n| AtRisk { order_no: format!("3304-220314-{n:05}-0"), ..order.clone() })
         .collect();
     let wall = Wall::of(&look, None);
@@ -155,9 +155,10 @@ fn rows_from(first: usize, size: (u16, u16), lost: Option<&str>) -> String {
 fn long_lists_are_gone_through_to_their_ends_and_no_further() {
     for size in [(110, 26), (80, 24)] {
         let (top, end) = (rows_from(0, size, None), rows_from(1_000, size, None));
-        assert!(top.contains("第0县") && top.contains("-00000-0"), "{top}");
-        assert!(!top.contains("第37县") && !top.contains("-00031-0"), "{top}");
-        assert!(end.contains("第37县") && end.contains("-00031-0"), "{end}");
+        assert!(top.contains("濒临超时64+") && top.contains("第0县"), "{top}");
+        assert!(top.contains("-00000-0"), "{top}");
+        assert!(!top.contains("第37县") && !top.contains("-00063-0"), "{top}");
+        assert!(end.contains("第37县") && end.contains("-00063-0"), "{end}");
         assert!(!end.contains("第0县") && !end.contains("-00000-0"), "{end}");
     }
     let lost = rows_from(0, (80, 24), Some("127.0.0.1 is gone"));
