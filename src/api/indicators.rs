@@ -42,8 +42,8 @@ impl Api {
         let (key, name, place) = match marginal {
             Marginal::Unit(unit) => {
                 let name = catalogue.unit(unit).map(|row| row.name.clone());
-                let place = self.division_name(unit.division());
-                (unit.to_string(), name.unwrap_or_default(), place)
+                let place = catalogue.division(unit.division()).map(|row| row.name.clone());
+                (unit.to_string(), name.unwrap_or_default(), place.unwrap_or_default())
             }
             Marginal::Level(level) => {
                 (level.name().to_owned(), level_zh(level).to_owned(), String::new())

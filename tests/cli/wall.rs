@@ -14,7 +14,7 @@ fn the_wall_and_a_story_show_what_the_server_holds() {
     let zh = serve.run(&["top", "--once", "--lang", "zh"]).ends(0).out;
     assert!(zh.lines().any(|line| line.contains("受理 7") && line.contains("在办 7")), "{zh}");
     // Every county stands there, the silent ones too.
-    for word in ["四级派单链", "区县 7", "南湖区", "濒临超时 0", "计时滞后"] {
+    for word in ["四级派单链", "区县 7", "│南湖区 ", "濒临超时 0", "计时滞后"] {
         assert!(zh.contains(word), "{word}: {zh}");
     }
     let picture = home.path().join("wall.svg");
