@@ -4,7 +4,7 @@ use super::step::With;
 use super::{Dispatch, Refusal, Request};
 use crate::domain::{
     Action, Actor, ClockKind, Command, Contact, Counts, Date, Desk, Dimension, Entry, Event, Links,
-    Marginal, Order, OrderNo, Rejection, Span, Tally, Timestamp, Unit, decide,
+    Marginal, Order, OrderNo, Peril, Rejection, Span, Tally, Timestamp, Unit, decide, peril_of,
 };
 use crate::store::{Cursor, MAX_BATCH, MAX_DUE, Paper, SealedContact, StoreError};
 use std::collections::HashSet;
@@ -127,9 +127,8 @@ impl Dispatch {
         Ok(self.store.tallies().await?)
     }
 
-    /// Up to `max` promises past their second warning and not yet due, the nearest first, as far
-    /// as the [`MAX_DUE`] orders show on which something falls due next; and how long the first
-    /// of these has been due.
+    /// Up to `max` promises at risk, the nearest first, as far as the [`MAX_DUE`] orders show on
+    /// which something falls due next; and how long the first of these has been due.
     pub async fn at_risk(
         &self,
         actor: &Actor,
@@ -142,13 +141,11 @@ impl Dispatch {
         for page in next.chunks(MAX_BATCH) {
             let numbers: Vec<_> = page.iter().map(|(_, no)| *no).collect();
             for order in self.store.load_each(&numbers).await?.into_iter().flatten() {
-                if order.hidden_from(actor.unit) {
+                if !order.is_open() || order.hidden_from(actor.unit) {
                     continue;
                 }
                 for kind in ClockKind::ALL {
-                    let clock = order.clock(*kind);
-                    let warned = clock.warned >= 2 && order.due(*kind) >= now;
-                    if warned && clock.stopped_at.is_none() && clock.breached_at.is_none() {
+                    if peril_of(&order, *kind, now) == Peril::AtRisk {
                         found.push((*kind, Arc::clone(&order)));
                     }
                 }
