@@ -16,6 +16,11 @@ use tonic::{Request, Response, Status};
 /// How much of a citizen's words a list shows, in characters.
 const EXCERPT: usize = 200;
 
+/// How many promises about to break are listed for who does not say.
+const AT_RISK: usize = 16;
+/// And at most.
+const MAX_AT_RISK: usize = 64;
+
 #[tonic::async_trait]
 impl CommandService for Api {
     async fn list_triage(
@@ -124,6 +129,30 @@ impl CommandService for Api {
                 .collect(),
             waiting: waiting.into(),
             bursts: bursts.into_iter().map(|burst| self.burst(burst)).collect(),
+        }))
+    }
+
+    async fn list_at_risk(
+        &self,
+        request: Request<pb::ListAtRiskRequest>,
+    ) -> Result<Response<pb::ListAtRiskResponse>, Status> {
+        let (actor, pb::ListAtRiskRequest { limit }) = split(request)?;
+        let limit = if limit == 0 { AT_RISK } else { (limit as usize).min(MAX_AT_RISK) };
+        let (found, lag) = self.dispatch.at_risk(&actor, limit).await.map_err(Fault::from)?;
+        let catalogue = self.dispatch.catalogue();
+        let name = |unit| catalogue.unit(unit).map(|row| row.name.clone());
+        let orders = found.into_iter().map(|(kind, order)| pb::AtRisk {
+            order_no: order.no.to_string(),
+            clock: kind.to_pb().into(),
+            due_at: Some(write::time(order.due(kind))),
+            stage: order.stage.to_pb().into(),
+            holder: write::unit(order.holder()),
+            holder_name: order.holder().and_then(name).unwrap_or_default(),
+        });
+        Ok(Response::new(pb::ListAtRiskResponse {
+            at: Some(write::time(self.dispatch.now())),
+            orders: orders.collect(),
+            timer_lag: Some(write::span(lag)),
         }))
     }
 

@@ -2,8 +2,9 @@
 
 use super::status::Fault;
 use super::{Api, from_proto as read};
-use crate::domain::{Counts, Date, Level, Marginal, Measure};
+use crate::domain::{Counts, Date, Dimension, Level, Marginal, Measure};
 use crate::pb;
+use std::collections::HashSet;
 
 /// The most days one answer sums up.
 const MAX_DAYS: i64 = 366;
@@ -19,24 +20,42 @@ impl Api {
             return Err(Fault::field("OUT_OF_BOUNDS", "to", allowed));
         }
         let of = read::said("dimension", request.dimension)?;
-        let counted = self.dispatch.indicators(from, to, of).await?;
+        let mut counted = self.dispatch.indicators(from, to, of).await?;
+        if of == Dimension::Unit {
+            // A county of which nothing was counted is told at zero, not left out.
+            let catalogue = self.dispatch.catalogue();
+            let halls = catalogue
+                .units()
+                .map(|row| row.unit)
+                .filter(|unit| unit.level() == Level::County && unit.office_number() == 0);
+            let told: HashSet<_> = counted.iter().map(|(marginal, _)| *marginal).collect();
+            let silent = halls.map(Marginal::Unit).filter(|hall| !told.contains(hall));
+            counted.extend(silent.map(|hall| (hall, Counts::default())));
+            counted.sort_by_key(|(marginal, _)| *marginal);
+        }
         let rows = counted.iter().map(|(marginal, counts)| self.row(*marginal, counts));
         Ok(pb::GetIndicatorsResponse { rows: rows.collect() })
     }
 
     fn row(&self, marginal: Marginal, counts: &Counts) -> pb::Indicators {
         let catalogue = self.dispatch.catalogue();
-        let (key, name) = match marginal {
+        let (key, name, place) = match marginal {
             Marginal::Unit(unit) => {
-                let row = catalogue.unit(unit);
-                (unit.to_string(), row.map(|row| row.name.clone()).unwrap_or_default())
+                let name = catalogue.unit(unit).map(|row| row.name.clone());
+                let place = catalogue.division(unit.division()).map(|row| row.name.clone());
+                (unit.to_string(), name.unwrap_or_default(), place.unwrap_or_default())
             }
-            Marginal::Level(level) => (level.name().to_owned(), level_zh(level).to_owned()),
-            Marginal::Category(category) => (category.to_string(), self.category_name(category)),
+            Marginal::Level(level) => {
+                (level.name().to_owned(), level_zh(level).to_owned(), String::new())
+            }
+            Marginal::Category(category) => {
+                (category.to_string(), self.category_name(category), String::new())
+            }
         };
         pb::Indicators {
             key,
             name,
+            place,
             received: counts.of(Measure::Received),
             arrived: counts.of(Measure::Arrived),
             arrived_on_time: counts.of(Measure::ArrivedOnTime),

@@ -54,6 +54,13 @@ impl Failure {
         })
     }
 
+    /// The first line of [`Failure::explain`], without the word before it.
+    pub fn in_short(&self) -> String {
+        let words = self.explain();
+        let line = words.lines().next().unwrap_or_default();
+        line.strip_prefix("error: ").unwrap_or(line).to_owned()
+    }
+
     /// What to print; ends with a hint on what to do where there is one.
     pub fn explain(&self) -> String {
         match self {

@@ -35,7 +35,9 @@ mod serve;
 mod show;
 mod simulate;
 mod submit;
+mod top;
 mod train;
+mod wall;
 mod work;
 
 use failure::Failure;
@@ -79,6 +81,7 @@ enum Verb {
     #[command(subcommand)]
     Queue(queue::QueueVerb),
     Board(board::BoardArgs),
+    Top(top::TopArgs),
     Report(report::ReportArgs),
     Crew(rehearsal::CrewArgs),
     Bench(bench::BenchArgs),
@@ -128,6 +131,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Order(verb) => order::run(verb).await,
         Verb::Queue(verb) => queue::run(verb).await,
         Verb::Board(args) => board::run(args).await,
+        Verb::Top(args) => top::run(args).await,
         Verb::Report(args) => report::run(args).await,
         Verb::Crew(args) => rehearsal::run(args).await,
         Verb::Bench(args) => bench::run(args).await,

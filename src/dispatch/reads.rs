@@ -3,16 +3,19 @@
 use super::step::With;
 use super::{Dispatch, Refusal, Request};
 use crate::domain::{
-    Action, Actor, Command, Contact, Counts, Date, Desk, Dimension, Entry, Event, Links, Marginal,
-    Order, OrderNo, Rejection, Tally, Timestamp, Unit, decide,
+    Action, Actor, ClockKind, Command, Contact, Counts, Date, Desk, Dimension, Entry, Event, Links,
+    Marginal, Order, OrderNo, Peril, Rejection, Span, Tally, Timestamp, Unit, decide, peril_of,
 };
-use crate::store::{Cursor, MAX_BATCH, Paper, SealedContact, StoreError};
+use crate::store::{Cursor, MAX_BATCH, MAX_DUE, Paper, SealedContact, StoreError};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How many pages of a tray are passed over in which the actor may see nothing.
 const MAX_UNSEEN: usize = 16;
+
+/// How far ahead promises about to break are looked for: the last quarter of 60 days.
+const AHEAD: Span = Span::hours(15 * 24);
 
 /// A place in a tray.
 pub type Place = (Timestamp, OrderNo);
@@ -122,6 +125,40 @@ impl Dispatch {
     /// Every counter of the cell.
     pub async fn board(&self) -> Result<Vec<(Tally, i64)>, Refusal> {
         Ok(self.store.tallies().await?)
+    }
+
+    /// Up to `max` promises at risk, the nearest first, as far as the [`MAX_DUE`] orders show on
+    /// which something falls due next; and how long the first of these has been due.
+    pub async fn at_risk(
+        &self,
+        actor: &Actor,
+        max: usize,
+    ) -> Result<(Vec<(ClockKind, Arc<Order>)>, Span), Refusal> {
+        let now = self.now();
+        let next = self.store.due(now.plus(AHEAD), MAX_DUE).await?;
+        let lag = next.first().map_or(Span::ZERO, |(at, _)| Span(now.since(*at).0.max(0)));
+        let mut found: Vec<(ClockKind, Arc<Order>)> = Vec::new();
+        for page in next.chunks(MAX_BATCH) {
+            let numbers: Vec<_> = page.iter().map(|(_, no)| *no).collect();
+            for order in self.store.load_each(&numbers).await?.into_iter().flatten() {
+                if !order.is_open() || order.hidden_from(actor.unit) {
+                    continue;
+                }
+                for kind in ClockKind::ALL {
+                    if peril_of(&order, *kind, now) == Peril::AtRisk {
+                        found.push((*kind, Arc::clone(&order)));
+                    }
+                }
+            }
+            // Of an order on a later page nothing falls due before the end of this one.
+            let end = page.last().map_or(now, |(at, _)| *at);
+            if found.iter().filter(|(kind, order)| order.due(*kind) <= end).count() >= max {
+                break;
+            }
+        }
+        found.sort_by_key(|(kind, order)| (order.due(*kind), order.no));
+        found.truncate(max);
+        Ok((found, lag))
     }
 
     /// What was counted on the days from `from` to `to`, both included.

@@ -24,22 +24,25 @@ pub enum Peril {
 }
 
 /// How they stand at a moment, whether or not the timers have come to it: the worse of the two.
-/// What is kept or done says nothing any more, and what stands still gets no worse.
 pub fn peril(order: &Order, now: Timestamp) -> Peril {
-    let of = |kind: &ClockKind| {
-        let clock = order.clock(*kind);
-        let ran = order.ran(*kind, now);
-        if clock.stopped_at.is_some() {
-            Peril::InTime
-        } else if clock.breached_at.is_some() || ran > clock.limit {
-            Peril::Overdue
-        } else if ran >= clock.limit.percent(AT_RISK) {
-            Peril::AtRisk
-        } else {
-            Peril::InTime
-        }
-    };
+    let of = |kind: &ClockKind| peril_of(order, *kind, now);
     ClockKind::ALL.iter().map(of).max().unwrap_or(Peril::InTime)
+}
+
+/// How one of them stands. What is kept or done says nothing any more, and what stands still gets
+/// no worse.
+pub fn peril_of(order: &Order, kind: ClockKind, now: Timestamp) -> Peril {
+    let clock = order.clock(kind);
+    let ran = order.ran(kind, now);
+    if clock.stopped_at.is_some() {
+        Peril::InTime
+    } else if clock.breached_at.is_some() || ran > clock.limit {
+        Peril::Overdue
+    } else if ran >= clock.limit.percent(AT_RISK) {
+        Peril::AtRisk
+    } else {
+        Peril::InTime
+    }
 }
 
 /// What may fall due on an order.

@@ -1,6 +1,7 @@
 //! The simplest store that keeps the law: one lock around plain collections. It forgets
 //! everything with its process. Tests measure the others against it.
 
+mod checks;
 mod dump;
 mod leaving;
 mod reconcile;
@@ -9,9 +10,9 @@ mod vitals;
 use super::image;
 use super::leaving::from;
 use super::{
-    Change, Claimed, CommitError, Consumer, Cursor, Lease, MAX_BATCH, MAX_FEED, MAX_OF_CALLER,
-    ModeRow, Paper, Remembered, RequestId, SealedContact, Store, StoreError, Sums, check_together,
-    day_of,
+    Change, Claimed, CommitError, Consumer, Cursor, Lease, MAX_BATCH, MAX_DUE, MAX_FEED,
+    MAX_OF_CALLER, ModeRow, Paper, Remembered, RequestId, SealedContact, Store, StoreError, Sums,
+    check_together, day_of,
 };
 use crate::clock::{tick, wall_now};
 use crate::domain::{
@@ -93,39 +94,6 @@ impl Memory {
 }
 
 impl State {
-    fn lease_holds(&self, lease: Lease, no: OrderNo) -> bool {
-        lease.order == no
-            && self.leases.iter().any(|((order, ..), held)| {
-                *order == no
-                    && held.claim == lease.claim
-                    && held.assignment == lease.assignment
-                    && held.until > tick()
-            })
-    }
-
-    fn check(&self, change: &Change) -> Result<(), CommitError> {
-        let no = change.after.no;
-        if let Some((id, _)) = &change.request
-            && let Some(remembered) = self.requests.get(id)
-        {
-            return Err(CommitError::Repeated(Box::new(remembered.clone())));
-        }
-        let stored = self.orders.get(&no).map(|order| order.version);
-        if stored != change.before.as_ref().map(|order| order.version) {
-            return Err(CommitError::Conflict);
-        }
-        let version = self.mode.as_ref().map_or(0, |row| row.version);
-        if change.mode.is_some_and(|mode| mode != version) {
-            return Err(CommitError::Conflict);
-        }
-        if let Some(lease) = change.lease
-            && !self.lease_holds(lease, no)
-        {
-            return Err(CommitError::LeaseStale);
-        }
-        Ok(())
-    }
-
     fn apply(&mut self, change: Change) {
         let Change { before, after, events, papers, contact, request, lease: _, mode: _ } = change;
         let no = after.no;
@@ -277,7 +245,7 @@ impl Store for Memory {
     ) -> Result<Vec<(Timestamp, OrderNo)>, StoreError> {
         let state = self.state()?;
         let due = state.deadlines.iter().take_while(|(at, _)| *at <= now);
-        Ok(due.take(max.min(MAX_BATCH)).copied().collect())
+        Ok(due.take(max.min(MAX_DUE)).copied().collect())
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {

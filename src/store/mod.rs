@@ -40,8 +40,10 @@ use std::time::Duration;
 
 /// How long a request id is remembered at least.
 pub const REQUEST_MEMORY: Duration = Duration::from_secs(48 * 3_600);
-/// The most orders one claim, page or due call returns.
+/// The most orders one claim or page returns.
 pub const MAX_BATCH: usize = 256;
+/// The most orders one due call returns.
+pub const MAX_DUE: usize = 4_096;
 /// The most events one read of the feed returns.
 pub const MAX_FEED: usize = 1_000;
 /// How many orders of one caller that are not over are found together.
@@ -328,7 +330,8 @@ pub trait Store: Shedding + Reconcile + Vitals + Send + Sync + 'static {
     /// One that is over, or of an order that has moved on, is passed over.
     async fn release(&self, claims: &[(Entry, Lease)]) -> Result<(), StoreError>;
 
-    /// Orders whose deadline is at or before `now`, earliest first, at most `max`.
+    /// Orders whose deadline is at or before `now`, earliest first, at most `max` (at most
+    /// [`MAX_DUE`]).
     async fn due(
         &self,
         now: Timestamp,

@@ -64,7 +64,7 @@ pub struct Holding {
     pub signed_at: Option<Timestamp>,
     /// How long: to the end, or to now.
     pub held: Span,
-    /// The level's share of the way down, where a share bounds or bounded the holding.
+    /// The level's share of the way down, as last stamped, where one bounds or bounded the holding.
     pub share: Option<Span>,
     /// When and how it ended, and who had the order then; `None` while it lasts.
     pub left: Option<Left>,

@@ -150,11 +150,7 @@ pub(super) fn of(
         Reason::Read {
             reading: reading.clone(),
             model: order.model,
-            clues: clues
-                .iter()
-                .filter(|clue| speaks_for(clue, reading, catalogue))
-                .cloned()
-                .collect(),
+            clues: told_once(clues, reading, catalogue),
             as_then: order.catalogue == catalogue.version() && !corrected,
         },
         Reason::Placed(reading.division, reading.division_confidence.percent()),
@@ -170,6 +166,17 @@ pub(super) fn of(
     all.extend((!links.children.is_empty()).then(|| Reason::Holds(links.children.clone())));
     all.extend(events.iter().filter_map(changed));
     all
+}
+
+/// The clues that may be told; a word that speaks for several things is told once.
+fn told_once(clues: &[Clue], reading: &Reading, catalogue: &Catalogue) -> Vec<Clue> {
+    let mut once: Vec<Clue> = Vec::with_capacity(clues.len());
+    for clue in clues.iter().filter(|clue| speaks_for(clue, reading, catalogue)) {
+        if once.iter().all(|other| other.word != clue.word) {
+            once.push(clue.clone());
+        }
+    }
+    once
 }
 
 /// Words the model went by are the citizen's own and may be anything; only what stands in the

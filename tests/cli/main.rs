@@ -22,4 +22,5 @@ mod spooling;
 mod submitting;
 mod training;
 mod upgrading;
+mod wall;
 mod working;

@@ -213,7 +213,7 @@ fn only_words_of_the_catalogue_are_shown_as_clues() {
     let category = order.reading.category;
     let known = CATALOGUE.keywords().find(|k| k.speaks == Speaks::Category(category)).unwrap();
     let clue = |word: &str| Clue { word: word.to_owned(), speaks: Speaks::Category(category) };
-    let clues = [clue("张三丰"), clue(&known.text), clue("13900005678")];
+    let clues = [clue("张三丰"), clue(&known.text), clue("13900005678"), clue(&known.text)];
     let told = Told { order: &order, events: &[], complete: false, clues: &clues };
     let story = tell(told, &CATALOGUE, HEARD);
     let Reason::Read { clues, .. } = &story.reasons[0] else { panic!("{:?}", story.reasons) };

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails should panic")]
 
 mod archiving;
+mod at_risk;
 mod bad_input;
 mod bad_moves;
 mod belonging;

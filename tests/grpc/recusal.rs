@@ -223,6 +223,16 @@ impl City<'_> {
         panic!("no burst was told of");
     }
 
+    /// One that complains, heard a while ago: its promise is about to break.
+    async fn at_risk(&mut self) {
+        let seconds = self.s.now() - Span::minutes(46).0 / 1_000;
+        let heard_at = Some(prost_types::Timestamp { seconds, nanos: 0 });
+        let recused_units = vec![self.chain[1].clone()];
+        let matter = pb::Submission { heard_at, recused_units, ..self.matter() };
+        let no = self.file(CENTRE, matter).await;
+        looks::until_at_risk(self.s, &no).await;
+    }
+
     /// One life, in which a unit comes to be complained about in one of many ways.
     async fn live(&mut self) {
         let candidates = [&self.chain[1], &self.chain[2], &self.chain[3], HELPER];
@@ -399,6 +409,7 @@ async fn nothing_shows_it_to_whom_it_complains_about() {
             city.live().await;
         }
         city.burst().await;
+        city.at_risk().await;
         // And one that is in triage still.
         let mut vague = city.matter();
         (vague.category, vague.division) = (String::new(), String::new());

@@ -1,9 +1,8 @@
 //! What `dev` shows while it runs and when it ends.
 
 use crate::cli::show;
-use crate::domain::Level;
-use crate::pb::{GetBoardResponse, ModeStatus};
-use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
+use crate::cli::wall::Look;
+use crate::pb::ModeStatus;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -14,9 +13,9 @@ pub(super) struct Board {
 }
 
 impl Board {
-    pub(super) fn read(board: GetBoardResponse, mode: ModeStatus) -> Board {
-        let tallies = board.tallies.into_iter().map(|tally| (tally.name, tally.value));
-        Board { tallies: tallies.collect(), mode }
+    pub(super) fn read(look: &Look) -> Board {
+        let tallies = look.board.tallies.iter().map(|tally| (tally.name.clone(), tally.value));
+        Board { tallies: tallies.collect(), mode: look.mode }
     }
 
     fn get(&self, name: &str) -> i64 {
@@ -26,39 +25,6 @@ impl Board {
     fn sum(&self, prefix: &str) -> i64 {
         let names = self.tallies.iter().filter(|(name, _)| name.starts_with(prefix));
         names.map(|(_, value)| value).sum()
-    }
-
-    /// The chain as a table, redrawn in place.
-    pub(super) fn table(&self) -> String {
-        let mut table = Table::new();
-        table.load_style(UTF8_FULL_CONDENSED);
-        table.set_header([
-            "",
-            "等待 waiting",
-            "下派 relayed",
-            "超时 passed by",
-            "签收 signed",
-            "到达超限 arrival",
-            "办结超限 closure",
-        ]);
-        for (level, zh) in Level::ALL.into_iter().zip(["市", "县", "镇", "村"]) {
-            let of = |what: &str| self.get(&format!("{what}.{}", level.name())).to_string();
-            table.add_row([
-                format!("{zh} {}", level.name()),
-                of("waiting"),
-                of("relayed"),
-                of("passed_by"),
-                of("signed"),
-                of("breached.arrival"),
-                of("breached.closure"),
-            ]);
-        }
-        for column in 1..7 {
-            if let Some(column) = table.column_mut(column) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        format!("{table}\n{}", self.line())
     }
 
     /// Which limits are in force, and how far the orders in flight are.

@@ -6,14 +6,15 @@ pub(super) mod matters;
 
 use super::client::stamp;
 use super::crew::Crew;
+use super::top;
+use super::wall::{Lang, Look, Wall, text};
 use crate::catalogue::Catalogue;
 use crate::clock::tick;
 use crate::config::{CatalogueSource, Config, StoreUrl};
 use crate::domain::{Level, Role, Unit};
 use crate::pb::{
-    GetBoardRequest, GetModeRequest, InFlight, Mode, SubmitOrderRequest, SwitchModeRequest,
-    admin_service_client::AdminServiceClient, command_service_client::CommandServiceClient,
-    intake_service_client::IntakeServiceClient,
+    GetModeRequest, InFlight, Mode, SubmitOrderRequest, SwitchModeRequest,
+    admin_service_client::AdminServiceClient, intake_service_client::IntakeServiceClient,
 };
 use crate::server::{self, Running};
 use anyhow::Context;
@@ -23,12 +24,12 @@ use matters::Citizens;
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tonic::transport::Channel;
 use uuid::Uuid;
 
-/// How often the table is drawn.
+/// How often the wall is drawn.
 const DRAW: Duration = Duration::from_millis(500);
 /// How often a line is printed instead.
 const LINE: Duration = Duration::from_secs(2);
@@ -64,9 +65,13 @@ pub struct DevArgs {
     /// Ends by itself after this long, for example 40s.
     #[arg(long = "for", value_parser = humantime::parse_duration)]
     runs_for: Option<Duration>,
-    /// Prints lines instead of the table.
+    /// Prints lines instead of the wall.
     #[arg(long)]
     headless: bool,
+    /// In which language the wall is drawn; else that of LC_ALL, LC_MESSAGES or LANG, and Chinese
+    /// if they name none.
+    #[arg(long, value_enum)]
+    lang: Option<Lang>,
     /// A folder to keep the store and the key in; without it both are thrown away at the end.
     #[arg(long)]
     keep: Option<PathBuf>,
@@ -127,7 +132,7 @@ pub async fn run(args: DevArgs) -> anyhow::Result<()> {
     // The crew lets go at once; what it had in hand stays in the store.
     let _ = crew.await;
     let _ = switches.await;
-    let board = look(&channel, &server).await;
+    let board = Board::read(&look(&channel, &server).await);
     server.stop().await;
     let summary = board.summary(submitted, began.elapsed());
     let mut out = std::io::stdout().lock();
@@ -147,7 +152,7 @@ pub async fn run(args: DevArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The addresses to use: above the table, or before the first line.
+/// The addresses to use: above the wall, or before the first line.
 fn greeting(server: &Running, home: &Path, speed: u32) -> String {
     let grpc = format!("http://{}", server.grpc_address());
     format!(
@@ -244,15 +249,24 @@ async fn show_until_the_end(
         }
     };
     let show = async {
+        let lang = top::language(args.lang);
         let fancy = !args.headless && std::io::stdout().is_terminal();
         let mut again = tokio::time::interval(if fancy { DRAW } else { LINE });
+        let mut before: Option<(Instant, Look)> = None;
         loop {
             again.tick().await;
-            let board = look(channel, server).await;
+            let now = look(channel, server).await;
+            let board = Board::read(&now);
             if fancy {
+                let since = before.as_ref().map(|(at, look)| (look, at.elapsed()));
+                let wall = Wall::of(&now, since);
+                let (width, height) = top::size();
+                let below = greeting.lines().count() as u16 + 4;
+                let wall = text(&wall, lang, (width, height.saturating_sub(below).max(10)));
                 // Home, and clear what stood below.
-                println!("\x1b[H\x1b[J{greeting}\n{}", board.table());
+                println!("\x1b[H\x1b[J{greeting}\n{wall}{}", board.line());
                 let _ = std::io::stdout().flush();
+                before = Some((tick(), now));
             } else if args.output == Form::Text {
                 println!("{}", board.line());
             } else {
@@ -267,15 +281,19 @@ async fn show_until_the_end(
     }
 }
 
-async fn look(channel: &Channel, server: &Running) -> Board {
-    let mut client = CommandServiceClient::new(channel.clone());
+/// Who looks at the city for the demonstration.
+struct Watcher(Unit);
+
+impl top::Stamps for Watcher {
+    fn stamp<T>(&self, message: T) -> tonic::Request<T> {
+        stamp(message, "dev-board", self.0, Role::Dispatcher)
+    }
+}
+
+/// One look at the city; what cannot be read now stays empty.
+async fn look(channel: &Channel, server: &Running) -> Look {
     let centre = server.dispatch().cell().centre();
-    let request = stamp(GetBoardRequest {}, "dev-board", centre, Role::Dispatcher);
-    let board = client.get_board(request).await.map(tonic::Response::into_inner);
-    let ask = stamp(GetModeRequest {}, "dev-board", centre, Role::Dispatcher);
-    let mode = AdminServiceClient::new(channel.clone()).get_mode(ask).await;
-    let mode = mode.ok().and_then(|answer| answer.into_inner().status);
-    Board::read(board.unwrap_or_default(), mode.unwrap_or_default())
+    top::look(channel, &Watcher(centre)).await.unwrap_or_default()
 }
 
 impl Crew {

@@ -3,7 +3,6 @@
 use super::group::Outcome;
 use super::opening::feed_events;
 use super::prepared::Prepared;
-use super::requests::Slot;
 use super::tables::*;
 use super::writer::Job;
 use super::{Embedded, archived, unreadable};
@@ -15,8 +14,9 @@ use crate::domain::{
 use crate::store::image::{Moment, Out};
 use crate::store::leaving::from;
 use crate::store::{
-    Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_FEED, ModeRow, Paper, Remembered,
-    RequestId, SealedContact, Store, StoreError, Sums, check_together, codec, day_of, read_counts,
+    Change, Claimed, CommitError, Cursor, Lease, MAX_BATCH, MAX_DUE, MAX_FEED, ModeRow, Paper,
+    Remembered, RequestId, SealedContact, Store, StoreError, Sums, check_together, codec, day_of,
+    read_counts,
 };
 use async_trait::async_trait;
 use redb::{Database, ReadableDatabase};
@@ -84,24 +84,6 @@ impl Embedded {
         }
     }
 
-    fn answer_at(&self, db: &Database, slot: Slot) -> Result<Option<Remembered>, StoreError> {
-        let look = || -> Result<Option<Vec<u8>>, redb::Error> {
-            let table = db.begin_read()?.open_table(REQUESTS)?;
-            let value = table.get(&request_key(slot.bucket, slot.pack))?;
-            Ok(value.map(|value| value.value().to_vec()))
-        };
-        let Some(value) = look().map_err(unreadable)? else { return Ok(None) };
-        let damaged = || {
-            StoreError::Damaged(format!(
-                "requests {}/{}; restore the store from a backup",
-                slot.bucket, slot.pack
-            ))
-        };
-        let records = unpack(&value).ok_or_else(damaged)?;
-        let record = records.get(usize::from(slot.index)).and_then(|r| r.get(16..));
-        codec::decode_remembered(record.ok_or_else(damaged)?).map(Some)
-    }
-
     async fn hand_over(&self, prepared: Box<Prepared>) -> Result<(), CommitError> {
         let answer = self.ask(|answer| Job::Commit(prepared, answer)).await;
         let answer = answer.map_err(CommitError::Unavailable)?.await;
@@ -113,7 +95,7 @@ impl Embedded {
             Outcome::Unknown(e) => Err(CommitError::Unknown(e)),
             Outcome::Repeated(slot) => {
                 let db = self.shared.read().db.clone();
-                let found = db.and_then(|db| self.answer_at(&db, slot));
+                let found = db.and_then(|db| slot.answer(&db));
                 match found.map_err(CommitError::Unavailable)? {
                     Some(remembered) => Err(CommitError::Repeated(Box::new(remembered))),
                     // Forgotten between the check and this look, after 48 h: ask again.
@@ -187,7 +169,7 @@ impl Store for Embedded {
             let (hot, db) = self.hot()?;
             (hot.requests.find(id.0), db)
         };
-        slot.map_or(Ok(None), |slot| self.answer_at(&db, slot))
+        slot.map_or(Ok(None), |slot| slot.answer(&db))
     }
 
     async fn commit(&self, change: Change) -> Result<(), CommitError> {
@@ -248,12 +230,11 @@ impl Store for Embedded {
     ) -> Result<Vec<(Timestamp, OrderNo)>, StoreError> {
         let (hot, _) = self.hot()?;
         let due = hot.deadlines.iter().take_while(|(at, _)| *at <= now);
-        Ok(due.take(max.min(MAX_BATCH)).copied().collect())
+        Ok(due.take(max.min(MAX_DUE)).copied().collect())
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let (hot, _) = self.hot()?;
-        Ok(hot.deadlines.first().map(|(at, _)| *at))
+        Ok(self.hot()?.0.deadlines.first().map(|(at, _)| *at))
     }
 
     async fn tray(

@@ -1,7 +1,9 @@
 //! Which request ids are remembered, and in which pack of the file their answers lie.
 
-use super::Map;
-use crate::store::REQUEST_MEMORY;
+use super::tables::{REQUESTS, request_key, unpack};
+use super::{Map, unreadable};
+use crate::store::{REQUEST_MEMORY, Remembered, StoreError, codec};
+use redb::{Database, ReadableDatabase};
 use std::collections::BTreeMap;
 
 /// Ids are kept in buckets of time that expire whole.
@@ -22,6 +24,27 @@ pub(super) struct Slot {
     pub(super) bucket: u32,
     pub(super) pack: u64,
     pub(super) index: u8,
+}
+
+impl Slot {
+    /// The answer that lies there.
+    pub(super) fn answer(self, db: &Database) -> Result<Option<Remembered>, StoreError> {
+        let look = || -> Result<Option<Vec<u8>>, redb::Error> {
+            let table = db.begin_read()?.open_table(REQUESTS)?;
+            let value = table.get(&request_key(self.bucket, self.pack))?;
+            Ok(value.map(|value| value.value().to_vec()))
+        };
+        let Some(value) = look().map_err(unreadable)? else { return Ok(None) };
+        let damaged = || {
+            StoreError::Damaged(format!(
+                "requests {}/{}; restore the store from a backup",
+                self.bucket, self.pack
+            ))
+        };
+        let records = unpack(&value).ok_or_else(damaged)?;
+        let record = records.get(usize::from(self.index)).and_then(|r| r.get(16..));
+        codec::decode_remembered(record.ok_or_else(damaged)?).map(Some)
+    }
 }
 
 /// The ids of every bucket that still counts. 32 bytes an id, the answers stay in the file.

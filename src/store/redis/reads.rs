@@ -12,7 +12,8 @@ use super::trouble::Fault;
 use super::value::{bytes, integer, items, must, must_integer, scored, text};
 use crate::domain::{Date, Desk, Entry, Order, OrderNo, Timestamp, Unit, entries};
 use crate::store::{
-    Claimed, Lease, MAX_BATCH, Paper, Remembered, RequestId, SealedContact, StoreError, codec,
+    Claimed, Lease, MAX_BATCH, MAX_DUE, Paper, Remembered, RequestId, SealedContact, StoreError,
+    codec,
 };
 use ::redis::{Cmd, Value, cmd};
 use std::sync::Arc;
@@ -265,7 +266,7 @@ impl RedisStore {
     ) -> Result<Vec<(Timestamp, OrderNo)>, StoreError> {
         let mut call = cmd("ZRANGE");
         call.arg(self.keys.due()).arg("-inf").arg(keys::score(now)).arg("BYSCORE");
-        call.arg("LIMIT").arg(0).arg(max.min(MAX_BATCH)).arg("WITHSCORES");
+        call.arg("LIMIT").arg(0).arg(max.min(MAX_DUE)).arg("WITHSCORES");
         self.deadlines(scored(ask(&self.read, &call).await?)?)
     }
 

@@ -149,6 +149,10 @@ pub async fn look(s: &Server, unit: &str, method: &str, all: &[Order]) -> Vec<u8
         "CommandService/GetBoard" => {
             seen.take(s.command().get_board(by(unit, "handler", pb::GetBoardRequest {})).await);
         }
+        "CommandService/ListAtRisk" => {
+            let request = pb::ListAtRiskRequest { limit: 64 };
+            seen.take(s.command().list_at_risk(by(unit, "handler", request)).await);
+        }
         "CommandService/GetIndicators" => {
             for dimension in 1..=3 {
                 let (from, to) = ("2022-03-01".to_owned(), "2022-03-31".to_owned());
@@ -228,6 +232,19 @@ pub async fn look(s: &Server, unit: &str, method: &str, all: &[Order]) -> Vec<u8
         _ => panic!("{method} is a way to look: say here how, and see what it shows"),
     }
     seen.0
+}
+
+/// Waits until an order is listed among those whose promise is about to break.
+pub async fn until_at_risk(s: &Server, no: &str) {
+    for _ in 0..1_000 {
+        let request = by(CENTRE, "dispatcher", pb::ListAtRiskRequest { limit: 64 });
+        let list = s.command().list_at_risk(request).await.unwrap().into_inner();
+        if list.orders.iter().any(|order| order.order_no == no) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{no} is not listed as at risk");
 }
 
 /// By number, in small pages, by stage, and by every tray a unit may be interested in.
