@@ -260,8 +260,8 @@ async fn the_feed_waits_for_whom_it_knows_and_tells_who_came_too_late() {
         assert!(read(&s, CENTRE, &oldest).await.unwrap().events.len() > rest.events.len());
         assert_eq!(consumers().await.oldest_cursor, oldest);
         // A month went by, and the district has not been heard of.
-        let told = findings(&s).await;
-        assert!(matches!(&told[..], [one] if one.kind == "feed"), "{told:?}");
+        let found = findings(&s).await;
+        assert!(matches!(&found[..], [one] if one.kind == "feed"), "{found:?}");
 
         // Beyond the bound it is waited for no more.
         s.later(Span::hours(40 * 24));
