@@ -45,6 +45,9 @@ impl Standing {
     }
 }
 
+/// What a gauge says of a place.
+type Value = fn(&Standing) -> f64;
+
 const PLACE: &[&str] = &["level", "county"];
 
 const fn gauge(
@@ -107,7 +110,7 @@ fn render(
     took: Duration,
 ) -> String {
     let mut text = String::with_capacity(256 * (found.len() + 8));
-    let by_place: [(&CellMetric, fn(&Standing) -> f64); 4] = [
+    let by_place: [(&CellMetric, Value); 4] = [
         (&HELD, |of| of.held as f64),
         (&AT_RISK, |of| of.at_risk as f64),
         (&OVERDUE, |of| of.overdue as f64),

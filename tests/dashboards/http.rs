@@ -1,9 +1,10 @@
 //! As much of HTTP as it takes to ask a service of this machine.
 
+use hotline::clock::tick;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What stands at a path; an error while nobody answers.
 pub fn get(port: u16, path: &str) -> std::io::Result<String> {
@@ -32,7 +33,7 @@ pub fn escaped(text: &str) -> String {
 
 /// Looks until there is an answer; what was missing last, if there is none in time.
 pub fn awaited<T>(most: Duration, mut look: impl FnMut() -> Result<T, String>) -> T {
-    let began = Instant::now();
+    let began = tick();
     loop {
         match look() {
             Ok(found) => return found,

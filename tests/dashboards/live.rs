@@ -4,11 +4,12 @@ use crate::figures::{is_long, measured, said};
 use crate::http::{awaited, escaped, get};
 use crate::redis::RedisServer;
 use crate::{DASHBOARDS, dashboard, deployed};
+use hotline::clock::tick;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long something may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -123,7 +124,7 @@ fn a_prometheus_has_data_for_every_panel_and_the_right_ones() {
     let folder = home.path().join("kept");
     let keep = folder.display().to_string();
     let metrics = free_port();
-    let began = Instant::now();
+    let began = tick();
     let args = ["--headless", "-o", "json", "--rate", "20", "--listen", "127.0.0.1:0"];
     let mut dev = hotline("dev", metrics, &[&args[..], &["--keep", &keep]].concat());
     let (_prometheus, port) = prometheus(home.path(), metrics);
