@@ -88,8 +88,7 @@ async fn measure(options: &Options) {
         let store = open(&redis).await;
         // Filed quickly, and measured with every answer on disk.
         let () = redis.ask(&["CONFIG", "SET", "appendfsync", "no"]);
-        filed::file(&(store.clone() as Arc<dyn Store>), &home.key(), orders, wall_now())
-            .await;
+        filed::file(&(store.clone() as Arc<dyn Store>), &home.key(), orders, wall_now()).await;
         let () = redis.ask(&["CONFIG", "SET", "appendfsync", "always"]);
         if wanted("memory") {
             memory::measure(&redis);

@@ -2,13 +2,13 @@
 //! everything with its process. Tests measure the others against it.
 
 mod dump;
+mod feed;
 mod leases;
 mod leaving;
 mod reconcile;
 mod requests;
 
 use super::image;
-use super::leaving::from;
 use super::{
     Change, Claimed, CommitError, Consumer, Cursor, Lease, MAX_BATCH, MAX_FEED, MAX_OF_CALLER,
     ModeRow, Paper, Remembered, RequestId, SealedContact, Store, StoreError, Sums, check_together,
@@ -161,16 +161,6 @@ impl State {
         self.orders.insert(no, after);
         self.feed.push_back(events);
     }
-
-    /// The sequence of the last step.
-    fn steps(&self) -> u64 {
-        self.trimmed + self.feed.len() as u64
-    }
-
-    fn end(&self, epoch: u64) -> Cursor {
-        let index = self.feed.back().map_or(0, |step| step.len().saturating_sub(1) as u32);
-        Cursor { epoch, sequence: self.steps(), index }
-    }
 }
 
 #[async_trait]
@@ -250,9 +240,7 @@ impl Store for Memory {
         let (state, now) = (self.state()?, tick());
         let is_ready = |&(unit, desk): &(Unit, Desk)| {
             let mut tray = state.trays.get(&(unit, desk)).into_iter().flatten();
-            tray.any(|((_, no), _)| {
-                state.leases.get(&(*no, unit, desk)).is_none_or(|held| held.until <= now)
-            })
+            tray.any(|((_, no), _)| !state.leases.has(*no, unit, desk, now))
         };
         Ok(trays.iter().map(is_ready).collect())
     }
@@ -402,16 +390,7 @@ impl Store for Memory {
         after: Option<Cursor>,
         max: usize,
     ) -> Result<Vec<(Cursor, Event)>, StoreError> {
-        let state = self.state()?;
-        let epoch = self.epoch;
-        let after = from(after, state.trimmed, state.end(epoch))?;
-        let gone = after.sequence.saturating_sub(1).max(state.trimmed);
-        let steps = (gone + 1..).zip(state.feed.range((gone - state.trimmed) as usize..));
-        let events = steps.flat_map(|(sequence, step)| {
-            let at = move |index| Cursor { epoch, sequence, index };
-            (0..).zip(step).map(move |(index, event)| (at(index), event.clone()))
-        });
-        Ok(events.filter(|(cursor, _)| *cursor > after).take(max.min(MAX_FEED)).collect())
+        self.state()?.feed_after(after, max.min(MAX_FEED), self.epoch)
     }
 
     async fn dump(&self, out: image::Out) -> Result<image::Moment, StoreError> {

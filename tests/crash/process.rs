@@ -94,9 +94,7 @@ impl Serve {
     }
 
     fn endpoint(&self) -> Endpoint {
-        Channel::from_shared(self.url())
-            .unwrap()
-            .timeout(Duration::from_secs(10))
+        Channel::from_shared(self.url()).unwrap().timeout(Duration::from_secs(10))
     }
 
     /// Waits until the health service says that it serves.

@@ -9,7 +9,6 @@ use hotline::domain::*;
 use hotline::store::redis::{RedisOptions, RedisStore};
 use hotline::store::*;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
@@ -85,8 +84,8 @@ async fn live(store: &dyn Store) {
         relay.lease = Some(claimed.lease);
         store.commit(relay).await.unwrap();
     }
-    let two: Vec<_> = orders.iter().filter(|o| !claimed.iter().any(|c| c.order.no == o.no));
-    let both = two.into_iter().take(2).map(|o| step(o, Action::Relay { to: None }, later));
+    let two = orders.iter().filter(|o| !claimed.iter().any(|c| c.order.no == o.no));
+    let both = two.take(2).map(|o| step(o, Action::Relay { to: None }, later));
     store.commit_together(both.collect()).await.unwrap();
     assert_eq!(store.due(later.plus(Span::hours(5)), 256).await.unwrap().len(), ORDERS as usize);
     assert!(store.hold_timers(1, Duration::from_secs(60)).await.unwrap());
