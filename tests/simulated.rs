@@ -3,10 +3,16 @@
 
 #[path = "support/figures.rs"]
 mod figures;
+#[path = "../benches/year/replay/mod.rs"]
+#[allow(dead_code, reason = "the bench uses more of it")]
+mod replay;
 
 use figures::{how_many, measured};
 use hotline::catalogue::Catalogue;
+use hotline::domain::Span;
 use hotline::simulation::{Many, Promise, many};
+use hotline::store::memory::Memory;
+use replay::{City, Plan, Shape};
 use std::sync::Arc;
 
 /// As large as those of `hotline simulate` without options.
@@ -46,4 +52,23 @@ fn no_timer_is_early_doubled_or_missed_in_any_city() {
             sum.acknowledged, sum.deaths, sum.failovers
         ),
     );
+}
+
+/// Some days of the year that `cargo bench --bench year` lives through.
+#[tokio::test]
+async fn every_timer_of_many_days_fires_once_and_at_its_time() {
+    let catalogue = Arc::new(Catalogue::builtin().expect("the catalogue"));
+    let store = Arc::new(Memory::new(catalogue.cell()));
+    let plan = Plan { days: 12, orders: 1_500, grain: Span::seconds(1), seed: 1 };
+    let mut city = City::begin(plan, store, &catalogue, &Arc::new(Shape::real())).await;
+    let mut days = 0;
+    city.live(|_, _| days += 1).await;
+    let totals = city.totals();
+    assert!(totals.timers.is_sound(), "{totals:?} {:#?}", city.told());
+    assert_eq!((days, totals.orders), (12, 1_500));
+    // They did live, some were late, and what is over is gone.
+    let timers = totals.timers;
+    assert!(timers.fired > 500 && timers.moved > 3_000 && timers.breaches > 10, "{totals:?}");
+    assert!(totals.left > 300 && totals.refused * 20 < totals.commands, "{totals:?}");
+    measured("timers of many days", format!("0 lost, early, late or doubled of {}", timers.set));
 }

@@ -6,6 +6,7 @@ use hotline::clock::tick;
 use hotline::domain::{Contact, Redacted, Span, Timestamp};
 use hotline::store::seal::Sealer;
 use hotline::store::{RequestId, Store};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,19 +14,30 @@ use tokio::task::JoinSet;
 
 const COMMITTERS: u32 = 1_024;
 
-/// In the store that a service with this key has served. Their numbers are of a day long past, so that a server gives none of them again. All were
-/// heard within the second from `heard` on.
+/// In the store that a service with this key has served. Their numbers are of a day long past,
+/// so that a server gives none of them again. All were heard within the second from `heard` on.
 pub async fn file(store: &Arc<dyn Store>, key: &Path, count: u32, heard: Timestamp) {
+    file_from(store, key, 1..=count, heard).await;
+}
+
+/// The same with these numbers.
+pub async fn file_from(
+    store: &Arc<dyn Store>,
+    key: &Path,
+    numbers: RangeInclusive<u32>,
+    heard: Timestamp,
+) {
     let began = tick();
+    let (first, last) = numbers.into_inner();
     let sealer = Arc::new(Sealer::from_key_file(key).unwrap());
-    let next = Arc::new(AtomicU32::new(1));
+    let next = Arc::new(AtomicU32::new(first));
     let mut committers = JoinSet::new();
     for _ in 0..COMMITTERS {
         let (store, sealer, next) = (store.clone(), sealer.clone(), next.clone());
         committers.spawn(async move {
             loop {
                 let seq = next.fetch_add(1, Ordering::Relaxed);
-                if seq > count {
+                if seq > last {
                     return;
                 }
                 let heard = heard.plus(Span(i64::from(seq) % 1_000));
@@ -38,10 +50,10 @@ pub async fn file(store: &Arc<dyn Store>, key: &Path, count: u32, heard: Timesta
     while let Some(done) = committers.join_next().await {
         done.unwrap();
     }
-    println!("({count} orders filed in {:.0} s)", began.elapsed().as_secs_f64());
+    println!("({} orders filed in {:.0} s)", last + 1 - first, began.elapsed().as_secs_f64());
 }
 
-fn caller(seq: u32) -> Contact {
+pub fn caller(seq: u32) -> Contact {
     Contact {
         name: Redacted::new("王阿姨".to_owned()),
         phone: Redacted::new(format!("139{seq:08}")),

@@ -3,12 +3,16 @@
 //! redis-server with `appendfsync always`, and on redb. Prints figures, and asserts what must
 //! be right whatever the speed. Options:
 //! `cargo bench --bench million -- --only memory,claim,restart,burst --orders 1000000 --timers 100000 --rounds 3`
+//! What grows with the open orders, and what waiting pullers cost:
+//! `cargo bench --bench million -- --only growth,idle --orders 10000,100000,1000000`
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a measurement may panic")]
 
 mod burst;
 mod claim;
 mod filed;
+mod growth;
+mod idle;
 mod intake;
 mod memory;
 mod restart;
@@ -35,7 +39,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 struct Options {
     only: Vec<String>,
-    orders: u32,
+    /// Open orders, ascending; what is measured at one number alone is at the last.
+    orders: Vec<u32>,
     timers: u32,
     rounds: u32,
 }
@@ -49,12 +54,12 @@ fn main() {
 
 fn read(args: &[String]) -> Options {
     let only = ["memory", "claim", "restart", "burst"].map(str::to_owned).to_vec();
-    let mut options = Options { only, orders: 1_000_000, timers: 100_000, rounds: 3 };
+    let mut options = Options { only, orders: vec![1_000_000], timers: 100_000, rounds: 3 };
     for pair in args.chunks(2) {
         let [key, value] = pair else { panic!("{pair:?}: every option has a value") };
         match key.as_str() {
             "--only" => options.only = value.split(',').map(str::to_owned).collect(),
-            "--orders" => options.orders = value.parse().expect("--orders N"),
+            "--orders" => options.orders = numbers(value),
             "--timers" => options.timers = value.parse().expect("--timers N"),
             "--rounds" => options.rounds = value.parse().expect("--rounds N"),
             _ => panic!("{key}: allowed are --only, --orders, --timers, --rounds"),
@@ -63,16 +68,27 @@ fn read(args: &[String]) -> Options {
     options
 }
 
+fn numbers(list: &str) -> Vec<u32> {
+    list.split(',').map(|n| n.parse().expect("--orders N,N")).collect()
+}
+
 async fn measure(options: &Options) {
     let wanted = |what: &str| options.only.iter().any(|only| only == what);
+    let orders = *options.orders.last().expect("--orders N");
+    if wanted("growth") {
+        growth::on_redb(&options.orders, options.rounds).await;
+        growth::on_redis(&options.orders, options.rounds).await;
+    }
+    if wanted("idle") {
+        idle::measure().await;
+    }
     if wanted("memory") || wanted("claim") || wanted("restart") {
         let mut redis = RedisServer::start("always");
         let home = served_once(&redis.url()).await;
         let store = open(&redis).await;
         // Filed quickly, and measured with every answer on disk.
         let () = redis.ask(&["CONFIG", "SET", "appendfsync", "no"]);
-        filed::file(&(store.clone() as Arc<dyn Store>), &home.key(), options.orders, wall_now())
-            .await;
+        filed::file(&(store.clone() as Arc<dyn Store>), &home.key(), orders, wall_now()).await;
         let () = redis.ask(&["CONFIG", "SET", "appendfsync", "always"]);
         if wanted("memory") {
             memory::measure(&redis);
@@ -82,11 +98,11 @@ async fn measure(options: &Options) {
         }
         store.close().await;
         if wanted("restart") {
-            restart::on_redis(&mut redis, &home, options.orders).await;
+            restart::on_redis(&mut redis, &home, orders).await;
         }
     }
     if wanted("restart") {
-        restart::on_redb(options.orders).await;
+        restart::on_redb(orders).await;
     }
     if wanted("burst") {
         burst::measure(options.timers, options.rounds).await;

@@ -3,12 +3,14 @@
 
 mod checks;
 mod dump;
+mod feed;
+mod leases;
 mod leaving;
 mod reconcile;
+mod requests;
 mod vitals;
 
 use super::image;
-use super::leaving::from;
 use super::{
     Change, Claimed, CommitError, Consumer, Cursor, Lease, MAX_BATCH, MAX_DUE, MAX_FEED,
     MAX_OF_CALLER, ModeRow, Paper, Remembered, RequestId, SealedContact, Store, StoreError, Sums,
@@ -20,7 +22,9 @@ use crate::domain::{
     Tally, Timestamp, Unit, entries, indicators, next_deadline, tallies,
 };
 use async_trait::async_trait;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use leases::{Held, Leases};
+use requests::Requests;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -44,28 +48,23 @@ struct State {
     tallies: HashMap<Tally, i64>,
     mode: Option<ModeRow>,
     indicators: BTreeMap<(u16, Marginal), Counts>,
-    requests: HashMap<RequestId, Remembered>,
+    requests: Requests,
     papers: HashMap<(OrderNo, u16), Arc<Paper>>,
     contacts: HashMap<OrderNo, SealedContact>,
-    /// The events of one step each; the first has sequence 1.
-    feed: Vec<Vec<Event>>,
+    /// Of each phone's digest, the orders whose contact has it.
+    callers: HashMap<[u8; 16], BTreeSet<OrderNo>>,
+    /// The events of one step each; the first of all had sequence 1.
+    feed: VecDeque<Vec<Event>>,
     /// Where the last announcement stands in it.
     announced: u64,
-    /// So many steps of it are empty, for they left.
+    /// So many steps of it left.
     trimmed: u64,
     consumers: BTreeMap<String, Consumer>,
     numbers: BTreeMap<Date, u32>,
-    /// One at most for each place where an order waits.
-    leases: HashMap<(OrderNo, Unit, Desk), Held>,
+    leases: Leases,
     claims: u64,
     timers: Option<(u64, Instant)>,
     closed: bool,
-}
-
-struct Held {
-    assignment: u16,
-    claim: u64,
-    until: Instant,
 }
 
 impl Memory {
@@ -94,6 +93,11 @@ impl Memory {
 }
 
 impl State {
+    fn keep_contact(&mut self, no: OrderNo, contact: SealedContact) {
+        self.callers.entry(contact.phone).or_default().insert(no);
+        self.contacts.insert(no, contact);
+    }
+
     fn apply(&mut self, change: Change) {
         let Change { before, after, events, papers, contact, request, lease: _, mode: _ } = change;
         let no = after.no;
@@ -113,11 +117,9 @@ impl State {
         }
         self.deadlines.extend(next_deadline(&after).map(|deadline| (deadline, no)));
         // A lease lives as long as the place it was claimed from.
-        self.leases.retain(|(order, unit, desk), held| {
-            *order != no
-                || waits
-                    .iter()
-                    .any(|e| e.unit == *unit && e.desk == *desk && e.assignment == held.assignment)
+        let place = |e: &Entry| (e.unit, e.desk, e.assignment);
+        self.leases.retain(no, |held| {
+            waits.iter().any(|e| place(e) == (held.unit, held.desk, held.assignment))
         });
         if let Some(event) = events.first() {
             let day = day_of(event.at.date());
@@ -128,16 +130,15 @@ impl State {
         for (tally, n) in tallies(before.as_deref(), &after, &events) {
             *self.tallies.entry(tally).or_default() += n;
         }
-        self.requests.extend(request);
+        if let Some((id, remembered)) = request {
+            self.requests.insert(id, remembered);
+        }
         self.papers.extend(papers.into_iter().map(|(index, paper)| ((no, index), paper)));
-        self.contacts.extend(contact.map(|contact| (no, contact)));
+        if let Some(contact) = contact {
+            self.keep_contact(no, contact);
+        }
         self.orders.insert(no, after);
-        self.feed.push(events);
-    }
-
-    fn end(&self, epoch: u64) -> Cursor {
-        let index = self.feed.last().map_or(0, |step| step.len().saturating_sub(1) as u32);
-        Cursor { epoch, sequence: self.feed.len() as u64, index }
+        self.feed.push_back(events);
     }
 }
 
@@ -163,7 +164,7 @@ impl Store for Memory {
     }
 
     async fn remembered(&self, id: RequestId) -> Result<Option<Remembered>, StoreError> {
-        Ok(self.state()?.requests.get(&id).cloned())
+        Ok(self.state()?.requests.get(id).cloned())
     }
 
     async fn commit(&self, change: Change) -> Result<(), CommitError> {
@@ -198,19 +199,17 @@ impl Store for Memory {
         let mut free = BTreeSet::new();
         for unit in units {
             let tray = state.trays.get(&(*unit, desk)).into_iter().flatten();
-            let unheld = tray.filter(|((_, no), _)| {
-                state.leases.get(&(*no, *unit, desk)).is_none_or(|held| held.until <= now)
-            });
-            free.extend(
-                unheld.map(|(&(deadline, no), &assignment)| (deadline, no, *unit, assignment)),
-            );
+            let unheld = tray.filter(|((_, no), _)| !state.leases.has(*no, *unit, desk, now));
+            let unheld =
+                unheld.map(|(&(deadline, no), &assignment)| (deadline, no, *unit, assignment));
+            free.extend(unheld.take(max.min(MAX_BATCH)));
         }
         let mut claimed = Vec::new();
         for (_, no, unit, assignment) in free.into_iter().take(max.min(MAX_BATCH)) {
             let Some(order) = state.orders.get(&no).cloned() else { continue };
             state.claims += 1;
             let claim = state.claims;
-            state.leases.insert((no, unit, desk), Held { assignment, claim, until: now + lease });
+            state.leases.hand(no, Held { unit, desk, assignment, claim, until: now + lease });
             claimed.push(Claimed { order, lease: Lease { order: no, assignment, claim } });
         }
         Ok(claimed)
@@ -220,9 +219,7 @@ impl Store for Memory {
         let (state, now) = (self.state()?, tick());
         let is_ready = |&(unit, desk): &(Unit, Desk)| {
             let mut tray = state.trays.get(&(unit, desk)).into_iter().flatten();
-            tray.any(|((_, no), _)| {
-                state.leases.get(&(*no, unit, desk)).is_none_or(|held| held.until <= now)
-            })
+            tray.any(|((_, no), _)| !state.leases.has(*no, unit, desk, now))
         };
         Ok(trays.iter().map(is_ready).collect())
     }
@@ -230,10 +227,9 @@ impl Store for Memory {
     async fn release(&self, claims: &[(Entry, Lease)]) -> Result<(), StoreError> {
         let mut state = self.state()?;
         for (Entry { unit, desk, .. }, lease) in claims {
-            let place = (lease.order, *unit, *desk);
-            if state.leases.get(&place).is_some_and(|held| held.claim == lease.claim) {
-                state.leases.remove(&place);
-            }
+            state.leases.retain(lease.order, |held| {
+                (held.unit, held.desk, held.claim) != (*unit, *desk, lease.claim)
+            });
         }
         Ok(())
     }
@@ -311,12 +307,9 @@ impl Store for Memory {
 
     async fn of_caller(&self, phone: [u8; 16]) -> Result<Vec<OrderNo>, StoreError> {
         let state = self.state()?;
-        let same = state.contacts.iter().filter(|(_, contact)| contact.phone == phone);
+        let newest = state.callers.get(&phone).into_iter().flatten().rev();
         let is_over = |no: &OrderNo| state.orders.get(no).is_none_or(|order| order.is_over());
-        let mut orders: Vec<_> = same.map(|(no, _)| *no).filter(|no| !is_over(no)).collect();
-        orders.sort_unstable_by(|a, b| b.cmp(a));
-        orders.truncate(MAX_OF_CALLER);
-        Ok(orders)
+        Ok(newest.filter(|no| !is_over(no)).take(MAX_OF_CALLER).copied().collect())
     }
 
     async fn mode(&self) -> Result<Option<ModeRow>, StoreError> {
@@ -340,8 +333,8 @@ impl Store for Memory {
         if read.epoch != self.epoch || state.announced > read.sequence {
             return Err(CommitError::Conflict);
         }
-        state.feed.push(vec![event.clone()]);
-        state.announced = state.feed.len() as u64;
+        state.feed.push_back(vec![event.clone()]);
+        state.announced = state.steps();
         self.end.send_replace(state.end(self.epoch));
         Ok(())
     }
@@ -376,15 +369,7 @@ impl Store for Memory {
         after: Option<Cursor>,
         max: usize,
     ) -> Result<Vec<(Cursor, Event)>, StoreError> {
-        let state = self.state()?;
-        let epoch = self.epoch;
-        let after = from(after, state.trimmed, state.end(epoch))?;
-        let steps = (1_u64..).zip(&state.feed).skip(after.sequence.saturating_sub(1) as usize);
-        let events = steps.flat_map(|(sequence, step)| {
-            let at = move |index| Cursor { epoch, sequence, index };
-            (0..).zip(step).map(move |(index, event)| (at(index), event.clone()))
-        });
-        Ok(events.filter(|(cursor, _)| *cursor > after).take(max.min(MAX_FEED)).collect())
+        self.state()?.feed_after(after, max.min(MAX_FEED), self.epoch)
     }
 
     async fn dump(&self, out: image::Out) -> Result<image::Moment, StoreError> {

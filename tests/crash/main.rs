@@ -10,6 +10,7 @@
 mod figures;
 mod ledger;
 mod load;
+#[allow(dead_code, reason = "the benches use more of it")]
 mod process;
 #[path = "../support/redis.rs"]
 mod redis;

@@ -32,6 +32,7 @@ impl Home {
 }
 
 /// One process.
+#[allow(dead_code, reason = "each binary uses its part")]
 pub struct Serve {
     child: Child,
     port: u16,
@@ -63,14 +64,37 @@ impl Serve {
         serve
     }
 
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// How much of its memory is resident, as Linux says.
+    pub fn resident_mib(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
+    }
+
+    /// How much processor time it has taken, as Linux says.
+    pub fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // What comes after its name, which may hold anything: the state is field 3.
+        let fields: Vec<_> = stat[stat.rfind(')').unwrap() + 2..].split(' ').collect();
+        let ticks: u64 = fields[11..13].iter().map(|field| field.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(ticks * 10)
+    }
+
     pub async fn channel(&mut self) -> Channel {
         self.endpoint().connect().await.unwrap()
     }
 
+    /// For calls that wait for long.
+    pub async fn channel_of_patience(&self) -> Channel {
+        self.endpoint().timeout(PATIENCE).connect().await.unwrap()
+    }
+
     fn endpoint(&self) -> Endpoint {
-        Channel::from_shared(format!("http://127.0.0.1:{}", self.port))
-            .unwrap()
-            .timeout(Duration::from_secs(10))
+        Channel::from_shared(self.url()).unwrap().timeout(Duration::from_secs(10))
     }
 
     /// Waits until the health service says that it serves.

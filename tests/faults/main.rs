@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod append_only;
+mod cities;
 mod clocks;
 mod deployed;
 mod disk;

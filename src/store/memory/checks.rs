@@ -1,25 +1,13 @@
 //! Whether a step may be written.
 
 use super::State;
-use crate::clock::tick;
-use crate::domain::OrderNo;
-use crate::store::{Change, CommitError, Lease};
+use crate::store::{Change, CommitError};
 
 impl State {
-    fn lease_holds(&self, lease: Lease, no: OrderNo) -> bool {
-        lease.order == no
-            && self.leases.iter().any(|((order, ..), held)| {
-                *order == no
-                    && held.claim == lease.claim
-                    && held.assignment == lease.assignment
-                    && held.until > tick()
-            })
-    }
-
     pub(super) fn check(&self, change: &Change) -> Result<(), CommitError> {
         let no = change.after.no;
         if let Some((id, _)) = &change.request
-            && let Some(remembered) = self.requests.get(id)
+            && let Some(remembered) = self.requests.get(*id)
         {
             return Err(CommitError::Repeated(Box::new(remembered.clone())));
         }
@@ -32,7 +20,7 @@ impl State {
             return Err(CommitError::Conflict);
         }
         if let Some(lease) = change.lease
-            && !self.lease_holds(lease, no)
+            && !self.leases.holds(lease, no)
         {
             return Err(CommitError::LeaseStale);
         }

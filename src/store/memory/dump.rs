@@ -10,7 +10,7 @@ impl Memory {
     pub(super) async fn dump_all(&self, mut out: Out) -> Result<Moment, StoreError> {
         let (rows, moment) = {
             let state = self.state()?;
-            let (sequence, claims) = (state.feed.len() as u64, state.claims);
+            let (sequence, claims) = (state.steps(), state.claims);
             (rows(&state), Moment { epoch: self.epoch, sequence, claims, at: wall_now() })
         };
         for row in rows {
@@ -39,11 +39,11 @@ fn rows(state: &State) -> Vec<Row> {
         let counts = counts.0.map(u32::to_be_bytes);
         rows.push(Row::new(Kind::Indicator, key, without_zeros(counts.as_flattened())));
     }
-    for (id, remembered) in &state.requests {
+    for (id, remembered) in state.requests.iter() {
         let remembered = codec::encode_remembered(remembered);
         rows.push(Row::new(Kind::Request, id.0.to_be_bytes(), remembered));
     }
-    for (sequence, step) in (1_u64..).zip(&state.feed).skip(state.trimmed as usize) {
+    for (sequence, step) in (state.trimmed + 1..).zip(&state.feed) {
         let mut frames = Vec::new();
         push_frame(&mut frames, step.len() as u32, &codec::encode_events(step));
         rows.push(Row::new(Kind::Feed, sequence.to_be_bytes(), frames));

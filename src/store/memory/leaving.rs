@@ -15,8 +15,17 @@ impl Shedding for Memory {
                 continue;
             }
             state.orders.remove(&order.no);
-            state.papers.retain(|(no, _), _| *no != order.no);
-            state.contacts.remove(&order.no);
+            for index in 0..order.papers {
+                state.papers.remove(&(order.no, index));
+            }
+            if let Some(contact) = state.contacts.remove(&order.no)
+                && let Some(of) = state.callers.get_mut(&contact.phone)
+            {
+                of.remove(&order.no);
+                if of.is_empty() {
+                    state.callers.remove(&contact.phone);
+                }
+            }
             left += 1;
         }
         Ok(left)
@@ -30,7 +39,9 @@ impl Shedding for Memory {
         }
         state.orders.insert(no, whole.order.clone());
         state.papers.extend(whole.papers.iter().map(|(i, paper)| ((no, *i), paper.clone())));
-        state.contacts.extend(whole.contact.clone().map(|contact| (no, contact)));
+        if let Some(contact) = &whole.contact {
+            state.keep_contact(no, contact.clone());
+        }
         Ok(())
     }
 
@@ -43,11 +54,10 @@ impl Shedding for Memory {
         if first.epoch != self.epoch || !have_read(state.consumers.values(), known) {
             return Ok(false);
         }
-        let gone = first.sequence.min(state.feed.len() as u64).saturating_sub(1);
-        for step in state.feed.iter_mut().take(gone as usize) {
-            *step = Vec::new();
-        }
-        state.trimmed = state.trimmed.max(gone);
+        let gone = first.sequence.min(state.steps()).saturating_sub(1).max(state.trimmed);
+        let going = (gone - state.trimmed) as usize;
+        state.feed.drain(..going);
+        state.trimmed = gone;
         Ok(true)
     }
 

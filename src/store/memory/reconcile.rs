@@ -1,6 +1,7 @@
 //! Mending, under the one lock. Callers' lists are read off the contacts and cannot be wrong.
 
 use super::Memory;
+use super::leases::Held;
 use crate::domain::{Entry, OrderNo, Tally, Timestamp};
 use crate::store::{Cursor, Look, Mismatch, Reconcile, StoreError};
 use async_trait::async_trait;
@@ -10,11 +11,11 @@ impl Reconcile for Memory {
     /// Every place with a lease, for a lease may be all that is there.
     async fn hints(&self) -> Result<Vec<(OrderNo, Option<Entry>)>, StoreError> {
         let state = self.state()?;
-        let hint = |((no, unit, desk), held): (&(OrderNo, _, _), &super::Held)| {
-            let (unit, desk, assignment) = (*unit, *desk, held.assignment);
-            (*no, Some(Entry { unit, desk, assignment, deadline: Timestamp(0) }))
+        let hint = |no, held: &Held| {
+            let Held { unit, desk, assignment, .. } = *held;
+            (no, Some(Entry { unit, desk, assignment, deadline: Timestamp(0) }))
         };
-        Ok(state.leases.iter().map(hint).collect())
+        Ok(state.leases.iter().map(|(no, held)| hint(no, held)).collect())
     }
 
     async fn reconcile(
@@ -49,11 +50,11 @@ impl Reconcile for Memory {
                     tray.remove(&(entry.deadline, no));
                 }
             }
-            let place = (no, entry.unit, entry.desk);
-            if !right.iter().any(same) && state.leases.contains_key(&place) {
+            let here = |held: &Held| (held.unit, held.desk) == (entry.unit, entry.desk);
+            if !right.iter().any(same) && state.leases.of(no).iter().any(here) {
                 found.push(Mismatch::Torn(*entry));
                 if mend {
-                    state.leases.remove(&place);
+                    state.leases.retain(no, |held| !here(held));
                 }
             }
         }

@@ -14,7 +14,7 @@ impl Vitals for Memory {
 
     async fn load_now(&self) -> Result<Load, StoreError> {
         let (state, now) = (self.state()?, tick());
-        let leases = state.leases.values().filter(|held| held.until > now).count() as u64;
+        let leases = state.leases.iter().filter(|(_, held)| held.until > now).count() as u64;
         Ok(Load { leases, timers: state.deadlines.len() as u64 })
     }
 }
