@@ -122,7 +122,11 @@ async fn lived(
     let cell = catalogue.cell();
     let store: Arc<dyn Store> = match options.in_file {
         true => Embedded::open(&file, cell).unwrap(),
-        false => Arc::new(Memory::new(cell)),
+        false => {
+            let memory = Memory::new(cell);
+            memory.forget_requests().expect("it is open");
+            Arc::new(memory)
+        }
     };
     let began = tick();
     let mut city = City::begin(plan, store.clone(), catalogue, shape).await;

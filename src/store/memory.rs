@@ -76,6 +76,13 @@ impl Memory {
         Memory { cell, epoch, state: Mutex::default(), end, ahead: Mutex::default() }
     }
 
+    /// Has it remember requests for [`super::REQUEST_MEMORY`] of the orders' time, not as long as it
+    /// lives: a year may pass on a manual clock while the machine's hardly moves.
+    pub fn forget_requests(&self) -> Result<(), StoreError> {
+        self.state()?.requests.forget_old_ones();
+        Ok(())
+    }
+
     /// Gives it a wall clock of its own, this far ahead of the machine's: a store that all
     /// processes of a cell share has one, and it may disagree.
     pub fn set_wall_clock(&self, ahead: Span) {

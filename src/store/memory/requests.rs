@@ -1,20 +1,24 @@
-//! Which requests are remembered, in the orders' time: a year may pass on a manual clock while
-//! the machine's hardly moves.
+//! Which requests are remembered: all of them, or those of the last days of the orders' time.
 
 use crate::domain::{Span, Timestamp};
 use crate::store::{REQUEST_MEMORY, Remembered, RequestId};
 use std::collections::HashMap;
 
-/// Two stretches of time, each as long as a request is remembered at least: with the third the
-/// first is forgotten.
+/// Where old ones are forgotten, there are two stretches of time, each as long as a request is
+/// remembered at least: with the third the first is forgotten.
 #[derive(Default)]
 pub(super) struct Requests {
     before: HashMap<RequestId, Remembered>,
     now: HashMap<RequestId, Remembered>,
     since: Option<Timestamp>,
+    forgets: bool,
 }
 
 impl Requests {
+    pub(super) fn forget_old_ones(&mut self) {
+        self.forgets = true;
+    }
+
     pub(super) fn get(&self, id: RequestId) -> Option<&Remembered> {
         self.now.get(&id).or_else(|| self.before.get(&id))
     }
@@ -22,7 +26,7 @@ impl Requests {
     pub(super) fn insert(&mut self, id: RequestId, answered: Remembered) {
         let at = answered.receipt.at;
         let since = *self.since.get_or_insert(at);
-        if at >= since.plus(Span::from(REQUEST_MEMORY)) {
+        if self.forgets && at >= since.plus(Span::from(REQUEST_MEMORY)) {
             self.before = std::mem::take(&mut self.now);
             self.since = Some(at);
         }
@@ -59,6 +63,7 @@ mod tests {
     #[test]
     fn a_request_is_remembered_48_hours_and_not_for_ever() {
         let (mut requests, start) = (Requests::default(), Timestamp(1_700_000_000_000));
+        requests.forget_old_ones();
         for hour in 0..400 {
             let at = start.plus(Span::hours(hour));
             requests.insert(RequestId(hour as u128), answered(at));
