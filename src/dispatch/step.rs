@@ -63,6 +63,10 @@ impl Decided {
         }
     }
 
+    fn writes_nothing(&self) -> bool {
+        self.decision.events.is_empty()
+    }
+
     /// The bare change.
     fn into_change(self) -> Change {
         let Decided { before, decision: Decision { after, events } } = self;
@@ -116,11 +120,21 @@ impl Dispatch {
         with: With,
     ) -> Result<(Done, Arc<Order>), Refusal> {
         self.must_be_here(no)?;
+        // What is known from before is good for a step, which is refused if it is out of date,
+        // and for no answer.
+        let mut known = self.store.lately(no);
         for _ in 0..MAX_TRIES {
-            let before = self.look_up(no).await?;
+            let is_known = known.is_some();
+            let before = match known.take() {
+                Some(order) => Some(order),
+                None => self.look_up(no).await?,
+            };
             if let (Some(as_of), Some(before)) = (with.as_of, &before)
                 && before.version != as_of
             {
+                if is_known {
+                    continue;
+                }
                 return Ok((Done { receipt: receipt(before), repeated: false }, before.clone()));
             }
             let part = before.as_deref().and_then(|before| of_a_part(before, command, with.lease));
@@ -132,7 +146,7 @@ impl Dispatch {
                     // The other one does not know of the first: one of the two was read too
                     // early, and a step of the first alone would part them for good.
                     if let Ok((_, Some(also))) = &both
-                        && also.decision.events.is_empty()
+                        && also.writes_nothing()
                     {
                         metrics::commit_conflicted();
                         continue;
@@ -144,6 +158,9 @@ impl Dispatch {
                     decided.map(|decided| (decided, None))
                 }
             };
+            if is_known && decided.as_ref().map_or(true, |(first, _)| first.writes_nothing()) {
+                continue;
+            }
             if let Some(done) = self.conclude(no, decided, &command.actor, &with).await? {
                 return Ok(done);
             }

@@ -287,6 +287,12 @@ pub trait Store: Shedding + Reconcile + Vitals + Send + Sync + 'static {
     /// The order as last committed.
     async fn load(&self, no: OrderNo) -> Result<Option<Arc<Order>>, StoreError>;
 
+    /// The order as this process last knew it, where that spares a look: to decide a step upon,
+    /// which is refused if the order has changed since, and for nothing else.
+    fn lately(&self, _no: OrderNo) -> Option<Arc<Order>> {
+        None
+    }
+
     /// Several orders as last committed, each in its place; looked up at once where that is
     /// cheaper.
     async fn load_each(&self, all: &[OrderNo]) -> Result<Vec<Option<Arc<Order>>>, StoreError> {

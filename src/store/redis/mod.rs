@@ -36,6 +36,7 @@ pub mod feed;
 pub mod greeting;
 mod image;
 pub mod keys;
+mod lately;
 mod leaving;
 pub mod link;
 pub mod master;
@@ -60,6 +61,7 @@ use self::batch::{Batcher, Job, QUEUE};
 use self::feed::FeedReader;
 use self::greeting::Opening;
 use self::keys::Keys;
+use self::lately::Lately;
 use self::link::{Alarm, Link, Patience, closed};
 use self::master::Masters;
 use self::replicas::Replicas;
@@ -121,6 +123,7 @@ pub struct RedisStore {
     read: Arc<Link>,
     orders: Arc<Together>,
     callers: Arc<Together>,
+    lately: Lately,
     feed: FeedReader,
     replicas: Arc<Replicas>,
     batches: Arc<Batches>,
@@ -180,6 +183,7 @@ impl RedisStore {
             read,
             orders,
             callers,
+            lately: Lately::default(),
             feed,
             replicas,
             batches,
@@ -197,6 +201,7 @@ impl RedisStore {
         if let Some(trouble) = self.write.trouble() {
             return Err(CommitError::Unavailable(trouble));
         }
+        let connection = self.write.rebuilt();
         let mut steps = Vec::with_capacity(changes.len());
         for change in &changes {
             let no = change.after.no;
@@ -222,7 +227,10 @@ impl RedisStore {
             return Err(CommitError::Unavailable(closed()));
         }
         drop(queue);
-        outcome.await.unwrap_or_else(|_| Err(CommitError::Unknown(closed())))
+        let after: Vec<_> = changes.into_iter().map(|change| change.after).collect();
+        outcome.await.unwrap_or_else(|_| Err(CommitError::Unknown(closed())))?;
+        after.iter().for_each(|after| self.lately.saw(after, connection));
+        Ok(())
     }
 }
 
@@ -238,6 +246,10 @@ impl Store for RedisStore {
 
     async fn load(&self, no: OrderNo) -> Result<Option<Arc<Order>>, StoreError> {
         self.read_order(no).await
+    }
+
+    fn lately(&self, no: OrderNo) -> Option<Arc<Order>> {
+        self.lately.of(no, self.write.rebuilt())
     }
 
     async fn load_each(&self, all: &[OrderNo]) -> Result<Vec<Option<Arc<Order>>>, StoreError> {

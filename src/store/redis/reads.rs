@@ -12,8 +12,8 @@ use super::trouble::Fault;
 use super::value::{bytes, integer, items, must, must_integer, scored, text};
 use crate::domain::{Date, Desk, Entry, Order, OrderNo, Timestamp, Unit, entries};
 use crate::store::{
-    Claimed, Lease, MAX_BATCH, MAX_DUE, Paper, Remembered, RequestId, SealedContact, StoreError,
-    codec,
+    Claimed, Lease, MAX_BATCH, MAX_DUE, Paper, Remembered, RequestId, SealedContact, Store,
+    StoreError, codec,
 };
 use ::redis::{Cmd, Value, cmd};
 use std::sync::Arc;
@@ -76,12 +76,6 @@ pub(super) async fn remembered(
     Err(Fault::Unknown(StoreError::Unreachable(jumps)))
 }
 
-/// An order as its string has it.
-fn decode(value: &[u8]) -> Result<Arc<Order>, StoreError> {
-    let record = value.get(VERSION..).unwrap_or_default();
-    codec::decode_order(record).map(Arc::new)
-}
-
 impl RedisStore {
     pub(super) fn epoch(&self) -> u64 {
         self.opening.epoch.load(Relaxed)
@@ -89,6 +83,15 @@ impl RedisStore {
 
     async fn get(&self, key: Vec<u8>) -> Result<Value, StoreError> {
         Ok(ask(&self.read, cmd("GET").arg(key)).await?)
+    }
+
+    /// An order as its string has it; what is known already need not be read again.
+    fn decode(&self, no: OrderNo, value: &[u8]) -> Result<Arc<Order>, StoreError> {
+        let (version, record) = value.split_at_checked(VERSION).unwrap_or_default();
+        match self.lately(no) {
+            Some(known) if known.version.to_be_bytes() == version => Ok(known),
+            Some(_) | None => codec::decode_order(record).map(Arc::new),
+        }
     }
 
     /// An order of another cell is not here, though its id within the cell may be.
@@ -101,7 +104,7 @@ impl RedisStore {
             return Ok(None);
         }
         let value = self.orders.ask(self.keys.order(keys::id(no))).await?;
-        bytes(&value).map(decode).transpose()
+        bytes(&value).map(|value| self.decode(no, value)).transpose()
     }
 
     pub(super) async fn reserve_numbers(
@@ -197,6 +200,7 @@ impl RedisStore {
         max: usize,
         lease: Duration,
     ) -> Result<Vec<Claimed>, StoreError> {
+        let connection = self.write.rebuilt();
         let mut all = Vec::with_capacity(units.len() + 2);
         all.extend([self.keys.meta(), self.keys.leases()]);
         all.extend(units.iter().map(|unit| self.keys.tray(keys::tray(*unit, desk))));
@@ -228,6 +232,7 @@ impl RedisStore {
             .filter_map(|((entry, lease), order)| {
                 // An order that has moved on since took the lease with it.
                 let order = order?;
+                self.lately.saw(&order, connection);
                 let waits = entries(&order).iter().any(|e| {
                     e.unit == entry.unit && e.desk == desk && e.assignment == entry.assignment
                 });
@@ -248,7 +253,9 @@ impl RedisStore {
             call.arg(self.keys.order(keys::id(*no)));
         }
         let values = items(ask(&self.read, &call).await?)?;
-        values.iter().map(|value| bytes(value).map(decode).transpose()).collect()
+        let each = all.iter().zip(&values);
+        each.map(|(no, value)| bytes(value).map(|value| self.decode(*no, value)).transpose())
+            .collect()
     }
 
     pub(super) fn deadlines(
