@@ -1,12 +1,12 @@
 //! How the open orders stand, level by level and county by county, for the metrics.
 //!
 //! What is at risk changes with the hour, so no counter can be kept of it: whoever runs the
-//! timers goes through the trays, a page at a time, and rests [`REST`] times as long as each page
+//! timers goes through the orders, a page at a time, and rests [`REST`] times as long as each page
 //! took. So it never takes more than a thirty-third of a core, nor of Redis, and never holds more
 //! than a page: ten thousand open orders are counted within seconds, a million within minutes.
 
 use super::Dispatch;
-use crate::domain::{Desk, Division, Level, Order, OrderNo, Unit, peril};
+use crate::domain::{Division, Level, Unit, peril};
 use crate::store::{Load, MAX_BATCH, StoreError};
 use crate::telemetry::standing::{self, Place, Standing};
 use std::collections::BTreeMap;
@@ -62,52 +62,24 @@ impl Dispatch {
         Ok(())
     }
 
-    /// The open orders of every level of every county, found by going through every tray once. One
-    /// that moves meanwhile may be counted twice or not at all.
+    /// The open orders of every level of every county, found by going through the orders by number
+    /// once, each as it stood when its page was read.
     pub async fn standing(&self) -> Result<BTreeMap<Place, Standing>, StoreError> {
-        let mut found = self.every_place();
-        let mut owed = Owed::default();
-        let mut page: Vec<(Unit, Desk, OrderNo)> = Vec::with_capacity(2 * MAX_BATCH);
-        for (unit, desk) in self.store.trays().await? {
-            if !holds(desk) {
-                continue;
-            }
-            let mut after = None;
-            loop {
-                let asked = crate::clock::tick();
-                let entries = self.store.tray(unit, desk, after, MAX_BATCH).await?;
-                after = entries.last().map(|(entry, no)| (entry.deadline, *no));
-                let last = entries.len() < MAX_BATCH;
-                page.extend(entries.into_iter().map(|(_, no)| (unit, desk, no)));
-                if page.len() >= MAX_BATCH {
-                    self.look_at(&mut page, &mut found).await?;
-                }
-                owed.rest(asked.elapsed()).await;
-                if last {
-                    break;
+        let (mut found, mut owed, mut after) = (self.every_place(), Owed::default(), None);
+        loop {
+            let began = crate::clock::tick();
+            let page = self.store.scan(after, MAX_BATCH).await?;
+            let Some(last) = page.last() else { return Ok(found) };
+            after = Some(last.no);
+            let now = self.now();
+            for order in &page {
+                if let Some(holder) = order.holder() {
+                    let age = now.since(order.heard_at);
+                    found.entry(place(holder)).or_default().count(peril(order, now), age);
                 }
             }
+            owed.rest(began.elapsed()).await;
         }
-        self.look_at(&mut page, &mut found).await?;
-        Ok(found)
-    }
-
-    /// Counts a page of orders where they stand now, and empties it.
-    async fn look_at(
-        &self,
-        page: &mut Vec<(Unit, Desk, OrderNo)>,
-        found: &mut BTreeMap<Place, Standing>,
-    ) -> Result<(), StoreError> {
-        let numbers: Vec<OrderNo> = page.iter().map(|(_, _, no)| *no).collect();
-        let orders = self.store.load_each(&numbers).await?;
-        let now = self.now();
-        for ((unit, desk, _), order) in page.drain(..).zip(orders) {
-            if let Some(order) = order.filter(|order| is_there(order, unit, desk)) {
-                let age = now.since(order.heard_at);
-                found.entry(place(unit)).or_default().count(peril(&order, now), age);
-            }
-        }
-        Ok(())
     }
 
     /// Every level of every county that has a unit, with nothing there.
@@ -115,20 +87,6 @@ impl Dispatch {
         let catalogue = self.catalogue();
         catalogue.units().map(|row| (place(row.unit), Standing::default())).collect()
     }
-}
-
-/// Whether an order waits in such a tray with whoever holds it, and not only to be known of.
-fn holds(desk: Desk) -> bool {
-    match desk {
-        Desk::Triage | Desk::Lead | Desk::Review | Desk::Approval | Desk::Parked => true,
-        Desk::FollowUp | Desk::Raised | Desk::CoHandler | Desk::Copy => false,
-    }
-}
-
-/// Whether the order is open and with that unit, and the tray is the one of its holder: one that
-/// is parked is listed with others, too.
-fn is_there(order: &Order, unit: Unit, desk: Desk) -> bool {
-    order.holder() == Some(unit) && order.is_parked() == (desk == Desk::Parked)
 }
 
 /// The level of a unit and the county it lies in.

@@ -13,7 +13,7 @@ use crate::store::{
     check_together,
 };
 use async_trait::async_trait;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::MutexGuard;
 use std::time::Duration;
@@ -125,12 +125,6 @@ fn is_stale(world: &mut World) -> bool {
 
 #[async_trait]
 impl Vitals for Door {
-    async fn trays(&self) -> Result<Vec<(Unit, Desk)>, StoreError> {
-        let all = self.read().await?.state.all_entries();
-        let trays: BTreeSet<_> = all.iter().map(|(entry, _)| (entry.unit, entry.desk)).collect();
-        Ok(trays.into_iter().collect())
-    }
-
     async fn load_now(&self) -> Result<Load, StoreError> {
         let timers = self.read().await?.state.deadlines.len() as u64;
         Ok(Load { leases: 0, timers })

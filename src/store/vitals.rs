@@ -1,7 +1,6 @@
 //! How a store is doing: what operators watch and no order hangs on.
 
 use super::StoreError;
-use crate::domain::{Desk, Unit};
 use async_trait::async_trait;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -48,9 +47,6 @@ impl Batches {
 /// Says how it is doing, at a price that does not grow with the orders.
 #[async_trait]
 pub trait Vitals {
-    /// Every tray where something waits, once each, and perhaps some where nothing does.
-    async fn trays(&self) -> Result<Vec<(Unit, Desk)>, StoreError>;
-
     /// How much there is in the cell.
     async fn load_now(&self) -> Result<Load, StoreError>;
 

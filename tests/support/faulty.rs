@@ -84,10 +84,6 @@ impl Reconcile for Faulty {
 
 #[async_trait::async_trait]
 impl Vitals for Faulty {
-    async fn trays(&self) -> Found<Vec<(Unit, Desk)>> {
-        self.store.trays().await
-    }
-
     async fn load_now(&self) -> Found<Load> {
         self.store.load_now().await
     }

@@ -1,16 +1,11 @@
 //! How it is doing.
 
 use super::Embedded;
-use crate::domain::{Desk, Unit};
 use crate::store::{Effort, Load, StoreError, Vitals};
 use async_trait::async_trait;
 
 #[async_trait]
 impl Vitals for Embedded {
-    async fn trays(&self) -> Result<Vec<(Unit, Desk)>, StoreError> {
-        Ok(self.hot()?.0.trays.keys().copied().collect())
-    }
-
     async fn load_now(&self) -> Result<Load, StoreError> {
         let (hot, _) = self.hot()?;
         let leases = hot.trays.values().map(|tray| tray.leases() as u64).sum();

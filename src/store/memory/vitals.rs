@@ -2,16 +2,11 @@
 
 use super::Memory;
 use crate::clock::tick;
-use crate::domain::{Desk, Unit};
 use crate::store::{Load, StoreError, Vitals};
 use async_trait::async_trait;
 
 #[async_trait]
 impl Vitals for Memory {
-    async fn trays(&self) -> Result<Vec<(Unit, Desk)>, StoreError> {
-        Ok(self.state()?.trays.keys().copied().collect())
-    }
-
     async fn load_now(&self) -> Result<Load, StoreError> {
         let (state, now) = (self.state()?, tick());
         let leases = state.leases.iter().filter(|(_, held)| held.until > now).count() as u64;

@@ -1,21 +1,14 @@
 //! How it is doing.
 
 use super::RedisStore;
-use super::keys;
 use super::reads::ask;
-use super::value::{items, must, must_integer};
-use crate::domain::{Desk, Unit};
+use super::value::must_integer;
 use crate::store::{Effort, Load, StoreError, Vitals};
 use ::redis::cmd;
 use async_trait::async_trait;
 
 #[async_trait]
 impl Vitals for RedisStore {
-    async fn trays(&self) -> Result<Vec<(Unit, Desk)>, StoreError> {
-        let trays = items(ask(&self.read, cmd("SMEMBERS").arg(self.keys.trays())).await?)?;
-        trays.iter().map(|tray| keys::unit_and_desk(must(tray)?)).collect()
-    }
-
     async fn load_now(&self) -> Result<Load, StoreError> {
         let leases = ask(&self.read, cmd("HLEN").arg(self.keys.leases())).await?;
         let timers = ask(&self.read, cmd("ZCARD").arg(self.keys.due())).await?;
