@@ -52,11 +52,13 @@ fn exported() -> BTreeSet<String> {
     names
 }
 
-/// The words of a text that may be series: `hotline_…`, `process_…`, and `cell:hotline_…` of
-/// recorded ones.
+/// The words of a text that may be series: `hotline_…`, `process_…`, and `cell:hotline_…` or
+/// `county:hotline_…` of recorded ones.
 fn series(text: &str) -> BTreeSet<String> {
     text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'))
-        .filter(|word| ["hotline_", "process_", "cell:"].iter().any(|p| word.starts_with(p)))
+        .filter(|word| {
+            ["hotline_", "process_", "cell:", "county:hotline_"].iter().any(|p| word.starts_with(p))
+        })
         .map(str::to_owned)
         .collect()
 }
@@ -108,8 +110,10 @@ fn every_alert_leads_to_its_section_of_the_runbook() {
     let expected: Vec<_> =
         names.iter().map(|n| format!("deploy/runbook.md#{}", n.to_lowercase())).collect();
     assert_eq!(links, expected);
+    let cases = read("prometheus/tests.yml");
     for name in names {
         assert!(runbook.contains(&format!("\n## {name}\n")), "{name} has no section");
+        assert!(cases.contains(&name), "{name} never fires in a case");
     }
 }
 

@@ -77,6 +77,7 @@ pub(super) async fn run(args: DoctorArgs) -> Result<(), Failure> {
                 "kinds": kinds,
                 "truncated": truncated,
                 "plain_weekends": answer.plain_weekends,
+                "unpulled_units": answer.unpulled_units.iter().map(unpulled).collect::<Vec<_>>(),
             })
         },
         || {
@@ -94,6 +95,15 @@ pub(super) async fn run(args: DoctorArgs) -> Result<(), Failure> {
                     answer.plain_weekends
                 ));
             }
+            if !answer.unpulled_units.is_empty() {
+                let of = |u: &pb::UnpulledUnit| format!("{} {}（{} 件）", u.unit, u.name, u.orders);
+                let units: Vec<_> = answer.unpulled_units.iter().map(of).collect();
+                let n = units.len();
+                text.push_str(&format!(
+                    "；{n} 个单位有工单逾 5 分钟无人领取：{}",
+                    units.join("、")
+                ));
+            }
             for finding in &mended {
                 text.push_str("\n  已修复 ");
                 text.push_str(finding);
@@ -109,6 +119,10 @@ pub(super) async fn run(args: DoctorArgs) -> Result<(), Failure> {
         },
     )?;
     if ok { Ok(()) } else { Err(Failure::Told) }
+}
+
+fn unpulled(unit: &pb::UnpulledUnit) -> serde_json::Value {
+    json!({ "unit": unit.unit, "name": unit.name, "orders": unit.orders })
 }
 
 /// How many there are of each kind.

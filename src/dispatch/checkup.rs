@@ -3,11 +3,13 @@
 //! [`super::archiving`]'s to say, by `store::audit`.
 
 use super::{Dispatch, Finding, Refusal};
+use crate::catalogue::Catalogue;
 use crate::clock::{tick, wall_now};
-use crate::domain::{Actor, Order, Span, Timestamp};
+use crate::domain::{Actor, Order, Span, Timestamp, Unit};
 use crate::store::audit::next_page;
 use crate::store::{Cursor, MAX_FEED, Store, StoreError};
-use std::collections::{BTreeSet, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +29,8 @@ const SILENT: Span = Span::hours(24);
 const SAMPLE: usize = 16;
 /// How many names a sentence lists.
 const NAMES: usize = 8;
+/// How many units that do not pull are named at most.
+const MAX_UNPULLED: usize = 64;
 
 /// What a doctor says.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +41,20 @@ pub struct Checkup {
     pub findings: Vec<Finding>,
     /// How many open orders have a limit for which plain weekends were counted.
     pub plain_weekends: u64,
+    /// Units whose system does not pull, those with the most orders first; at most
+    /// [`MAX_UNPULLED`].
+    pub unpulled: Vec<Unpulled>,
+}
+
+/// A unit before which orders stand that its system does not fetch.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unpulled {
+    /// Which.
+    pub unit: Unit,
+    /// Its name.
+    pub name: String,
+    /// How many.
+    pub orders: u64,
 }
 
 /// When the last thing that the store's feed tells of happened; `None` where it has left, or
@@ -87,6 +105,7 @@ impl Dispatch {
             orders: received.map_or(0, |(_, n)| (*n).max(0) as u64),
             findings,
             plain_weekends: survey.plain_weekends,
+            unpulled: survey.unpulled(&self.catalogue()),
         })
     }
 
@@ -119,10 +138,14 @@ impl Dispatch {
         let mut after = None;
         while let Some(page) = next_page(&*self.store, after).await? {
             after = Some(page.last);
+            let now = self.now();
             for order in page.orders {
                 survey.stamped = survey.stamped.max(order.policy.version).max(order.catalogue);
                 let Some(holder) = order.holder() else { continue };
                 survey.plain_weekends += u64::from(order.policy.plain_weekends);
+                if self.is_unpulled(&order, now) {
+                    *survey.unpulled.entry(holder).or_default() += 1;
+                }
                 if catalogue.unit(holder).is_none() {
                     survey.units.insert(holder.to_string());
                     survey.strangers += 1;
@@ -204,6 +227,7 @@ impl Dispatch {
 #[derive(Default)]
 struct Survey {
     plain_weekends: u64,
+    unpulled: BTreeMap<Unit, u64>,
     /// The latest catalogue that any was routed or stamped by.
     stamped: u32,
     /// Open orders whose holder is not in the catalogue, and who that is.
@@ -223,6 +247,17 @@ impl Survey {
             self.newest.pop_front();
         }
         self.newest.push_back(order);
+    }
+
+    fn unpulled(&self, catalogue: &Catalogue) -> Vec<Unpulled> {
+        let named = |(unit, orders): (&Unit, &u64)| {
+            let name = catalogue.unit(*unit)?.name.clone();
+            Some(Unpulled { unit: *unit, name, orders: *orders })
+        };
+        let mut all: Vec<_> = self.unpulled.iter().filter_map(named).collect();
+        all.sort_by_key(|unpulled| Reverse(unpulled.orders));
+        all.truncate(MAX_UNPULLED);
+        all
     }
 
     /// Whether this process goes by the catalogue that the city goes by.

@@ -62,7 +62,7 @@ pub use crate::store::{
 pub use crate::story::{ClockStory, Holding, Next, Reason, Story, Words, timer_name};
 pub use archiving::{Archiving, Passes};
 pub use backup::Backup;
-pub use checkup::{Checkup, MOST_OFF, behind, last_written};
+pub use checkup::{Checkup, MOST_OFF, Unpulled, behind, last_written};
 pub use deciding::{Acceptance, Correction, Routing};
 pub use intake::{Asked, MAX_FILING, MAX_STREAMED, Preview, Submission};
 pub use links::Called;
