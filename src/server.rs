@@ -8,6 +8,7 @@
 //! ```
 
 mod grpc;
+pub mod health;
 mod observe;
 pub mod opening;
 mod reloading;
@@ -176,6 +177,7 @@ async fn assemble_with(
              callers are not identified yet"
         );
     }
+    dispatch.call_itself(format!("{} ({grpc})", machine()));
     let offset = watch::look(&dispatch, &readiness, clock.as_deref(), watch::Offset::UNKNOWN).await;
 
     let limits = api::Limits {
@@ -299,6 +301,15 @@ async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, Ser
 
 fn address(listener: &TcpListener) -> Result<SocketAddr, ServerError> {
     listener.local_addr().map_err(|e| ServerError::Internal(e.to_string()))
+}
+
+/// What this machine, or container, is called.
+fn machine() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "an unnamed machine".to_owned(),
+        name => name.to_owned(),
+    }
 }
 
 /// Whether a store can be read and written.

@@ -5,9 +5,9 @@
 use super::{Dispatch, Finding, Refusal};
 use crate::catalogue::Catalogue;
 use crate::clock::{tick, wall_now};
-use crate::domain::{Actor, Order, Span, Timestamp, Unit};
+use crate::domain::{Actor, ModelVersion, Order, Span, Timestamp, Unit};
 use crate::store::audit::next_page;
-use crate::store::{Cursor, MAX_FEED, Store, StoreError};
+use crate::store::{Cursor, Guided, MAX_FEED, Store, StoreError};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -94,6 +94,7 @@ impl Dispatch {
         let mut survey = Survey::default();
         self.survey(&mut survey).await?;
         findings.extend(survey.catalogue(self.catalogue().version()));
+        findings.extend(self.others().await?);
         findings.extend(self.key(&survey).await?);
         let orders = self.doctor(actor, mend).await?;
         findings.extend(self.lateness(&orders).await?);
@@ -154,6 +155,15 @@ impl Dispatch {
             }
         }
         Ok(())
+    }
+
+    /// The processes of the city that serve by something else than this one.
+    async fn others(&self) -> Result<Vec<Finding>, StoreError> {
+        // What it said last may be older than a reload.
+        self.attend().await?;
+        let ours = self.guided();
+        let others = self.store.present().await?.into_iter();
+        Ok(others.flat_map(|(name, by)| differences(&ours, &name, &by)).collect())
     }
 
     /// Whether this process's key opens what the city's processes sealed.
@@ -287,6 +297,36 @@ impl Survey {
     }
 }
 
+/// How what another process serves by differs from what this one does.
+fn differences(ours: &Guided, name: &str, theirs: &Guided) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if theirs.catalogue != ours.catalogue {
+        let which = match theirs.version == ours.version {
+            true => format!("{} too, but with other contents", ours.version),
+            false => theirs.version.to_string(),
+        };
+        let what = format!(
+            "this process goes by version {} of the catalogue, the one at {name} by version \
+             {which}: give every process of the city the same folder and send it SIGHUP",
+            ours.version
+        );
+        findings.push(of("catalogue", what));
+    }
+    if theirs.model != ours.model {
+        let named = |model: Option<ModelVersion>| {
+            model.map_or_else(|| "no model".to_owned(), |model| format!("the model {model}"))
+        };
+        let what = format!(
+            "this process classifies by {}, the one at {name} by {}: give every process of the \
+             city the same model and send it SIGHUP",
+            named(ours.model),
+            named(theirs.model)
+        );
+        findings.push(of("model", what));
+    }
+    findings
+}
+
 fn of(name: &'static str, what: String) -> Finding {
     Finding { order: None, name, mended: false, what }
 }
@@ -308,6 +348,24 @@ mod tests {
             let words = behind(now, last.map(|later| now.plus(later)));
             assert_eq!(words.is_some(), said, "{last:?}");
             assert!(words.is_none_or(|words| words.contains("later")));
+        }
+    }
+
+    #[test]
+    fn who_serves_by_something_else_is_told() {
+        let ours = Guided { version: 2, catalogue: "0f".to_owned(), model: None };
+        let other = Guided { catalogue: "f0".to_owned(), ..ours.clone() };
+        let model = Some(ModelVersion(0x9c41_f07e));
+        for (theirs, said) in [
+            (ours.clone(), &[][..]),
+            (other.clone(), &["by version 2 too, but with other contents: give"]),
+            (Guided { version: 3, ..other.clone() }, &["the one at b by version 3: give"]),
+            (Guided { model, ..ours.clone() }, &["no model, the one at b by the model 9c41f07e"]),
+            (Guided { model, ..other }, &["other contents", "9c41f07e"]),
+        ] {
+            let found = differences(&ours, "b", &theirs);
+            assert_eq!(found.len(), said.len(), "{found:?}");
+            assert!(found.iter().zip(said).all(|(is, said)| is.what.contains(said)), "{found:?}");
         }
     }
 

@@ -46,7 +46,7 @@ use guide::Guide;
 use numbers::Numbers;
 use similar::Similar;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
 use waiters::Waiters;
@@ -209,6 +209,8 @@ pub struct Dispatch {
     clock: Arc<dyn Clock>,
     sealer: Sealer,
     settings: Settings,
+    /// What this process calls itself before the others of its city.
+    name: OnceLock<String>,
     archive: Option<Arc<dyn Keeper>>,
     /// This process runs the timers, and what goes with them.
     leads: AtomicBool,
@@ -269,6 +271,7 @@ impl Dispatch {
             sealer,
             similar: Similar::new(settings.burst),
             settings,
+            name: OnceLock::new(),
             archive,
             leads: AtomicBool::new(false),
             numbers: Numbers::default(),

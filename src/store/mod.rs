@@ -27,7 +27,7 @@ pub use leaving::{Consumer, Leaving, MAX_CONSUMERS, Shedding, Whole};
 pub use mode::{ModeRow, Restamping};
 pub use reconcile::{Look, Mismatch, Reconcile};
 pub(crate) use together::check_together;
-pub use vitals::{Effort, Load, Vitals};
+pub use vitals::{Effort, Guided, Load, PRESENCE, Vitals};
 
 use crate::domain::{
     CO_HOLDING, Cell, Counts, Date, Desk, Dimension, Entry, Event, Marginal, Order, OrderNo, Stage,
