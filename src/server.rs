@@ -22,6 +22,7 @@ use crate::dispatch::{Archiving, BurstRule, Dispatch, Parts, Settings};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Exporter, Readiness, http, metrics, upkeep};
 pub use reloading::Reloaded;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +58,7 @@ pub enum ServerError {
     #[error("{0}")]
     Config(String),
     /// An address cannot be listened at.
-    #[error("{key} = {address}: {why}; name another address, or stop what has this one")]
+    #[error("{key} = {address}: {why}; {}", bind_remedy(.why))]
     Bind {
         /// The setting.
         key: &'static str,
@@ -84,6 +85,15 @@ pub enum ServerError {
     /// Metrics or reflection cannot be set up: a fault of the program.
     #[error("{0}")]
     Internal(String),
+}
+
+fn bind_remedy(why: &std::io::Error) -> &'static str {
+    match why.kind() {
+        ErrorKind::AddrInUse => "name another address, or stop what has this one",
+        ErrorKind::AddrNotAvailable => "name an address that this machine has",
+        ErrorKind::PermissionDenied => "name a port above 1023",
+        _ => "name another address",
+    }
 }
 
 // Written out, so that the store's words are not a `source` as well and said twice.

@@ -7,8 +7,12 @@ use crate::domain::Role;
 use crate::server::health::REASONS;
 use clap::Args;
 use serde_json::json;
+use std::time::Duration;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+/// One that does not answer so simple a question in this time does not answer.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Asks a server whether it takes work, and if not, why (the store, the clock, timers to catch up
 /// with, a drain): exit code 0 if it does, 1 if not, 3 if nobody answers.
@@ -24,7 +28,12 @@ pub(super) struct HealthArgs {
 pub(super) async fn run(args: HealthArgs) -> Result<(), Failure> {
     let server = args.client.connect(Role::Dispatcher).await?;
     let request = HealthCheckRequest { service: String::new() };
-    let answer = HealthClient::new(server.channel.clone()).check(request).await;
+    let mut client = HealthClient::new(server.channel.clone());
+    let answer = tokio::time::timeout(PATIENCE, client.check(request)).await;
+    let answer = answer.map_err(|_| Failure::Unreachable {
+        server: args.client.server.clone(),
+        cause: format!("no answer within {PATIENCE:?}"),
+    })?;
     // One of an older version says nothing of why.
     let said = answer.as_ref().ok().and_then(|answer| answer.metadata().get_bin(REASONS));
     let said = said.and_then(|said| said.to_bytes().ok()).unwrap_or_default();

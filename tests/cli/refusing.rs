@@ -75,6 +75,9 @@ fn a_store_that_is_somebody_elses() {
         let said = format!("= {at}: Address already in use");
         refused(home, &["--store", &fresh, flag, at], 1, &[&said, "name another address"]);
     }
+    // Of a block that is nobody's.
+    let nowhere = ["--store", &fresh, "--insecure-bind", "--listen", "192.0.2.1:1"];
+    refused(home, &nowhere, 1, &["listen = 192.0.2.1:1: ", "an address that this machine has"]);
     let dev = ["dev", "--headless", "--listen", &serve.address, "--metrics-listen", "127.0.0.1:0"];
     let temporary = home.join("tmp");
     std::fs::create_dir(&temporary).unwrap();
@@ -150,6 +153,10 @@ fn a_bad_day() {
     refused(home, &["--store", &far], 1, &["no database of the number", "leave it out"]);
     let () = redis.ask(&["CONFIG", "SET", "requirepass", "geheim"]);
     refused(home, &["--store", &url], 1, &["asks for a password", "store_password_file"]);
+    // Something listens there and says nothing.
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://{}", mute.local_addr().unwrap());
+    refused(home, &["--store", &url], 1, &["did not answer within", "is it held up, or no Redis?"]);
     // A password that is named twice, or nowhere to be read.
     let nowhere = home.join("no-password");
     let file = ["--store-password-file", nowhere.to_str().unwrap()];
