@@ -19,11 +19,12 @@ use tonic::Code;
 const MAX_FINDINGS: usize = 1_000;
 
 /// Says what is wrong, each in a sentence with the cause and the remedy: with the process and its
-/// store (whether it answers, clocks, the key, the catalogue, whether the city's other processes
-/// serve by the same, timers that are late, readers of
-/// the feed that stand still, Redis's function library), and with every order against what is
-/// indexed about it; and compares the ledger of a client with the store. Exit code 0 if all is
-/// well, or is again; 1 if anything is left, or the check failed; 3 if no server answers.
+/// store (whether it answers, clocks, the key, what could not be reloaded, the catalogue, whether
+/// the city's other processes serve by the same, timers that are late, readers of the feed that
+/// stand still, Redis's function library), and with every order against what is indexed about it;
+/// and compares the ledger of a client with the store. Units that do not pull are named, too.
+/// Exit code 0 if all is well, or is again; 1 if anything is left, or the check failed; 3 if no
+/// server answers.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  hotline doctor\n  hotline doctor --repair\n  hotline doctor --ledger acked.txt --file calls.jsonl"

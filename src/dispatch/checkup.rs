@@ -94,6 +94,13 @@ impl Dispatch {
         let mut survey = Survey::default();
         self.survey(&mut survey).await?;
         findings.extend(survey.catalogue(self.catalogue().version()));
+        findings.extend(self.not_reloaded().map(|why| {
+            let what = format!(
+                "what was read anew is not in force, and the next start may fail ({why}): correct \
+                 it and send this process SIGHUP"
+            );
+            of("settings", what)
+        }));
         findings.extend(self.others().await?);
         findings.extend(self.key(&survey).await?);
         let orders = self.doctor(actor, mend).await?;

@@ -35,6 +35,17 @@ impl Dispatch {
         *self.guide.write().unwrap_or_else(PoisonError::into_inner) = guide;
     }
 
+    /// Notes whether what was read anew could be used, for the doctor.
+    pub fn note_reload(&self, came: Result<(), String>) {
+        *self.not_reloaded.lock().unwrap_or_else(PoisonError::into_inner) = came.err();
+    }
+
+    /// Why what was read anew last could not be used, on one line.
+    pub(super) fn not_reloaded(&self) -> Option<String> {
+        let why = self.not_reloaded.lock().unwrap_or_else(PoisonError::into_inner);
+        why.as_ref().map(|why| why.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
     /// The catalogue in force.
     pub fn catalogue(&self) -> Arc<Catalogue> {
         Arc::clone(&self.guide().catalogue)

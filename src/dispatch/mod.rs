@@ -46,7 +46,7 @@ use guide::Guide;
 use numbers::Numbers;
 use similar::Similar;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
 use waiters::Waiters;
@@ -211,6 +211,8 @@ pub struct Dispatch {
     settings: Settings,
     /// What this process calls itself before the others of its city.
     name: OnceLock<String>,
+    /// Why what was read anew last could not be used.
+    not_reloaded: Mutex<Option<String>>,
     archive: Option<Arc<dyn Keeper>>,
     /// This process runs the timers, and what goes with them.
     leads: AtomicBool,
@@ -272,6 +274,7 @@ impl Dispatch {
             similar: Similar::new(settings.burst),
             settings,
             name: OnceLock::new(),
+            not_reloaded: Mutex::new(None),
             archive,
             leads: AtomicBool::new(false),
             numbers: Numbers::default(),
