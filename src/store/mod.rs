@@ -4,8 +4,7 @@
 //! counters, the remembered request ids, the papers, the sealed contacts and the feed. One
 //! primitive carries the system, [`Store::commit`], which [`Store::commit_together`] does to a
 //! few orders at once; everything indexed is derived from the order by `domain::index`, so it
-//! cannot disagree with it. The same conformance suite runs over every implementation
-//! (`tests/conformance.rs`).
+//! cannot disagree with it. One suite runs over every implementation (`tests/conformance`).
 
 pub mod audit;
 pub mod codec;
