@@ -49,9 +49,10 @@ mod tests {
         ["image", "text", "title", "body", "phone", "phone_last4", "name", "address", "words"];
     /// Their words are the program's or the catalogue's own: what the doctor found, what a counter
     /// or a unit is called, how an order's story is told.
-    const OURS: [&str; 9] = [
+    const OURS: [&str; 10] = [
         "Finding",
         "Tally",
+        "UnpulledUnit",
         "Indicators",
         "ClockStory",
         "ExplainOrderResponse",

@@ -8,6 +8,7 @@
 //! ```
 
 mod grpc;
+pub mod health;
 mod observe;
 pub mod opening;
 mod reloading;
@@ -21,6 +22,7 @@ use crate::dispatch::{Archiving, BurstRule, Dispatch, Parts, Settings};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Exporter, Readiness, http, metrics, upkeep};
 pub use reloading::Reloaded;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +58,7 @@ pub enum ServerError {
     #[error("{0}")]
     Config(String),
     /// An address cannot be listened at.
-    #[error("{key} = {address}: {why}; name another address, or stop what has this one")]
+    #[error("{key} = {address}: {why}; {}", bind_remedy(.why))]
     Bind {
         /// The setting.
         key: &'static str,
@@ -83,6 +85,15 @@ pub enum ServerError {
     /// Metrics or reflection cannot be set up: a fault of the program.
     #[error("{0}")]
     Internal(String),
+}
+
+fn bind_remedy(why: &std::io::Error) -> &'static str {
+    match why.kind() {
+        ErrorKind::AddrInUse => "name another address, or stop what has this one",
+        ErrorKind::AddrNotAvailable => "name an address that this machine has",
+        ErrorKind::PermissionDenied => "name a port above 1023",
+        _ => "name another address",
+    }
 }
 
 // Written out, so that the store's words are not a `source` as well and said twice.
@@ -176,6 +187,7 @@ async fn assemble_with(
              callers are not identified yet"
         );
     }
+    dispatch.call_itself(format!("{} ({grpc})", machine()));
     let offset = watch::look(&dispatch, &readiness, clock.as_deref(), watch::Offset::UNKNOWN).await;
 
     let limits = api::Limits {
@@ -299,6 +311,15 @@ async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, Ser
 
 fn address(listener: &TcpListener) -> Result<SocketAddr, ServerError> {
     listener.local_addr().map_err(|e| ServerError::Internal(e.to_string()))
+}
+
+/// What this machine, or container, is called.
+fn machine() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "an unnamed machine".to_owned(),
+        name => name.to_owned(),
+    }
 }
 
 /// Whether a store can be read and written.

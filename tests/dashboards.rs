@@ -52,11 +52,15 @@ fn exported() -> BTreeSet<String> {
     names
 }
 
-/// The words of a text that may be series: `hotline_…`, `process_…`, and `cell:hotline_…` of
-/// recorded ones.
+/// The words of a text that may be series: `hotline_…`, `process_…`, and `cell:…`,
+/// `county:hotline_…` and `hotline:…` of recorded ones.
 fn series(text: &str) -> BTreeSet<String> {
     text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'))
-        .filter(|word| ["hotline_", "process_", "cell:"].iter().any(|p| word.starts_with(p)))
+        .filter(|word| {
+            ["hotline_", "process_", "cell:", "county:hotline_", "hotline:"]
+                .iter()
+                .any(|p| word.starts_with(p))
+        })
         .map(str::to_owned)
         .collect()
 }
@@ -99,17 +103,42 @@ fn every_panel_says_what_it_shows() {
     }
 }
 
+/// What a forge's address of a heading ends with.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-'));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
 #[test]
 fn every_alert_leads_to_its_section_of_the_runbook() {
     let (alerts, runbook) = (read("prometheus/alerts.yml"), read("runbook.md"));
     let names = values(&alerts, "- alert:");
     assert!(!names.is_empty());
-    let links = values(&alerts, "runbook_url:");
-    let expected: Vec<_> =
-        names.iter().map(|n| format!("deploy/runbook.md#{}", n.to_lowercase())).collect();
-    assert_eq!(links, expected);
-    for name in names {
-        assert!(runbook.contains(&format!("\n## {name}\n")), "{name} has no section");
+    // Before it stands where the operator's people read the runbook, which one rule says.
+    let base =
+        "{{ with query \"hotline:runbook:info\" }}{{ . | first | label \"runbook\" }}{{ end }}";
+    let expected: Vec<_> = names.iter().map(|name| format!("'{base}#{}'", anchor(name))).collect();
+    assert_eq!(values(&alerts, "runbook_url:"), expected);
+    let headings: Vec<_> = runbook.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    let cases = read("prometheus/tests.yml");
+    for name in &names {
+        assert!(headings.contains(&name.as_str()), "{name} has no section");
+        assert!(cases.contains(name), "{name} never fires in a case");
+    }
+    for heading in headings.iter().filter(|heading| heading.starts_with("Hotline")) {
+        assert!(names.iter().any(|name| name == heading), "{heading} is no alert");
+    }
+    let anchors: Vec<_> = headings.iter().map(|heading| anchor(heading)).collect();
+    for link in runbook.split("](#").skip(1) {
+        let to = link.split(')').next().unwrap();
+        assert!(anchors.iter().any(|anchor| anchor == to), "#{to} leads nowhere");
+    }
+    // The panels' links begin with the same.
+    for name in DASHBOARDS {
+        let board = dashboard(name);
+        let said = board["templating"]["list"].as_array().unwrap();
+        let runbook = said.iter().find(|variable| variable["name"] == "runbook").unwrap();
+        assert_eq!(runbook["query"], "label_values(hotline:runbook:info, runbook)", "{name}");
     }
 }
 

@@ -5,6 +5,7 @@
 //! `cargo bench --bench million -- --only memory,claim,restart,burst --orders 1000000 --timers 100000 --rounds 3`
 //! What grows with the open orders, and what waiting pullers cost:
 //! `cargo bench --bench million -- --only growth,idle --orders 10000,100000,1000000`
+//! What a scrape takes with that many open: `cargo bench --bench million -- --only scrape`
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a measurement may panic")]
 
@@ -16,7 +17,11 @@ mod idle;
 mod intake;
 mod memory;
 mod restart;
+mod scrape;
 
+#[path = "../../tests/dashboards/http.rs"]
+#[allow(dead_code, reason = "the bench uses its part")]
+mod http;
 #[path = "../../tests/crash/process.rs"]
 #[allow(dead_code, reason = "the bench uses its part")]
 mod process;
@@ -103,6 +108,10 @@ async fn measure(options: &Options) {
     }
     if wanted("restart") {
         restart::on_redb(orders).await;
+    }
+    if wanted("scrape") {
+        scrape::on_redb(orders).await;
+        scrape::on_redis(orders).await;
     }
     if wanted("burst") {
         burst::measure(options.timers, options.rounds).await;

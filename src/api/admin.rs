@@ -3,7 +3,7 @@
 use super::Api;
 use super::actor::split;
 use super::status::Fault;
-use crate::dispatch::{Backup, Checkup, Day, Finding, Piece, Refusal};
+use crate::dispatch::{Backup, Checkup, Day, Finding, Piece, Refusal, Unpulled};
 use crate::pb;
 use crate::pb::admin_service_server::AdminService;
 use std::time::Duration;
@@ -21,7 +21,7 @@ impl AdminService for Api {
         request: Request<pb::DoctorRequest>,
     ) -> Result<Response<pb::DoctorResponse>, Status> {
         let (actor, pb::DoctorRequest { repair }) = split(request)?;
-        let Checkup { orders, findings, plain_weekends } =
+        let Checkup { orders, findings, plain_weekends, unpulled } =
             self.dispatch.checkup(&actor, repair).await.map_err(Fault::from)?;
         let listed = findings.iter().take(MAX_FINDINGS);
         Ok(Response::new(pb::DoctorResponse {
@@ -29,6 +29,7 @@ impl AdminService for Api {
             findings: listed.map(finding).collect(),
             truncated: findings.len() > MAX_FINDINGS,
             plain_weekends,
+            unpulled_units: unpulled.into_iter().map(unpulled_unit).collect(),
         }))
     }
 
@@ -116,4 +117,8 @@ async fn written(
 fn finding(finding: &Finding) -> pb::Finding {
     let (kind, mended) = (finding.name.to_owned(), finding.mended);
     pb::Finding { text: finding.to_string(), kind, mended }
+}
+
+fn unpulled_unit(Unpulled { unit, name, orders }: Unpulled) -> pb::UnpulledUnit {
+    pb::UnpulledUnit { unit: unit.to_string(), name, orders }
 }

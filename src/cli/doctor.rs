@@ -19,10 +19,12 @@ use tonic::Code;
 const MAX_FINDINGS: usize = 1_000;
 
 /// Says what is wrong, each in a sentence with the cause and the remedy: with the process and its
-/// store (whether it answers, clocks, the key, the catalogue, timers that are late, readers of
-/// the feed that stand still, Redis's function library), and with every order against what is
-/// indexed about it; and compares the ledger of a client with the store. Exit code 0 if all is
-/// well, or is again; 1 if anything is left, or the check failed; 3 if no server answers.
+/// store (whether it answers, clocks, the key, what could not be reloaded, the catalogue, whether
+/// the city's other processes serve by the same, timers that are late, readers of the feed that
+/// stand still, Redis's function library), and with every order against what is indexed about it;
+/// and compares the ledger of a client with the store. Units that do not pull are named, too.
+/// Exit code 0 if all is well, or is again; 1 if anything is left, or the check failed; 3 if no
+/// server answers.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  hotline doctor\n  hotline doctor --repair\n  hotline doctor --ledger acked.txt --file calls.jsonl"
@@ -77,6 +79,7 @@ pub(super) async fn run(args: DoctorArgs) -> Result<(), Failure> {
                 "kinds": kinds,
                 "truncated": truncated,
                 "plain_weekends": answer.plain_weekends,
+                "unpulled_units": answer.unpulled_units.iter().map(unpulled).collect::<Vec<_>>(),
             })
         },
         || {
@@ -94,6 +97,15 @@ pub(super) async fn run(args: DoctorArgs) -> Result<(), Failure> {
                     answer.plain_weekends
                 ));
             }
+            if !answer.unpulled_units.is_empty() {
+                let of = |u: &pb::UnpulledUnit| format!("{} {}（{} 件）", u.unit, u.name, u.orders);
+                let units: Vec<_> = answer.unpulled_units.iter().map(of).collect();
+                let n = units.len();
+                text.push_str(&format!(
+                    "；{n} 个单位有工单逾 5 分钟无人领取：{}",
+                    units.join("、")
+                ));
+            }
             for finding in &mended {
                 text.push_str("\n  已修复 ");
                 text.push_str(finding);
@@ -109,6 +121,10 @@ pub(super) async fn run(args: DoctorArgs) -> Result<(), Failure> {
         },
     )?;
     if ok { Ok(()) } else { Err(Failure::Told) }
+}
+
+fn unpulled(unit: &pb::UnpulledUnit) -> serde_json::Value {
+    json!({ "unit": unit.unit, "name": unit.name, "orders": unit.orders })
 }
 
 /// How many there are of each kind.

@@ -23,6 +23,13 @@ pub enum Failure {
     Usage(String),
     /// The store does not hold what was counted: what does not agree.
     NotInStore(String),
+    /// Nobody takes it now, and all of it is kept in the spool of this name.
+    Kept {
+        /// The spool.
+        spool: String,
+        /// Why it is not taken.
+        why: Box<Failure>,
+    },
     /// Anything else.
     Failed(anyhow::Error),
     /// It was said already; only the exit code is left.
@@ -49,7 +56,7 @@ impl Failure {
         ExitCode::from(match self {
             Failure::Refused(_) | Failure::Failed(_) | Failure::Told => 1,
             Failure::Usage(_) => 2,
-            Failure::Unreachable { .. } => 3,
+            Failure::Unreachable { .. } | Failure::Kept { .. } => 3,
             Failure::NotInStore(_) => 4,
         })
     }
@@ -73,6 +80,10 @@ impl Failure {
             Failure::NotInStore(words) => {
                 format!("error: the store does not hold what was counted:\n  {words}\n")
             }
+            Failure::Kept { spool, why } => format!(
+                "{}kept: all of it is in {spool}; `hotline submit --spool {spool} --wait` files it\n",
+                why.explain()
+            ),
             Failure::Failed(error) => format!("error: {error:#}\n"),
             Failure::Told => String::new(),
         }

@@ -16,10 +16,19 @@ pub(super) async fn until_answered<T, F>(send: impl FnMut() -> F) -> Result<T, S
 where
     F: Future<Output = Result<T, Status>>,
 {
-    spaced(wait, send).await
+    spaced(MAX_TRIES, wait, send).await
+}
+
+/// The same for what is kept if there is none, and sent another time: at most so often.
+pub(super) async fn answered_within<T, F>(tries: u32, send: impl FnMut() -> F) -> Result<T, Status>
+where
+    F: Future<Output = Result<T, Status>>,
+{
+    spaced(tries, wait, send).await
 }
 
 async fn spaced<T, F>(
+    most: u32,
     wait: impl Fn(u32) -> Duration,
     mut send: impl FnMut() -> F,
 ) -> Result<T, Status>
@@ -29,7 +38,7 @@ where
     let mut tries = 1;
     loop {
         match send().await {
-            Err(status) if is_worth_again(&status) && tries < MAX_TRIES => {
+            Err(status) if is_worth_again(&status) && tries < most => {
                 tokio::time::sleep(wait(tries)).await;
                 tries += 1;
             }
@@ -83,6 +92,7 @@ mod tests {
     async fn perhaps_is_asked_again_and_no_is_not() {
         let asked = Cell::new(0);
         let answer = spaced(
+            MAX_TRIES,
             |_| Duration::ZERO,
             async || {
                 asked.set(asked.get() + 1);
@@ -92,6 +102,7 @@ mod tests {
         assert_eq!(answer.await.unwrap(), 3);
         asked.set(0);
         let answer = spaced(
+            MAX_TRIES,
             |_| Duration::ZERO,
             async || {
                 asked.set(asked.get() + 1);
@@ -102,6 +113,7 @@ mod tests {
         assert_eq!(asked.get(), MAX_TRIES);
         asked.set(0);
         let answer = spaced(
+            MAX_TRIES,
             |_| Duration::ZERO,
             async || {
                 asked.set(asked.get() + 1);

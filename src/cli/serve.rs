@@ -53,6 +53,7 @@ fn reload(args: &ServeArgs, started: &Effective, running: &Running, logs: &Logs)
             let why = failure.explain();
             let why = why.trim_start_matches("error: ").trim_end();
             tracing::error!("not reloaded, what was in force stays: {why}");
+            running.dispatch().note_reload(Err(why.to_owned()));
             return;
         }
     };
@@ -65,7 +66,10 @@ fn reload(args: &ServeArgs, started: &Effective, running: &Running, logs: &Logs)
         Ok(()) => tracing::info!(log = settings.config.log, "reloaded the log filter"),
         Err(error) => tracing::error!("not reloaded, what was in force stays: {error}"),
     }
-    match tokio::task::block_in_place(|| running.reload(&settings.config)) {
+    let reloaded = tokio::task::block_in_place(|| running.reload(&settings.config));
+    let came = reloaded.as_ref().map(|_| ()).map_err(ToString::to_string);
+    running.dispatch().note_reload(came);
+    match reloaded {
         Ok(Reloaded::Same { version }) => tracing::info!(version, "the catalogue is the same"),
         Ok(Reloaded::Another { from, to }) => {
             tracing::info!(

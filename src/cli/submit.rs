@@ -12,7 +12,7 @@ pub(super) use rows::{Row, Rows};
 use super::client::{ClientArgs, Connection};
 use super::failure::Failure;
 use super::output::{Output, say};
-use super::retry::{is_worth_again, until_answered};
+use super::retry::{MAX_TRIES, answered_within, is_worth_again};
 use crate::clock::tick;
 use crate::domain::Role;
 use crate::pb::intake_service_client::IntakeServiceClient;
@@ -81,6 +81,9 @@ pub(super) struct SubmitArgs {
     #[command(flatten)]
     client: ClientArgs,
 }
+
+/// How often a matter of a spool is sent at a time: it is kept, and sent again another time.
+const SPOOLED_TRIES: u32 = 4;
 
 /// What became of the rows.
 #[derive(Default)]
@@ -231,7 +234,8 @@ async fn send(server: Connection, row: Row, ledgers: Vec<Arc<Ledger>>, spooled: 
         submission: Some(row.submission),
         skip_repeats: true,
     };
-    let mut answer = file(&server, &request).await;
+    let tries = if spooled { SPOOLED_TRIES } else { MAX_TRIES };
+    let mut answer = file(&server, &request, tries).await;
     if spooled
         && let Err(status) = &answer
         && status.code() == Code::AlreadyExists
@@ -240,7 +244,7 @@ async fn send(server: Connection, row: Row, ledgers: Vec<Arc<Ledger>>, spooled: 
         // It may have been filed before it was kept, when nobody had noted the moment yet.
         // The server knows the id, so that asking makes no order.
         submission.heard_at = None;
-        let again = file(&server, &request).await;
+        let again = file(&server, &request, tries).await;
         answer = if again.is_ok() { again } else { answer };
     }
     if let Ok(receipt) = &answer {
@@ -251,8 +255,12 @@ async fn send(server: Connection, row: Row, ledgers: Vec<Arc<Ledger>>, spooled: 
     Sent { line: row.line, request_id: request.request_id, answer }
 }
 
-async fn file(server: &Connection, request: &SubmitOrderRequest) -> Result<Receipt, Status> {
-    let answer = until_answered(|| {
+async fn file(
+    server: &Connection,
+    request: &SubmitOrderRequest,
+    tries: u32,
+) -> Result<Receipt, Status> {
+    let answer = answered_within(tries, || {
         let stamped = server.stamp(request.clone());
         let mut client = IntakeServiceClient::new(server.channel.clone());
         async move { client.submit_order(stamped).await }

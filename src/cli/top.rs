@@ -154,6 +154,7 @@ struct Screen {
 
 impl Screen {
     fn draw(&self, frame: &mut Frame) {
+        panics_at(frame.count());
         let live = Some(Live { first: self.first, lost: self.lost.as_deref() });
         let drawn = Drawn { wall: &self.wall, lang: self.lang, live };
         frame.render_widget(drawn, frame.area());
@@ -182,6 +183,13 @@ impl Screen {
             _ => Asked::Nothing,
         }
     }
+}
+
+/// Panics where `HOTLINE_FAULT_PANIC_AT_FRAME` says: what a panic leaves of a terminal must be
+/// shown. Never in a release build.
+fn panics_at(frame: usize) {
+    let at = || std::env::var("HOTLINE_FAULT_PANIC_AT_FRAME").ok()?.parse().ok();
+    assert!(!cfg!(debug_assertions) || at() != Some(frame), "told to at frame {frame}");
 }
 
 /// Draws until somebody ends it. The terminal is as it was afterwards, whatever ends it: a key,

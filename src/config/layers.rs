@@ -116,7 +116,7 @@ impl Effective {
         let text = std::fs::read_to_string(path).map_err(unread)?;
         // The line break that an editor leaves is no part of it.
         let password = text.trim_end_matches(['\r', '\n']);
-        if password.is_empty() || password.contains(['\r', '\n']) {
+        if password.trim().is_empty() || password.contains(['\r', '\n']) {
             return Err(wrong("expected one line, the password".to_owned()));
         }
         self.config.store = self.config.store.with_password(password).map_err(wrong)?;
@@ -301,7 +301,7 @@ mod tests {
         assert_eq!(all.config.store.reveal(), "redis://:geheim@db");
         let shown: String = all.rows().map(|(_, value, _)| value).collect();
         assert!(!shown.contains("geheim"), "{shown}");
-        for (text, said) in [("", "one line"), ("geheim\nx\n", "one line")] {
+        for (text, said) in [("", "one line"), (" \n", "one line"), ("geheim\nx\n", "one line")] {
             std::fs::write(&path, text).unwrap();
             let error = load(None, [], flags("redis://db")).unwrap_err().to_string();
             assert!(error.contains(said) && !error.contains("geheim"), "{error}");

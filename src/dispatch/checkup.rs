@@ -3,11 +3,13 @@
 //! [`super::archiving`]'s to say, by `store::audit`.
 
 use super::{Dispatch, Finding, Refusal};
+use crate::catalogue::Catalogue;
 use crate::clock::{tick, wall_now};
-use crate::domain::{Actor, Order, Span, Timestamp};
+use crate::domain::{Actor, ModelVersion, Order, Span, Timestamp, Unit};
 use crate::store::audit::next_page;
-use crate::store::{Cursor, MAX_FEED, Store, StoreError};
-use std::collections::{BTreeSet, VecDeque};
+use crate::store::{Cursor, Guided, MAX_FEED, Store, StoreError};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +29,8 @@ const SILENT: Span = Span::hours(24);
 const SAMPLE: usize = 16;
 /// How many names a sentence lists.
 const NAMES: usize = 8;
+/// How many units that do not pull are named at most.
+const MAX_UNPULLED: usize = 64;
 
 /// What a doctor says.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +41,20 @@ pub struct Checkup {
     pub findings: Vec<Finding>,
     /// How many open orders have a limit for which plain weekends were counted.
     pub plain_weekends: u64,
+    /// Units whose system does not pull, those with the most orders first; at most
+    /// [`MAX_UNPULLED`].
+    pub unpulled: Vec<Unpulled>,
+}
+
+/// A unit before which orders stand that its system does not fetch.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unpulled {
+    /// Which.
+    pub unit: Unit,
+    /// Its name.
+    pub name: String,
+    /// How many.
+    pub orders: u64,
 }
 
 /// When the last thing that the store's feed tells of happened; `None` where it has left, or
@@ -76,6 +94,14 @@ impl Dispatch {
         let mut survey = Survey::default();
         self.survey(&mut survey).await?;
         findings.extend(survey.catalogue(self.catalogue().version()));
+        findings.extend(self.not_reloaded().map(|why| {
+            let what = format!(
+                "what was read anew is not in force, and the next start may fail ({why}): correct \
+                 it and send this process SIGHUP"
+            );
+            of("settings", what)
+        }));
+        findings.extend(self.others().await?);
         findings.extend(self.key(&survey).await?);
         let orders = self.doctor(actor, mend).await?;
         findings.extend(self.lateness(&orders).await?);
@@ -87,6 +113,7 @@ impl Dispatch {
             orders: received.map_or(0, |(_, n)| (*n).max(0) as u64),
             findings,
             plain_weekends: survey.plain_weekends,
+            unpulled: survey.unpulled(&self.catalogue()),
         })
     }
 
@@ -119,10 +146,14 @@ impl Dispatch {
         let mut after = None;
         while let Some(page) = next_page(&*self.store, after).await? {
             after = Some(page.last);
+            let now = self.now();
             for order in page.orders {
                 survey.stamped = survey.stamped.max(order.policy.version).max(order.catalogue);
                 let Some(holder) = order.holder() else { continue };
                 survey.plain_weekends += u64::from(order.policy.plain_weekends);
+                if self.is_unpulled(&order, now) {
+                    *survey.unpulled.entry(holder).or_default() += 1;
+                }
                 if catalogue.unit(holder).is_none() {
                     survey.units.insert(holder.to_string());
                     survey.strangers += 1;
@@ -131,6 +162,15 @@ impl Dispatch {
             }
         }
         Ok(())
+    }
+
+    /// The processes of the city that serve by something else than this one.
+    async fn others(&self) -> Result<Vec<Finding>, StoreError> {
+        // What it said last may be older than a reload.
+        self.attend().await?;
+        let ours = self.guided();
+        let others = self.store.present().await?.into_iter();
+        Ok(others.flat_map(|(name, by)| differences(&ours, &name, &by)).collect())
     }
 
     /// Whether this process's key opens what the city's processes sealed.
@@ -204,6 +244,7 @@ impl Dispatch {
 #[derive(Default)]
 struct Survey {
     plain_weekends: u64,
+    unpulled: BTreeMap<Unit, u64>,
     /// The latest catalogue that any was routed or stamped by.
     stamped: u32,
     /// Open orders whose holder is not in the catalogue, and who that is.
@@ -223,6 +264,17 @@ impl Survey {
             self.newest.pop_front();
         }
         self.newest.push_back(order);
+    }
+
+    fn unpulled(&self, catalogue: &Catalogue) -> Vec<Unpulled> {
+        let named = |(unit, orders): (&Unit, &u64)| {
+            let name = catalogue.unit(*unit)?.name.clone();
+            Some(Unpulled { unit: *unit, name, orders: *orders })
+        };
+        let mut all: Vec<_> = self.unpulled.iter().filter_map(named).collect();
+        all.sort_by_key(|unpulled| Reverse(unpulled.orders));
+        all.truncate(MAX_UNPULLED);
+        all
     }
 
     /// Whether this process goes by the catalogue that the city goes by.
@@ -252,6 +304,36 @@ impl Survey {
     }
 }
 
+/// How what another process serves by differs from what this one does.
+fn differences(ours: &Guided, name: &str, theirs: &Guided) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if theirs.catalogue != ours.catalogue {
+        let which = match theirs.version == ours.version {
+            true => format!("{} too, but with other contents", ours.version),
+            false => theirs.version.to_string(),
+        };
+        let what = format!(
+            "this process goes by version {} of the catalogue, the one at {name} by version \
+             {which}: give every process of the city the same folder and send it SIGHUP",
+            ours.version
+        );
+        findings.push(of("catalogue", what));
+    }
+    if theirs.model != ours.model {
+        let named = |model: Option<ModelVersion>| {
+            model.map_or_else(|| "no model".to_owned(), |model| format!("the model {model}"))
+        };
+        let what = format!(
+            "this process classifies by {}, the one at {name} by {}: give every process of the \
+             city the same model and send it SIGHUP",
+            named(ours.model),
+            named(theirs.model)
+        );
+        findings.push(of("model", what));
+    }
+    findings
+}
+
 fn of(name: &'static str, what: String) -> Finding {
     Finding { order: None, name, mended: false, what }
 }
@@ -273,6 +355,24 @@ mod tests {
             let words = behind(now, last.map(|later| now.plus(later)));
             assert_eq!(words.is_some(), said, "{last:?}");
             assert!(words.is_none_or(|words| words.contains("later")));
+        }
+    }
+
+    #[test]
+    fn who_serves_by_something_else_is_told() {
+        let ours = Guided { version: 2, catalogue: "0f".to_owned(), model: None };
+        let other = Guided { catalogue: "f0".to_owned(), ..ours.clone() };
+        let model = Some(ModelVersion(0x9c41_f07e));
+        for (theirs, said) in [
+            (ours.clone(), &[][..]),
+            (other.clone(), &["by version 2 too, but with other contents: give"]),
+            (Guided { version: 3, ..other.clone() }, &["the one at b by version 3: give"]),
+            (Guided { model, ..ours.clone() }, &["no model, the one at b by the model 9c41f07e"]),
+            (Guided { model, ..other }, &["other contents", "9c41f07e"]),
+        ] {
+            let found = differences(&ours, "b", &theirs);
+            assert_eq!(found.len(), said.len(), "{found:?}");
+            assert!(found.iter().zip(said).all(|(is, said)| is.what.contains(said)), "{found:?}");
         }
     }
 

@@ -46,7 +46,7 @@ use guide::Guide;
 use numbers::Numbers;
 use similar::Similar;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
 use waiters::Waiters;
@@ -62,7 +62,7 @@ pub use crate::store::{
 pub use crate::story::{ClockStory, Holding, Next, Reason, Story, Words, timer_name};
 pub use archiving::{Archiving, Passes};
 pub use backup::Backup;
-pub use checkup::{Checkup, MOST_OFF, behind, last_written};
+pub use checkup::{Checkup, MOST_OFF, Unpulled, behind, last_written};
 pub use deciding::{Acceptance, Correction, Routing};
 pub use intake::{Asked, MAX_FILING, MAX_STREAMED, Preview, Submission};
 pub use links::Called;
@@ -209,6 +209,10 @@ pub struct Dispatch {
     clock: Arc<dyn Clock>,
     sealer: Sealer,
     settings: Settings,
+    /// What this process calls itself before the others of its city.
+    name: OnceLock<String>,
+    /// Why what was read anew last could not be used.
+    not_reloaded: Mutex<Option<String>>,
     archive: Option<Arc<dyn Keeper>>,
     /// This process runs the timers, and what goes with them.
     leads: AtomicBool,
@@ -269,6 +273,8 @@ impl Dispatch {
             sealer,
             similar: Similar::new(settings.burst),
             settings,
+            name: OnceLock::new(),
+            not_reloaded: Mutex::new(None),
             archive,
             leads: AtomicBool::new(false),
             numbers: Numbers::default(),

@@ -1,7 +1,6 @@
 //! The gRPC listener: every service, health, reflection, and every bound said aloud.
 
-use super::ServerError;
-use super::observe;
+use super::{ServerError, health, observe};
 use crate::api::{self, Limits, SERVICES};
 use crate::dispatch::Dispatch;
 use crate::pb;
@@ -51,7 +50,8 @@ impl Services {
         limits: Limits,
         readiness: &Readiness,
     ) -> Result<Services, ServerError> {
-        let (health, health_service) = tonic_health::server::health_reporter();
+        let reporter = HealthReporter::new();
+        let health_service = health::service(&reporter, readiness);
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(pb::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
@@ -63,7 +63,7 @@ impl Services {
             api::routes(dispatch, limits).add_service(health_service).add_service(reflection);
         let routes = observe::observed(routes);
         let readiness = readiness.clone();
-        Ok(Services { routes, health, readiness, stopping, call_timeout })
+        Ok(Services { routes, health: reporter, readiness, stopping, call_timeout })
     }
 
     /// Serves until `ends`, then until the last call in flight is answered.

@@ -71,11 +71,12 @@ pub(super) fn tell(classifier: &Classifier) {
 /// Reads a model's file; the error names it.
 pub fn model(path: &Path) -> Result<Model, String> {
     let named = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
-    let size = std::fs::metadata(path).map_err(|e| named(&e))?.len();
+    let unread = |e: std::io::Error| named(&format!("{e}; name a file that `hotline train` made"));
+    let size = std::fs::metadata(path).map_err(unread)?.len();
     if size > MAX_MODEL {
         return Err(named(&format!("{size} bytes: a model has at most {MAX_MODEL}")));
     }
-    let bytes = std::fs::read(path).map_err(|e| named(&e))?;
+    let bytes = std::fs::read(path).map_err(unread)?;
     Model::from_bytes(&bytes).map_err(|e| named(&e))
 }
 

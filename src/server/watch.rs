@@ -21,6 +21,8 @@ pub(super) const TIMERS: &str = "timers";
 const CATCH_UP: Duration = Duration::from_secs(10);
 /// How often to look.
 const EVERY: Duration = Duration::from_secs(1);
+/// After how many looks the city's other processes are told again by what this one serves.
+const ATTEND: usize = 5;
 
 /// How far the store's clock is ahead of the machine's, as far as anybody can tell.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,8 +67,14 @@ pub(super) async fn watch(
 ) {
     let mut every = tokio::time::interval(EVERY);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
+    for looks in 0.. {
         every.tick().await;
+        if looks % ATTEND == 0
+            && let Err(error) = dispatch.attend().await
+        {
+            // The look says what is wrong with the store.
+            tracing::debug!(%error, "what this process serves by cannot be written down");
+        }
         known = look(&dispatch, &readiness, clock.as_deref(), known).await;
     }
 }

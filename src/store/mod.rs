@@ -4,8 +4,7 @@
 //! counters, the remembered request ids, the papers, the sealed contacts and the feed. One
 //! primitive carries the system, [`Store::commit`], which [`Store::commit_together`] does to a
 //! few orders at once; everything indexed is derived from the order by `domain::index`, so it
-//! cannot disagree with it. The same conformance suite runs over every implementation
-//! (`tests/conformance.rs`).
+//! cannot disagree with it. One suite runs over every implementation (`tests/conformance`).
 
 pub mod audit;
 pub mod codec;
@@ -27,7 +26,7 @@ pub use leaving::{Consumer, Leaving, MAX_CONSUMERS, Shedding, Whole};
 pub use mode::{ModeRow, Restamping};
 pub use reconcile::{Look, Mismatch, Reconcile};
 pub(crate) use together::check_together;
-pub use vitals::{Effort, Load, Vitals};
+pub use vitals::{Effort, Guided, Load, PRESENCE, Vitals};
 
 use crate::domain::{
     CO_HOLDING, Cell, Counts, Date, Desk, Dimension, Entry, Event, Marginal, Order, OrderNo, Stage,

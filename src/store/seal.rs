@@ -63,6 +63,9 @@ impl Sealer {
     pub fn from_key_file(path: &Path) -> Result<Sealer, SealError> {
         let fault =
             |problem: String| SealError::KeyFile { path: path.display().to_string(), problem };
+        let unread = |e: std::io::Error| {
+            format!("it cannot be read ({e}); name the file that holds the key")
+        };
         let mut text = String::new();
         // A key file that is a disk image is a mistake, not a key: read no more than it takes.
         let file = OpenOptions::new().read(true).open(path).map_err(|e| match e.kind() {
@@ -75,9 +78,9 @@ impl Sealer {
                 "this user may not read it; change its owner, which is who serves the city"
                     .to_owned(),
             ),
-            _ => fault(format!("it cannot be read ({e}); name the file that holds the key")),
+            _ => fault(unread(e)),
         })?;
-        file.take(1_024).read_to_string(&mut text).map_err(|e| fault(e.to_string()))?;
+        file.take(1_024).read_to_string(&mut text).map_err(|e| fault(unread(e)))?;
         let key = unhex(text.trim()).ok_or_else(|| {
             fault(
                 "a key file holds 64 hexadecimal digits; restore the key, or name the right file"

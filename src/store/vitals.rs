@@ -1,6 +1,7 @@
 //! How a store is doing: what operators watch and no order hangs on.
 
 use super::StoreError;
+use crate::domain::{ModelVersion, Span};
 use async_trait::async_trait;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -23,6 +24,20 @@ pub struct Effort {
     pub steps: u64,
     /// Connections built again after one was lost.
     pub reconnects: u64,
+}
+
+/// How long a process counts as serving after it last said so.
+pub const PRESENCE: Span = Span::seconds(20);
+
+/// By what a process serves its city: all of a city's must serve by the same.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Guided {
+    /// The catalogue's version.
+    pub version: u32,
+    /// The SHA-256 of its files, in hexadecimal digits.
+    pub catalogue: String,
+    /// The trained model, if there is one.
+    pub model: Option<ModelVersion>,
 }
 
 /// Counts batches where they are written.
@@ -49,6 +64,17 @@ impl Batches {
 pub trait Vitals {
     /// How much there is in the cell.
     async fn load_now(&self) -> Result<Load, StoreError>;
+
+    /// Writes down by what the process of this name serves; it counts for [`PRESENCE`]. A store
+    /// that one process alone can have open has nobody to tell.
+    async fn attend(&self, _name: &str, _by: &Guided) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// The processes that serve the city now and by what, by name.
+    async fn present(&self) -> Result<Vec<(String, Guided)>, StoreError> {
+        Ok(Vec::new())
+    }
 
     /// What it did.
     fn effort(&self) -> Effort {

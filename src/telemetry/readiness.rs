@@ -53,6 +53,13 @@ impl Readiness {
         }
     }
 
+    /// Of each condition that does not hold its name and why: `store: no answer for 2s`.
+    pub fn reasons(&self) -> Vec<String> {
+        let all = self.0.borrow();
+        let failing = all.iter().filter_map(|(name, why)| Some((name, why.as_ref()?)));
+        failing.map(|(name, why)| format!("{name}: {why}")).collect()
+    }
+
     /// One line for each condition: `store: ok`, `timers: starting`.
     pub fn describe(&self) -> String {
         let mut text = String::new();
@@ -79,5 +86,6 @@ mod tests {
         ready.set("store", Err("no answer for 2s".to_owned()));
         assert!(!ready.changed_from(true).await);
         assert_eq!(ready.describe(), "store: no answer for 2s\ntimers: ok\n");
+        assert_eq!(ready.reasons(), ["store: no answer for 2s"]);
     }
 }

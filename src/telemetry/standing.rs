@@ -5,7 +5,7 @@
 
 use super::exporter::installed;
 use super::metrics::{CellMetric, Kind};
-use crate::domain::{Cell, Division, Level, Peril, Span};
+use crate::domain::{Cell, Division, Level, Peril, Span, Unit};
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 use std::time::Duration;
@@ -28,6 +28,10 @@ pub struct Standing {
     pub at_risk: u64,
     /// Those with a promise broken and still to be done.
     pub overdue: u64,
+    /// Those on which something fell due a while ago and has not happened.
+    pub stuck: u64,
+    /// Units there before which one has stood for a while, and which have not fetched it.
+    pub unpulled: u64,
     /// How long ago the longest waiting citizen was heard.
     pub oldest: Span,
 }
@@ -43,6 +47,15 @@ impl Standing {
         }
         self.oldest = self.oldest.max(age);
     }
+}
+
+/// What was found by going through every tray once.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Count {
+    /// By place; one where nothing stands says so.
+    pub places: BTreeMap<Place, Standing>,
+    /// How many orders have stood for a while before each unit that has not fetched them.
+    pub unpulled: BTreeMap<Unit, u64>,
 }
 
 /// What a gauge says of a place.
@@ -73,6 +86,17 @@ const OVERDUE: CellMetric = gauge(
     PLACE,
     "Of those held, with a promise broken and still to be done",
 );
+const STUCK: CellMetric = gauge(
+    "hotline_orders_stuck",
+    PLACE,
+    "Of those held, with something that fell due over a minute ago and has not happened",
+);
+const UNPULLED: CellMetric = gauge(
+    "hotline_units_unpulled",
+    PLACE,
+    "Units with a system before which an order has stood for over five minutes unfetched; the log \
+     names them",
+);
 const OLDEST: CellMetric = gauge(
     "hotline_orders_oldest_seconds",
     PLACE,
@@ -93,7 +117,7 @@ const COUNTED: CellMetric = gauge(
 
 /// Every metric that is counted now and then.
 pub const STANDING_METRICS: &[CellMetric] =
-    &[HELD, AT_RISK, OVERDUE, OLDEST, LEASES, TIMERS, COUNTED];
+    &[HELD, AT_RISK, OVERDUE, STUCK, UNPULLED, OLDEST, LEASES, TIMERS, COUNTED];
 
 /// Shows what was counted, if this process shows the cell's counters.
 pub fn export(found: &BTreeMap<Place, Standing>, leases: u64, timers: u64, took: Duration) {
@@ -110,10 +134,12 @@ fn render(
     took: Duration,
 ) -> String {
     let mut text = String::with_capacity(256 * (found.len() + 8));
-    let by_place: [(&CellMetric, Value); 4] = [
+    let by_place: [(&CellMetric, Value); 6] = [
         (&HELD, |of| of.held as f64),
         (&AT_RISK, |of| of.at_risk as f64),
         (&OVERDUE, |of| of.overdue as f64),
+        (&STUCK, |of| of.stuck as f64),
+        (&UNPULLED, |of| of.unpulled as f64),
         (&OLDEST, |of| of.oldest.to_std().as_secs_f64()),
     ];
     for (metric, value) in by_place {
@@ -159,6 +185,7 @@ mod tests {
         {
             town.count(peril, Span::minutes(minutes));
         }
+        (town.stuck, town.unpulled) = (6, 2);
         let text = render("3304".parse().unwrap(), &found, 3, 4, Duration::from_millis(500));
         for line in [
             "hotline_orders_held{cell=\"3304\",level=\"city\",county=\"\"} 0",
@@ -166,6 +193,8 @@ mod tests {
             "hotline_orders_held{cell=\"3304\",level=\"town\",county=\"330402\"} 4",
             "hotline_orders_at_risk{cell=\"3304\",level=\"town\",county=\"330402\"} 1",
             "hotline_orders_overdue{cell=\"3304\",level=\"town\",county=\"330402\"} 2",
+            "hotline_orders_stuck{cell=\"3304\",level=\"town\",county=\"330402\"} 6",
+            "hotline_units_unpulled{cell=\"3304\",level=\"town\",county=\"330402\"} 2",
             "hotline_orders_oldest_seconds{cell=\"3304\",level=\"town\",county=\"330402\"} 5400",
             "# TYPE hotline_leases gauge",
             "hotline_leases{cell=\"3304\"} 3",

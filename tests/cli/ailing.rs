@@ -73,20 +73,46 @@ fn two_keys_in_one_city() {
     ails(&second, &[("key", part)]);
 }
 
-#[test]
-fn a_process_that_goes_by_an_older_catalogue() {
-    let home = tempfile::tempdir().unwrap();
-    let home = home.path();
+/// Jiaxing's catalogue in a folder, its version line replaced by this.
+fn catalogue(home: &Path, version: &str) -> String {
     let folder = home.join("catalogue");
-    std::fs::create_dir(&folder).unwrap();
+    std::fs::create_dir_all(&folder).unwrap();
     for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/jiaxing")).unwrap()
     {
         let entry = entry.unwrap();
         std::fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
     }
-    let (settings, folder) = (folder.join("catalogue.toml"), folder.to_str().unwrap().to_owned());
+    let settings = folder.join("catalogue.toml");
     let text = std::fs::read_to_string(&settings).unwrap();
-    std::fs::write(&settings, text.replacen("version = 1", "version = 2", 1)).unwrap();
+    std::fs::write(&settings, text.replacen("version = 1", version, 1)).unwrap();
+    folder.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn two_catalogues_in_one_city() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let redis = RedisServer::start("everysec");
+    let first = Serve::on(&redis.url(), home, "127.0.0.1:0", "info");
+    ails(&first, &[]);
+    let folder = catalogue(home, "# ours\nversion = 1");
+    let second = Serve::on_with(&redis.url(), home, &["--catalogue", &folder]);
+    let at = |serve: &Serve, by: &str| format!("({}) by version {by}", serve.address);
+    let other = "1 too, but with other contents";
+    ails(&first, &[("catalogue", &at(&second, other))]);
+    ails(&second, &[("catalogue", &at(&first, other))]);
+    catalogue(home, "version = 2");
+    second.signal("-HUP");
+    second.says("reloaded the catalogue", 1);
+    ails(&second, &[("catalogue", &at(&first, "1:"))]);
+    ails(&first, &[("catalogue", &at(&second, "2:"))]);
+}
+
+#[test]
+fn a_process_that_goes_by_an_older_catalogue() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let folder = catalogue(home, "version = 2");
     let newer = Serve::with(home, &["--catalogue", &folder]);
     file(&newer, home, 1);
     ails(&newer, &[]);

@@ -74,6 +74,11 @@ fn a_server_that_is_not_there_is_three() {
         assert!(ran.err.contains(&server) && ran.err.contains("hint:"), "{}", ran.err);
         assert_eq!(ran.out, "");
     }
+    // One that is held up takes the connection and says nothing.
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = format!("http://{}", mute.local_addr().unwrap());
+    let ran = run(&["health", "--server", &server]).ends(3);
+    assert!(ran.err.contains("no answer within 5s"), "{}", ran.err);
 }
 
 #[test]

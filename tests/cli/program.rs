@@ -90,6 +90,10 @@ impl Serve {
         Serve::run_with(store, home, listen, log, &[])
     }
 
+    pub fn on_with(store: &str, home: &Path, more: &[&str]) -> Serve {
+        Serve::run_with(store, home, "127.0.0.1:0", "info", more)
+    }
+
     /// One that breaks something on purpose: see `src/store/fault.rs`.
     pub fn faulty(store: &str, home: &Path, fault: (&str, &str)) -> Serve {
         let mut command = hotline();

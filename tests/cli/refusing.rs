@@ -75,6 +75,9 @@ fn a_store_that_is_somebody_elses() {
         let said = format!("= {at}: Address already in use");
         refused(home, &["--store", &fresh, flag, at], 1, &[&said, "name another address"]);
     }
+    // Of a block that is nobody's.
+    let nowhere = ["--store", &fresh, "--insecure-bind", "--listen", "192.0.2.1:1"];
+    refused(home, &nowhere, 1, &["listen = 192.0.2.1:1: ", "an address that this machine has"]);
     let dev = ["dev", "--headless", "--listen", &serve.address, "--metrics-listen", "127.0.0.1:0"];
     let temporary = home.join("tmp");
     std::fs::create_dir(&temporary).unwrap();
@@ -137,6 +140,23 @@ fn a_bad_day() {
     assert_eq!(ran.err.matches("error: ").count(), 1, "{}", ran.err);
     let still: String = redis.ask(&["GET", "{3304}m"]);
     assert_eq!(still, "another application's", "written over");
+    // Of any one of them it is known before anything is written.
+    for key in ["{3304}d", "{3304}T", "{3304}l", "{3304}c", "{3304}b", "{3304}k", "{3304}f"] {
+        let () = redis.ask(&["FLUSHALL"]);
+        let () = redis.ask(&["SET", key, "another application's"]);
+        refused(home, &["--store", &url], 1, &["another application", "a Redis of its own"]);
+        let all: u32 = redis.ask(&["DBSIZE"]);
+        assert_eq!(all, 1, "something was written beside {key}");
+    }
+    let () = redis.ask(&["FLUSHALL"]);
+    let far = format!("{url}/99");
+    refused(home, &["--store", &far], 1, &["no database of the number", "leave it out"]);
+    let () = redis.ask(&["CONFIG", "SET", "requirepass", "geheim"]);
+    refused(home, &["--store", &url], 1, &["asks for a password", "store_password_file"]);
+    // Something listens there and says nothing.
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://{}", mute.local_addr().unwrap());
+    refused(home, &["--store", &url], 1, &["did not answer within", "is it held up, or no Redis?"]);
     // A password that is named twice, or nowhere to be read.
     let nowhere = home.join("no-password");
     let file = ["--store-password-file", nowhere.to_str().unwrap()];
@@ -183,11 +203,13 @@ fn a_key_that_is_missing_or_another() {
     };
     with(&other, &["restore the key that sealed this store's contacts"]);
     assert!(!other.exists(), "a new key beside orders locks their contacts away");
+    std::fs::write(&other, [0xff; 64]).unwrap();
+    with(&other, &["it cannot be read", "name the file that holds the key"]);
     std::fs::write(&other, "short").unwrap();
     with(&other, &["64 hexadecimal digits"]);
     std::fs::write(&other, "0f".repeat(32)).unwrap();
     with(&other, &["it opens no contact of this store"]);
-    with(home, &["directory"]);
+    with(home, &["directory", "name the file that holds the key"]);
     // Also where all orders have left for the archive.
     leave(home);
     with(&other, &["it opens no contact of this store"]);
@@ -210,6 +232,7 @@ fn a_city_a_catalogue_or_a_setting_that_is_wrong() {
         (["--cell", "3301"], 2, "cell = 3301, but the catalogue is of 3304"),
         (["--cell", "33"], 2, "expected the 4 digits of a city"),
         (["--catalogue", "/nowhere/at/all"], 1, "/nowhere/at/all: no such folder"),
+        (["--model", "/nowhere.model"], 1, "name a file that `hotline train` made"),
         (["--log", "hotline=loud"], 2, "not a log filter"),
         (["--lease-max", "soon"], 2, "expected a duration"),
         (["--leese-max", "1m"], 2, "--lease-max"),

@@ -65,11 +65,17 @@ fn a_sound_catalogue_is_taken_and_a_broken_one_is_named() {
     let (version, old) = filed(&serve, home, 2);
     assert_eq!(version, 1);
 
+    let sick = serve.run(&["doctor", "-o", "json"]).ends(1).json();
+    let why = sick["findings"][0].as_str().unwrap();
+    assert!(why.contains("units.csv:") && why.contains("the next start may fail"), "{sick}");
+    assert_eq!(sick["kinds"], serde_json::json!({ "settings": 1 }));
+
     // Mended, it is taken; what was filed before keeps its stamp.
     fs::write(&units, sound).unwrap();
     hang_up("reloaded the catalogue; orders keep what they were stamped with from=1 to=2", 1);
     assert_eq!(filed(&serve, home, 3).0, 2);
     assert_eq!(stamp(&serve, &old), 1);
+    serve.run(&["doctor"]).ends(0);
 
     // Other contents under the same number would make stamps lie.
     replace(&toml, "version = 2", "# another\nversion = 2");
@@ -85,5 +91,6 @@ fn a_sound_catalogue_is_taken_and_a_broken_one_is_named() {
     hang_up("hotline.toml:2: there is no setting `leese_max`", 1);
     fs::write(&settings, "log = \n").unwrap();
     hang_up("hotline.toml:1: ", 1);
+    assert!(serve.run(&["doctor"]).ends(1).out.contains("hotline.toml:1: "));
     assert_eq!(filed(&serve, home, 5).0, 2);
 }

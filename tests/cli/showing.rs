@@ -224,11 +224,21 @@ fn without_its_redis_a_server_lives_says_why_it_is_not_ready_and_comes_back() {
     for line in ["hotline_ready{cell=\"3304\"} 0", "hotline_store_up{cell=\"3304\"} 0"] {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");
     }
-    assert_eq!(serve.run(&["health", "-o", "json"]).ends(1).json()["status"], "not_serving");
+    let health = serve.run(&["health", "-o", "json"]).ends(1).json();
+    assert_eq!(health["status"], "not_serving");
+    let why = "store: no Redis answers at 127.0.0.1:";
+    assert!(health["reasons"][0].as_str().unwrap().starts_with(why), "{health}");
+    let words = serve.run(&["health"]).ends(1).out;
+    assert!(
+        words.starts_with(&format!("未就绪\n  {why}")) && words.lines().count() == 2,
+        "{words}"
+    );
     let ran = serve.run(&["order", "list"]).ends(1);
     assert!(ran.err.contains("STORE_UNAVAILABLE") && ran.err.contains("hint:"), "{}", ran.err);
     redis.restart();
     wait(|| Some(serve.probe("/readyz")).filter(|r| r.contains(" 200 ")));
+    let health = serve.run(&["health", "-o", "json"]).ends(0).json();
+    assert_eq!(health, serde_json::json!({ "status": "serving", "reasons": [] }));
     let again = serve.run(&["submit", "--file", &file, "-o", "json"]).ends(0).json();
     assert_eq!(again["duplicate"], 1, "{again}");
     serve.run(&["doctor"]).ends(0);

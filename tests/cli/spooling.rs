@@ -1,6 +1,7 @@
 //! The server is away and callers are on the line: nothing they say is lost, or filed twice.
 
 use crate::program::{Ran, Serve, calls, hotline, matter};
+use crate::redis::RedisServer;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
@@ -144,6 +145,25 @@ fn local(text: &str) -> std::time::SystemTime {
 }
 
 #[test]
+fn what_callers_say_while_the_store_is_down_is_filed_after() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let mut redis = RedisServer::start("always");
+    let serve = Serve::on(&redis.url(), home, "127.0.0.1:0", "info");
+    let desk = Desk { spool: home.join("spool"), server: serve.address.clone() };
+    let file = calls(home, "calls.jsonl", &(0..3).map(matter).collect::<Vec<_>>());
+    redis.kill();
+    let ran = desk.submit(&["--file", &file]).ends(3);
+    counts(&ran.json(), &[("kept", 3), ("left", 3), ("created", 0), ("refused", 0)]);
+    for words in ["STORE_UNAVAILABLE", "kept: all of it is in ", " --wait` files it"] {
+        assert!(ran.err.contains(words), "{words} is not in {}", ran.err);
+    }
+    redis.restart();
+    let ran = desk.submit(&["--wait"]).ends(0);
+    counts(&ran.json(), &[("created", 3), ("left", 0)]);
+}
+
+#[test]
 fn what_was_filed_before_it_was_kept_is_not_filed_again() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
@@ -255,9 +275,9 @@ fn a_disk_that_keeps_nothing_is_said() {
     let home = home.path();
     let file = calls(home, "calls.jsonl", &[matter(1)]);
     for (spool, said) in [
-        (home.join("no/such/folder"), "No such file or directory"),
+        (home.join("no/such/folder"), "(No such file or directory (os error 2)); name one in"),
         (PathBuf::from(&file), "is a file; name a folder"),
-        (PathBuf::from("/proc/spool"), "spool /proc/spool"),
+        (PathBuf::from("/proc/spool"), "spool /proc/spool cannot be made"),
     ] {
         let desk = Desk { spool, server: nobody() };
         let ran = desk.submit(&["--file", &file]).ends(1);

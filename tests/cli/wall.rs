@@ -52,7 +52,10 @@ struct Terminal {
 impl Terminal {
     /// Of util-linux; `None` where that is missing.
     fn open(serve: &Serve) -> Option<Terminal> {
-        let top = serve.command(&["top", "--lang", "en"]);
+        Terminal::of(serve.command(&["top"]))
+    }
+
+    fn of(top: Command) -> Option<Terminal> {
         let mut script = Command::new("script");
         let program = top.get_program().to_str().unwrap().to_owned();
         let line = format!(
@@ -83,13 +86,14 @@ impl Terminal {
         }
     }
 
+    /// It has ended with this code, and left the terminal as it was.
     #[track_caller]
-    fn ends_well(mut self) {
+    fn ends(&mut self, code: i32) {
         // The screen from before, the cursor, and the settings of the line.
         for restored in ["\x1b[?1049l", "\x1b[?25h", "as-it-was"] {
             self.shows(restored);
         }
-        assert!(self.script.wait().unwrap().success());
+        assert_eq!(self.script.wait().unwrap().code(), Some(code), "{}", self.seen);
     }
 }
 
@@ -108,11 +112,28 @@ fn a_terminal_is_left_as_it_was_and_a_lost_server_is_asked_again() {
     terminal.seen.clear();
     terminal.shows("scroll");
     terminal.keys.write_all(b"q").unwrap();
-    terminal.ends_well();
+    terminal.ends(0);
 
     let mut terminal = Terminal::open(&serve).unwrap();
     terminal.shows("counties");
     // Ctrl-C is a key there.
     terminal.keys.write_all(b"\x03").unwrap();
-    terminal.ends_well();
+    terminal.ends(0);
+}
+
+#[test]
+fn a_panic_leaves_the_terminal_as_it_was_and_its_words_on_it() {
+    let home = tempfile::tempdir().unwrap();
+    let serve = Serve::with(home.path(), &[]);
+    let mut top = serve.command(&["top"]);
+    top.env("HOTLINE_FAULT_PANIC_AT_FRAME", "1");
+    let Some(mut terminal) = Terminal::of(top) else {
+        return eprintln!("SKIPPED: script (util-linux) is not installed");
+    };
+    terminal.shows("counties");
+    terminal.ends(101);
+    let seen = &terminal.seen;
+    let at = |words: &str| seen.find(words).unwrap_or_else(|| panic!("no {words:?}: {seen}"));
+    assert!(at("\x1b[?1049h") < at("\x1b[?1049l"), "the wall was on a screen of its own");
+    assert!(at("\x1b[?1049l") < at("told to at frame 1"), "said where it cannot be read: {seen}");
 }

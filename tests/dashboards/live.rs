@@ -164,7 +164,7 @@ fn a_prometheus_has_data_for_every_panel_and_the_right_ones() {
         ("closed", "max(hotline_orders_closed_total{cell=\"3304\"})"),
         ("open", "max(hotline_orders_open{cell=\"3304\"})"),
         ("open", "sum(cell:hotline_orders_held:max{cell=\"3304\"})"),
-        ("signed.", "sum(cell:hotline_signed:max{cell=\"3304\"})"),
+        ("signed.", "sum(hotline_orders_signed_total{cell=\"3304\"})"),
         ("passed_by.", "sum(hotline_orders_passed_by_total{cell=\"3304\"})"),
         ("warned.", "sum(cell:hotline_warnings:max{cell=\"3304\"})"),
         ("breached.arrival.", "sum(cell:hotline_sla_missed:max{clock=\"arrival\"})"),

@@ -1,5 +1,6 @@
 //! Clocks that disagree, and due entries that nothing comes of.
 
+use crate::everywhere::everywhere;
 use crate::redis::RedisServer;
 use crate::server::*;
 use hotline::domain::Span;
@@ -142,4 +143,33 @@ async fn a_process_that_does_not_run_the_timers_is_not_woken_by_every_step() {
     let sweeps = began.elapsed().as_millis() as u64 / 20;
     assert!(looks <= sweeps + 5, "{looks} looks in the time of {sweeps}");
     s.running.stop().await;
+}
+
+/// Who does not pull is named by the doctor, and it is no disagreement.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_unit_that_does_not_pull_is_named() {
+    everywhere(async |s| {
+        let named = async || {
+            let asked = by(CENTRE, "dispatcher", pb::DoctorRequest::default());
+            s.admin().doctor(asked).await.unwrap().into_inner().unpulled_units
+        };
+        let filed = [s.filed().await.order_no, s.filed().await.order_no];
+        s.later(Span::minutes(4));
+        assert_eq!(named().await, [], "it has time");
+        // One more minute and the clock passes the centre by; the county does not come, either.
+        s.later(Span::minutes(2));
+        let county = &VILLAGE[..6];
+        for no in &filed {
+            until("the county has it", async || s.order(no).await.holder == county).await;
+        }
+        assert_eq!(named().await, [], "they have just come");
+        s.later(Span::minutes(6));
+        let found = named().await;
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!((found[0].unit.as_str(), found[0].orders), (county, 2));
+        assert_eq!(found[0].name, "秀洲区社会治理中心12345指挥室");
+        assert_eq!(s.pull(county, pb::Desk::Lead).await.len(), 2);
+        assert_eq!(named().await, []);
+    })
+    .await;
 }

@@ -46,6 +46,9 @@ pub(super) async fn run(
                     (false, None) => eprint!("{}", failure.explain()),
                 }
             }
+            Err(why) if may_pass(&why) => {
+                return Err(Failure::Kept { spool: spool.path(), why: Box::new(why) });
+            }
             Err(failure) => return Err(failure),
         }
         tokio::select! {
@@ -74,7 +77,11 @@ fn may_pass(failure: &Failure) -> bool {
     match failure {
         Failure::Unreachable { .. } => true,
         Failure::Refused(status) => is_worth_again(status),
-        Failure::Usage(_) | Failure::NotInStore(_) | Failure::Failed(_) | Failure::Told => false,
+        Failure::Usage(_)
+        | Failure::NotInStore(_)
+        | Failure::Kept { .. }
+        | Failure::Failed(_)
+        | Failure::Told => false,
     }
 }
 

@@ -51,9 +51,20 @@ impl Spool {
                 let words = format!("{} is a file; name a folder", spool.name());
                 return Err(Failure::said(words));
             }
-            Err(e) => return Err(anyhow::Error::new(e).context(spool.name()).into()),
+            Err(e) => {
+                let name = spool.name();
+                return Err(Failure::said(format!(
+                    "{name} cannot be made ({e}); name one in a folder that is there and that this \
+                     user may write to"
+                )));
+            }
         }
         Ok(spool)
+    }
+
+    /// As it was named.
+    pub(super) fn path(&self) -> String {
+        self.dir.display().to_string()
     }
 
     fn name(&self) -> String {

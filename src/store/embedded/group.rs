@@ -2,7 +2,7 @@
 
 use super::Map;
 use super::hot::Hot;
-use super::opening::write_tallies;
+use super::opening::{unwritable, write_tallies};
 use super::prepared::Prepared;
 use super::requests::{BUCKETS, Slot};
 use super::tables::*;
@@ -148,12 +148,7 @@ impl Writer {
         if accepted.iter().all(|a| a.change.dropped) && reserves.is_empty() {
             return Ok(accepted);
         }
-        let trouble = |e: redb::Error| {
-            StoreError::Unreachable(format!(
-                "the store cannot be written ({e}); make room on its disk or repair it: \
-                 it is tried again every second"
-            ))
-        };
+        let trouble = |e: redb::Error| unwritable(e);
         let filled = db.begin_write().map_err(redb::Error::from).and_then(|mut txn| {
             txn.set_quick_repair(true);
             self.fill(&txn, &mut accepted, reserves)?;

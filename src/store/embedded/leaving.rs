@@ -2,7 +2,7 @@
 //! groups.
 
 use super::hot::Hot;
-use super::opening::damaged;
+use super::opening::{damaged, unwritable};
 use super::tables::*;
 use super::writer::{Job, Writer};
 use super::{Embedded, archived, reads::no_answer};
@@ -71,7 +71,7 @@ impl Writer {
         };
         write().map_err(|e| {
             // It may have reached the disk: the file is opened again before it is believed.
-            let error = StoreError::Unreachable(format!("the store cannot be written: {e}"));
+            let error = unwritable(e);
             self.let_go(error.clone());
             error
         })

@@ -88,6 +88,14 @@ pub(super) fn damaged(error: impl std::fmt::Display) -> StoreError {
     StoreError::Unreachable(format!("the store cannot be read: {error}"))
 }
 
+/// What keeps it from being written passes, or is for an operator to mend.
+pub(super) fn unwritable(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Unreachable(format!(
+        "the store cannot be written ({error}); make room on its disk or repair it: it is tried \
+         again every second"
+    ))
+}
+
 pub(super) struct Identity {
     epoch: u64,
     claims: u64,
@@ -174,7 +182,7 @@ fn begin(db: &Database, cell: Cell, found: Option<Identity>) -> Result<(u64, u64
         txn.commit()?;
         Ok(())
     };
-    write().map_err(|e| StoreError::Unreachable(format!("the store cannot be written: {e}")))?;
+    write().map_err(unwritable)?;
     Ok((epoch, claims))
 }
 

@@ -4,7 +4,7 @@
 
 use super::Embedded;
 use super::hot::Hot;
-use super::opening::write_tallies;
+use super::opening::{unwritable, write_tallies};
 use super::reads::no_answer;
 use super::tables::{ARCHIVED, CONTACTS, META, META_TALLIES, ORDERS, order_key};
 use super::writer::{Job, Writer};
@@ -174,7 +174,7 @@ impl Writer {
         };
         if let Err(e) = write() {
             // It may have reached the disk: the file is opened again before it is believed.
-            let error = StoreError::Unreachable(format!("the store cannot be written: {e}"));
+            let error = unwritable(e);
             self.let_go(error.clone());
             return Err(error);
         }
@@ -219,10 +219,7 @@ impl Writer {
         let written = write();
         match &written {
             Ok(()) => self.shared.write().tallies = tallies,
-            Err(e) => {
-                let why = format!("the store cannot be written: {e}");
-                self.let_go(StoreError::Unreachable(why));
-            }
+            Err(e) => self.let_go(unwritable(e)),
         }
         written.is_ok()
     }

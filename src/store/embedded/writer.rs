@@ -6,7 +6,7 @@
 use super::group::{Accepted, Group, Outcome};
 use super::hot::Hot;
 use super::leaving::Aside;
-use super::opening::{Opened, load};
+use super::opening::{Opened, load, unwritable};
 use super::prepared::Prepared;
 use super::reconcile::Reconciled;
 use super::requests::bucket_of;
@@ -222,7 +222,7 @@ impl Writer {
         };
         if let Err(e) = write() {
             // It may have reached the disk: the file is opened again before it is believed.
-            let error = StoreError::Unreachable(format!("the store cannot be written: {e}"));
+            let error = unwritable(e);
             self.let_go(error.clone());
             return Outcome::Unknown(error);
         }

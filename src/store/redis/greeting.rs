@@ -13,7 +13,7 @@
 use super::keys::Keys;
 use super::link::Greeting;
 use super::torn;
-use super::trouble::replica;
+use super::trouble::{anothers, replica};
 use super::value::{integer, items, text};
 use super::wire::{Fresh, Role};
 use crate::store::image::restore::{UNFINISHED, unfinished};
@@ -139,6 +139,25 @@ impl Opening {
         Ok(())
     }
 
+    /// Refuses to make a city where somebody else's keys lie. What a step writes comes after the
+    /// city's meta record, so it is looked for before that.
+    async fn find_strangers(&self, fresh: &Fresh<'_>) -> Result<(), StoreError> {
+        let keys = &self.keys;
+        let mut theirs = cmd("EXISTS");
+        for key in [keys.due(), keys.trays(), keys.leases(), keys.tallies(), keys.blocks()] {
+            theirs.arg(key);
+        }
+        theirs.arg(keys.callers()).arg(keys.feed());
+        let count = async |asked| Ok::<_, StoreError>(integer(&fresh.ask(asked).await?));
+        if self.restoring || count(&theirs).await? == Some(0) {
+            return Ok(());
+        }
+        match count(cmd("EXISTS").arg(keys.meta())).await? {
+            Some(0) => Err(anothers(fresh.address())),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Refuses a Redis that would lose orders, unless told; says what an operator must know of
     /// how safe the data is.
     async fn weigh(&self, fresh: &Fresh<'_>) -> Result<(), StoreError> {
@@ -194,6 +213,7 @@ impl Greeting for Opening {
         self.weigh(fresh).await?;
         torn::mend(fresh, &self.keys).await?;
         load_library(fresh).await?;
+        self.find_strangers(fresh).await?;
         self.meet(fresh).await?;
         self.started.store(true, Relaxed);
         Ok(())

@@ -19,6 +19,7 @@
 //! | `{3304}f` | stream | one entry per batch, `sequence-0`, one field: `e` frames of events, or `l` what it follows, where numbers leapt |
 //! | `{3304}n` | hash | day → highest number reserved; day `l` → `losses` at that time |
 //! | `{3304}h` | string | who runs the timers; expires |
+//! | `{3304}s` | hash | process that serves → `when version catalogue model`, `-` where it has no model; expires |
 //! | `{3304}g` | hash | consumer of the feed → `epoch sequence index when` it has read |
 //!
 //! An id is day (2 bytes) and sequence (4), a tray is unit (8) and desk (1), a member is id
@@ -166,6 +167,11 @@ impl Keys {
     /// Who runs the timers.
     pub fn timers(&self) -> Vec<u8> {
         self.key(b'h', &[])
+    }
+
+    /// Who serves, and by what.
+    pub fn present(&self) -> Vec<u8> {
+        self.key(b's', &[])
     }
 
     /// The order an id names.

@@ -138,6 +138,13 @@ pub fn diagnose(error: &RedisError, address: &str, generation: u64) -> Diagnosis
             Remedy::Tell,
         ),
         "ERR" if detail.contains("Function not found") => told(Fault::NoLibrary),
+        "ERR" if detail.contains("DB index is out of range") => not_done(
+            format!(
+                "Redis at {address} has no database of the number in the store's URL: correct the \
+                 number, or leave it out"
+            ),
+            Remedy::Tell,
+        ),
         // Redis names our function when it broke off in the middle.
         "ERR" | "WRONGTYPE" if detail.contains("script:") => {
             told(Fault::Unknown(StoreError::Unreachable(format!(
@@ -146,10 +153,7 @@ pub fn diagnose(error: &RedisError, address: &str, generation: u64) -> Diagnosis
                 place(detail)
             ))))
         }
-        "WRONGTYPE" => told(Fault::Unknown(StoreError::Unreachable(format!(
-            "Redis at {address} holds something of another application under this city's keys: \
-             give the hotline a Redis of its own, or another database number in the URL"
-        )))),
+        "WRONGTYPE" => told(Fault::Unknown(anothers(address))),
         other => told(Fault::Unknown(StoreError::Unreachable(format!(
             "Redis at {address} answered {other}: see its log"
         )))),
@@ -158,7 +162,17 @@ pub fn diagnose(error: &RedisError, address: &str, generation: u64) -> Diagnosis
 
 /// The wire is gone.
 pub fn broken(address: &str) -> StoreError {
-    StoreError::Unreachable(format!("the connection to Redis at {address} broke: is it running?"))
+    StoreError::Unreachable(format!(
+        "the connection to Redis at {address} broke: is it running, and is it a Redis?"
+    ))
+}
+
+/// Somebody else keeps things where the city's would lie.
+pub fn anothers(address: &str) -> StoreError {
+    StoreError::Unreachable(format!(
+        "Redis at {address} holds something of another application under this city's keys: give \
+         the hotline a Redis of its own, or another database number in the URL"
+    ))
 }
 
 /// It has not got its data together yet.
@@ -177,7 +191,10 @@ pub fn replica(address: &str) -> String {
 }
 
 fn unwelcome(address: &str) -> String {
-    format!("Redis at {address} does not accept the user and password in the store's URL")
+    format!(
+        "Redis at {address} asks for a password, or does not accept the user and password it was \
+         given: put the right one into store_password_file, or into the store's URL"
+    )
 }
 
 fn moving() -> String {

@@ -221,7 +221,9 @@ impl Wire {
 
 /// No answer in time.
 pub fn silent(address: &str, patience: Duration) -> StoreError {
-    StoreError::Unreachable(format!("Redis at {address} did not answer within {patience:?}"))
+    StoreError::Unreachable(format!(
+        "Redis at {address} did not answer within {patience:?}: is it held up, or no Redis?"
+    ))
 }
 
 /// A connection not yet in use.
