@@ -31,14 +31,16 @@ pub async fn on_redis(orders: &[u32], rounds: u32) {
     let redis = RedisServer::start("everysec");
     let home = crate::served_once(&redis.url()).await;
     let used = || redis.info("memory", "used_memory").parse::<f64>().unwrap();
-    let (empty, mut filed, mut points) = (used(), 0, Vec::new());
+    let (mut filed, mut points) = (0, Vec::new());
     for open in orders.iter().copied() {
+        // What was filed to see how fast it goes is there, too.
+        let before = used();
         let store = crate::open(&redis).await;
         file_from(&(store.clone() as Arc<dyn Store>), &home.key(), filed + 1..=open, wall_now())
             .await;
         store.close().await;
+        let each = (used() - before) / f64::from(open - filed);
         filed = open;
-        let each = (used() - empty) / f64::from(open);
         let own = own(&home.key(), wall_now());
         println!(
             "MEASURED Redis memory with {open} open orders: {each:.0} B each, {:.0} B beyond its \

@@ -2,7 +2,7 @@
 // deadline: what BullMQ has for "if nobody has taken it within the hour".
 //
 //   node bullmq.js add REDIS_PORT SECONDS BYTES     orders filed by the library
-//   node bullmq.js lives REDIS_PORT SECONDS BYTES   orders through four queues
+//   node bullmq.js lives REDIS_PORT SECONDS BYTES UNDER_WAY   orders through four queues
 //   node bullmq.js grpc REDIS_PORT PROTO_FOLDER PROCESSES   a gRPC server; prints its port
 //
 // `add` and `lives` print how many were done in SECONDS, after a second of warm-up.
@@ -55,10 +55,8 @@ async function add(port, seconds, bytes) {
 
 // docs.bullmq.io/guide/workers/concurrency: for work that waits, 100 to 300 at a time.
 const CONCURRENCY = 200;
-// Orders under way, as many as the connections and streams that ours are measured with.
-const UNDER_WAY = 256;
-
-async function lives(port, seconds, bytes) {
+// So many orders are under way, as with ours.
+async function lives(port, seconds, bytes, underWay) {
     const queues = Object.fromEntries(LEVELS.map((level) => [level, new Queue(level, options(port))]));
     const deadlines = new Queue('deadlines', options(port));
     const hand = (level, data) =>
@@ -77,7 +75,7 @@ async function lives(port, seconds, bytes) {
         const worker = new Worker(level, handle, { connection: connection(port), concurrency: CONCURRENCY });
         worker.on('error', fail);
     }
-    for (let n = 0; n < UNDER_WAY; n++) await hand(LEVELS[0], order(bytes));
+    for (let n = 0; n < underWay; n++) await hand(LEVELS[0], order(bytes));
     while (!done.over()) await new Promise((go) => setTimeout(go, 50));
     done.print();
 }
@@ -153,13 +151,13 @@ function fail(error) {
     process.exit(1);
 }
 
-const [what, port, third, fourth] = process.argv.slice(2);
+const [what, port, third, fourth, fifth] = process.argv.slice(2);
 switch (what) {
     case 'add':
         add(port, Number(third), Number(fourth)).catch(fail);
         break;
     case 'lives':
-        lives(port, Number(third), Number(fourth)).catch(fail);
+        lives(port, Number(third), Number(fourth), Number(fifth)).catch(fail);
         break;
     case 'grpc':
         serve(port, third, Number(fourth));

@@ -40,8 +40,8 @@ const SUBJECTS = {
         withRedis('always', (port) => withReplica(port, () => unary(`redis://127.0.0.1:${port}`, ['--replicas', '1']))),
     function: () => withRedis('everysec', bareFunction),
     stream: () => withRedis('everysec', (port) => ours('stream', port, ['--streams', '256'])),
-    lives: () => withRedis('everysec', (port) => ours('lives', port, [])),
-    bullmq_lives: () => best((port, processes) => bullmq('lives', port, processes)),
+    lives: () => mostUnderWay((n) => withRedis('everysec', (port) => ours('lives', port, livesOf(n)))),
+    bullmq_lives: () => mostUnderWay((n) => best((port, processes) => bullmq('lives', port, processes, [n]))),
 };
 
 const options = read(process.argv.slice(2));
@@ -147,6 +147,19 @@ async function best(measure) {
     return most;
 }
 
+// Whole lives with few and with many orders under way: the better of the two counts, of each side.
+async function mostUnderWay(measure) {
+    let most = 0;
+    for (const underWay of [256, 1024]) most = Math.max(most, await measure(underWay));
+    return most;
+}
+
+// One district system at each tray, which takes as many at a time as it may.
+function livesOf(underWay) {
+    const connections = underWay / 64;
+    return ['--connections', `${connections}`, '--streams', '64', '--villages', '4', '--pullers', '1', '--batch', '256'];
+}
+
 async function bullmqGrpc(redis, processes) {
     // Its port is chosen here, for its processes share it.
     const env = { ...process.env, PEERS_PORT: String(await freePort()) };
@@ -162,8 +175,8 @@ async function bullmqGrpc(redis, processes) {
 }
 
 // So many processes over the same queues.
-async function bullmq(what, redis, processes) {
-    const args = [path.join(HERE, 'bullmq.js'), what, redis, String(options.seconds), String(options.bytes)];
+async function bullmq(what, redis, processes, more = []) {
+    const args = [path.join(HERE, 'bullmq.js'), what, redis, options.seconds, options.bytes, ...more].map(String);
     const all = Array.from({ length: processes }, () => run('node', args));
     const done = (await Promise.all(all)).map(({ stdout }) => Number(stdout));
     return done.reduce((sum, n) => sum + n, 0) / options.seconds;

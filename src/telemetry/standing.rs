@@ -49,7 +49,7 @@ impl Standing {
     }
 }
 
-/// What was found by going through every tray once.
+/// What was found by going through the orders once.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Count {
     /// By place; one where nothing stands says so.

@@ -110,3 +110,38 @@ async fn what_falls_due_happens_once_and_survives_either() {
     assert_eq!((found.orders_checked, found.findings.len()), (10, 0), "{:?}", found.findings);
     other.running.stop().await;
 }
+
+/// Each decides upon what it knew last, which the other may have changed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_does_not_know_yet_neither_refuses_nor_undoes_anything() {
+    let (_redis, one, other) = two().await;
+    let no = one.filed().await.order_no;
+    // Passed down at the other; at the one the next unit passes it down further.
+    for (server, level) in [(&other, 1), (&one, 2)] {
+        let holder = other.order(&no).await.holder;
+        let claimed = other.pull(&holder, pb::Desk::Lead).await.remove(0);
+        let item = pb::RelayItem {
+            request_id: id(),
+            order_no: no.clone(),
+            lease: claimed.lease,
+            to_unit: String::new(),
+        };
+        let request = pb::RelayOrdersRequest { items: vec![item] };
+        let done = server.work().relay_orders(by(&holder, "handler", request)).await.unwrap();
+        let done = done.into_inner().results.remove(0).result;
+        assert!(matches!(done, Some(pb::item_result::Result::Receipt(_))), "{level}: {done:?}");
+    }
+    // Withdrawn at the one; the other, which knows it as passed down, withdraws nothing more.
+    let no = other.filed().await.order_no;
+    let withdraw = |no: &str| pb::WithdrawOrderRequest { request_id: id(), order_no: no.into() };
+    one.intake().withdraw_order(by(CENTRE, "agent", withdraw(&no))).await.unwrap();
+    let version = one.order(&no).await.version;
+    let again = other.intake().withdraw_order(by(CENTRE, "agent", withdraw(&no))).await;
+    match again {
+        Ok(answer) => assert_eq!(answer.into_inner().receipt.unwrap().version, version),
+        Err(status) => assert_eq!(status.code(), tonic::Code::FailedPrecondition, "{status:?}"),
+    }
+    assert_eq!(other.order(&no).await.version, version);
+    one.running.stop().await;
+    other.running.stop().await;
+}
