@@ -76,6 +76,12 @@ pub(super) async fn remembered(
     Err(Fault::Unknown(StoreError::Unreachable(jumps)))
 }
 
+/// An order as its string has it.
+fn decode(value: &[u8]) -> Result<Arc<Order>, StoreError> {
+    let record = value.get(VERSION..).unwrap_or_default();
+    codec::decode_order(record).map(Arc::new)
+}
+
 impl RedisStore {
     pub(super) fn epoch(&self) -> u64 {
         self.opening.epoch.load(Relaxed)
@@ -83,15 +89,6 @@ impl RedisStore {
 
     async fn get(&self, key: Vec<u8>) -> Result<Value, StoreError> {
         Ok(ask(&self.read, cmd("GET").arg(key)).await?)
-    }
-
-    /// An order as its string has it; what is known already need not be read again.
-    fn decode(&self, no: OrderNo, value: &[u8]) -> Result<Arc<Order>, StoreError> {
-        let (version, record) = value.split_at_checked(VERSION).unwrap_or_default();
-        match self.lately(no) {
-            Some(known) if known.version.to_be_bytes() == version => Ok(known),
-            Some(_) | None => codec::decode_order(record).map(Arc::new),
-        }
     }
 
     /// An order of another cell is not here, though its id within the cell may be.
@@ -104,7 +101,7 @@ impl RedisStore {
             return Ok(None);
         }
         let value = self.orders.ask(self.keys.order(keys::id(no))).await?;
-        bytes(&value).map(|value| self.decode(no, value)).transpose()
+        bytes(&value).map(decode).transpose()
     }
 
     pub(super) async fn reserve_numbers(
@@ -253,9 +250,7 @@ impl RedisStore {
             call.arg(self.keys.order(keys::id(*no)));
         }
         let values = items(ask(&self.read, &call).await?)?;
-        let each = all.iter().zip(&values);
-        each.map(|(no, value)| bytes(value).map(|value| self.decode(*no, value)).transpose())
-            .collect()
+        values.iter().map(|value| bytes(value).map(decode).transpose()).collect()
     }
 
     pub(super) fn deadlines(
