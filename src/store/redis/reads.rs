@@ -12,8 +12,8 @@ use super::trouble::Fault;
 use super::value::{bytes, integer, items, must, must_integer, scored, text};
 use crate::domain::{Date, Desk, Entry, Order, OrderNo, Timestamp, Unit, entries};
 use crate::store::{
-    Claimed, Lease, MAX_BATCH, MAX_DUE, Paper, Remembered, RequestId, SealedContact, Store,
-    StoreError, codec,
+    Claimed, Lease, MAX_BATCH, MAX_DUE, Paper, Remembered, RequestId, SealedContact, StoreError,
+    codec,
 };
 use ::redis::{Cmd, Value, cmd};
 use std::sync::Arc;
