@@ -24,15 +24,17 @@ impl Default for Lately {
 impl Lately {
     /// What was known of an order over this connection. Behind another there may be a server
     /// that never had the last of what was written, and has had other steps since.
-    pub fn of(&self, no: OrderNo, connection: u64) -> Option<Arc<Order>> {
+    pub fn of(&self, no: OrderNo, connection: Option<u64>) -> Option<Arc<Order>> {
         let slot = self.slot(no).lock().unwrap_or_else(PoisonError::into_inner);
-        let known =
-            slot.as_ref().filter(|known| known.order.no == no && known.connection == connection);
+        let known = slot
+            .as_ref()
+            .filter(|known| known.order.no == no && Some(known.connection) == connection);
         known.map(|known| Arc::clone(&known.order))
     }
 
     /// An order that was claimed or written over a connection. What is known to be later stays.
-    pub fn saw(&self, order: &Arc<Order>, connection: u64) {
+    pub fn saw(&self, order: &Arc<Order>, connection: Option<u64>) {
+        let Some(connection) = connection else { return };
         let mut slot = self.slot(order.no).lock().unwrap_or_else(PoisonError::into_inner);
         let later = slot.as_ref().is_some_and(|known| {
             known.order.no == order.no

@@ -193,6 +193,11 @@ impl Link {
         self.live().is_some_and(|live| live.run() == run)
     }
 
+    /// Which connection there is now, counted from 1.
+    pub fn connection(&self) -> Option<u64> {
+        self.live().map(|live| live.generation)
+    }
+
     /// Has the number of replicas looked at again soon.
     pub fn look_again(&self) {
         self.shared.look.notify_one();

@@ -201,7 +201,7 @@ impl RedisStore {
         if let Some(trouble) = self.write.trouble() {
             return Err(CommitError::Unavailable(trouble));
         }
-        let connection = self.write.rebuilt();
+        let connection = self.write.connection();
         let mut steps = Vec::with_capacity(changes.len());
         for change in &changes {
             let no = change.after.no;
@@ -249,7 +249,7 @@ impl Store for RedisStore {
     }
 
     fn lately(&self, no: OrderNo) -> Option<Arc<Order>> {
-        self.lately.of(no, self.write.rebuilt())
+        self.lately.of(no, self.write.connection())
     }
 
     async fn load_each(&self, all: &[OrderNo]) -> Result<Vec<Option<Arc<Order>>>, StoreError> {

@@ -197,7 +197,7 @@ impl RedisStore {
         max: usize,
         lease: Duration,
     ) -> Result<Vec<Claimed>, StoreError> {
-        let connection = self.write.rebuilt();
+        let connection = self.write.connection();
         let mut all = Vec::with_capacity(units.len() + 2);
         all.extend([self.keys.meta(), self.keys.leases()]);
         all.extend(units.iter().map(|unit| self.keys.tray(keys::tray(*unit, desk))));
