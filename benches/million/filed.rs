@@ -1,9 +1,11 @@
 //! Files a great many orders, each by its own caller and with a request id of its own, as fast
 //! as the store takes them.
 
-use crate::support::{new_order, with_id};
+use crate::process::{Home, Serve};
+use crate::support::{cell, new_order, with_id};
 use hotline::clock::tick;
 use hotline::domain::{Contact, Redacted, Span, Timestamp};
+use hotline::store::embedded::Embedded;
 use hotline::store::seal::Sealer;
 use hotline::store::{RequestId, Store};
 use std::ops::RangeInclusive;
@@ -51,6 +53,22 @@ pub async fn file_from(
         done.unwrap();
     }
     println!("({} orders filed in {:.0} s)", last + 1 - first, began.elapsed().as_secs_f64());
+}
+
+/// A home whose file a service has served: with it the key is there.
+pub async fn served_file() -> Home {
+    let home = Home::new();
+    Serve::start(&home, &home.redb(), &[]).await.kill();
+    home
+}
+
+/// The same as [`file_from`] in the file of a home that nobody serves now.
+pub async fn file_in(home: &Home, numbers: RangeInclusive<u32>, heard: Timestamp) {
+    let url = home.redb();
+    let path = Path::new(url.strip_prefix("redb:").unwrap());
+    let store = Embedded::open(path, cell()).unwrap() as Arc<dyn Store>;
+    file_from(&store, &home.key(), numbers, heard).await;
+    store.close().await;
 }
 
 pub fn caller(seq: u32) -> Contact {

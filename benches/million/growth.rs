@@ -1,14 +1,13 @@
 //! What grows with the number of open orders, and what does not: how many a second are filed,
 //! what an order takes in the store, and what the service itself takes.
 
-use crate::filed::file_from;
-use crate::process::{Home, Serve};
+use crate::filed::{file_from, file_in, served_file};
+use crate::process::Serve;
 use crate::server::RedisServer;
-use crate::support::{cell, new_order, with_id};
+use crate::support::{new_order, with_id};
 use hotline::clock::wall_now;
 use hotline::domain::Timestamp;
 use hotline::store::codec::{encode_contact, encode_order, encode_paper};
-use hotline::store::embedded::Embedded;
 use hotline::store::seal::Sealer;
 use hotline::store::{RequestId, Store};
 use serde_json::Value;
@@ -61,16 +60,12 @@ pub async fn on_redis(orders: &[u32], rounds: u32) {
 }
 
 pub async fn on_redb(orders: &[u32], rounds: u32) {
-    let home = Home::new();
+    let home = served_file().await;
     let url = home.redb();
-    Serve::start(&home, &url, &[]).await.kill();
     let path = Path::new(url.strip_prefix("redb:").unwrap());
     let (mut filed, mut points) = (0, Vec::new());
     for open in orders.iter().copied() {
-        let store = Embedded::open(path, cell()).unwrap() as Arc<dyn Store>;
-        file_from(&store, &home.key(), filed + 1..=open, wall_now()).await;
-        store.close().await;
-        drop(store);
+        file_in(&home, filed + 1..=open, wall_now()).await;
         filed = open;
         let mut serve = Serve::start(&home, &url, &[]).await;
         let rate = rate(&serve, rounds).await;

@@ -1,28 +1,17 @@
 //! How long a service that was killed takes to be ready with all that is open.
 
-use crate::filed::file;
+use crate::filed::{file_in, served_file};
 use crate::process::{Home, Serve};
 use crate::server::RedisServer;
-use crate::support::cell;
 use hotline::clock::{tick, wall_now};
-use hotline::store::Store;
-use hotline::store::embedded::Embedded;
-use std::path::Path;
-use std::sync::Arc;
 
 const RESTARTS: usize = 3;
 
 pub async fn on_redb(orders: u32) {
-    let home = Home::new();
-    let url = home.redb();
-    Serve::start(&home, &url, &[]).await.kill();
-    let path = Path::new(url.strip_prefix("redb:").unwrap());
-    let store = Embedded::open(path, cell()).unwrap() as Arc<dyn Store>;
-    file(&store, &home.key(), orders, wall_now()).await;
-    store.close().await;
-    drop(store);
+    let home = served_file().await;
+    file_in(&home, 1..=orders, wall_now()).await;
     for _ in 0..RESTARTS {
-        ready("redb", &home, &url, orders).await;
+        ready("redb", &home, &home.redb(), orders).await;
     }
 }
 

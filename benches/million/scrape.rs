@@ -1,16 +1,13 @@
 //! What a scrape of /metrics takes and weighs while so many orders are open, and how long the
 //! walk over them takes whose counts it shows.
 
-use crate::filed::file;
+use crate::filed::{file, file_in, served_file};
 use crate::http::get;
 use crate::process::{Home, Serve};
 use crate::server::{RedisServer, free_port};
-use crate::support::cell;
 use hotline::clock::{tick, wall_now};
 use hotline::domain::Span;
 use hotline::store::Store;
-use hotline::store::embedded::Embedded;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,15 +31,9 @@ pub async fn on_redis(orders: u32) {
 }
 
 pub async fn on_redb(orders: u32) {
-    let home = Home::new();
-    let url = home.redb();
-    Serve::start(&home, &url, &[]).await.kill();
-    let path = Path::new(url.strip_prefix("redb:").unwrap());
-    let store = Embedded::open(path, cell()).unwrap() as Arc<dyn Store>;
-    file(&store, &home.key(), orders, wall_now().plus(AHEAD)).await;
-    store.close().await;
-    drop(store);
-    measure("redb", &home, &url, orders).await;
+    let home = served_file().await;
+    file_in(&home, 1..=orders, wall_now().plus(AHEAD)).await;
+    measure("redb", &home, &home.redb(), orders).await;
 }
 
 async fn measure(what: &str, home: &Home, url: &str, orders: u32) {
