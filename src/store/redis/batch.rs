@@ -36,7 +36,7 @@ const IN_FLIGHT: usize = 2;
 const ATTEMPTS: usize = 3;
 
 /// The function that takes a batch.
-const COMMIT: &str = "hotline_v4_commit";
+const COMMIT: &str = "hotline_v5_commit";
 
 /// How a step ends.
 pub type Outcome = Result<(), CommitError>;

@@ -41,7 +41,7 @@ impl RedisStore {
     ) -> Result<(), CommitError> {
         let frame = event.map(|event| frame(std::slice::from_ref(event))).unwrap_or_default();
         let keys = [self.keys.meta(), self.keys.feed()];
-        let mut call = function("FCALL", "hotline_v4_set_mode", &keys);
+        let mut call = function("FCALL", "hotline_v5_set_mode", &keys);
         call.arg(self.epoch()).arg(row.revision - 1).arg(row.revision).arg(row.version);
         call.arg(codec::encode_mode(row)).arg(frame);
         self.write_city(&call).await
@@ -54,7 +54,7 @@ impl RedisStore {
     ) -> Result<(), CommitError> {
         let frame = frame(std::slice::from_ref(event));
         let keys = [self.keys.meta(), self.keys.feed()];
-        let mut call = function("FCALL", "hotline_v4_announce", &keys);
+        let mut call = function("FCALL", "hotline_v5_announce", &keys);
         call.arg(self.epoch()).arg(read.epoch).arg(read.sequence).arg(frame);
         self.write_city(&call).await
     }

@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The library's name; its functions' names begin with it. A library that answers otherwise
 /// or writes otherwise gets another name, so that two versions can serve one cell.
-pub const LIBRARY: &str = "hotline_v4";
+pub const LIBRARY: &str = "hotline_v5";
 /// The library itself.
 pub const SOURCE: &str = concat!(
     include_str!("lua/commit.lua"),

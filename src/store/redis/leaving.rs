@@ -55,7 +55,7 @@ impl RedisStore {
             all.extend([self.keys.order(id), self.keys.intake(id)]);
             all.extend((1..order.papers).map(|index| self.keys.paper(id, index)));
         }
-        let mut call = function("FCALL", "hotline_v4_dismiss", &all);
+        let mut call = function("FCALL", "hotline_v5_dismiss", &all);
         call.arg(self.epoch());
         for (one, value) in some {
             call.arg(&value[..]).arg(keys_of(one));
@@ -72,7 +72,7 @@ impl RedisStore {
             let mut all = vec![self.keys.blocks()];
             let numbers = numbers_of(self.keys.cell(), &block)?;
             all.extend(numbers.into_iter().map(|no| self.keys.order(keys::id(no))));
-            let mut call = function("FCALL", "hotline_v4_drop_block", &all);
+            let mut call = function("FCALL", "hotline_v5_drop_block", &all);
             call.arg(&block[..]);
             self.call_of_epoch(&call).await?;
         }
@@ -119,7 +119,7 @@ impl Shedding for RedisStore {
         let mut all = vec![self.keys.meta(), self.keys.blocks(), self.keys.order(id)];
         all.push(self.keys.intake(id));
         all.extend(later.iter().map(|(index, _)| self.keys.paper(id, *index)));
-        let mut call = function("FCALL", "hotline_v4_readmit", &all);
+        let mut call = function("FCALL", "hotline_v5_readmit", &all);
         call.arg(self.epoch()).arg(&block(order.no)[..]);
         call.arg([&order.version.to_be_bytes()[..], &codec::encode_order(order)].concat());
         call.arg(intake(&first, &contact));
@@ -138,7 +138,7 @@ impl Shedding for RedisStore {
             return Ok(false);
         }
         let all = [self.keys.meta(), self.keys.feed(), self.keys.consumers()];
-        let mut call = function("FCALL", "hotline_v4_trim", &all);
+        let mut call = function("FCALL", "hotline_v5_trim", &all);
         call.arg(first.epoch).arg(first.sequence);
         for Consumer { name, cursor: Cursor { epoch, sequence, index }, at: _ } in known {
             call.arg(name).arg(*epoch).arg(*sequence).arg(*index);
@@ -170,7 +170,7 @@ impl Shedding for RedisStore {
 
     async fn acknowledge(&self, consumer: &Consumer) -> Result<bool, StoreError> {
         let Consumer { name, cursor, at } = consumer;
-        let mut call = function("FCALL", "hotline_v4_acknowledge", &[self.keys.consumers()]);
+        let mut call = function("FCALL", "hotline_v5_acknowledge", &[self.keys.consumers()]);
         call.arg(MAX_CONSUMERS).arg(name).arg(cursor.epoch).arg(cursor.sequence);
         call.arg(cursor.index).arg(at.0.max(0));
         let parts = items(ask(&self.write, &call).await?)?;

@@ -7,8 +7,8 @@
 //! shared.
 //!
 //! ```text
-//!  commit ─▶ step: all bytes made ready ─▶ queue ─▶ batcher ─▶ FCALL hotline_v4_commit
-//!  claim ──────────────── the writing link ───────────────────▶ FCALL hotline_v4_claim
+//!  commit ─▶ step: all bytes made ready ─▶ queue ─▶ batcher ─▶ FCALL hotline_v5_commit
+//!  claim ─▶ with all that come at a time ─ the writing link ──▶ FCALL hotline_v5_claim
 //!  load, due, tray, … ─── the reading link ────────────────────▶ GET, ZRANGE, FCALL_RO
 //!  feed_grown ─────────── the feed's link, one reader for all waiters ─▶ XREAD BLOCK
 //! ```
@@ -32,6 +32,7 @@
 mod ailments;
 pub mod batch;
 mod city;
+mod claims;
 pub mod feed;
 pub mod greeting;
 mod image;
@@ -58,6 +59,7 @@ mod walks;
 pub mod wire;
 
 use self::batch::{Batcher, Job, QUEUE};
+use self::claims::Claims;
 use self::feed::FeedReader;
 use self::greeting::Opening;
 use self::keys::Keys;
@@ -66,7 +68,7 @@ use self::link::{Alarm, Link, Patience, closed};
 use self::master::Masters;
 use self::replicas::Replicas;
 use self::step::Step;
-use self::together::Together;
+use self::together::{Together, Values};
 use super::audit::Finding;
 use super::image::{Moment, Out};
 use super::vitals::Batches;
@@ -121,9 +123,10 @@ pub struct RedisStore {
     opening: Arc<Opening>,
     write: Arc<Link>,
     read: Arc<Link>,
-    orders: Arc<Together>,
-    callers: Arc<Together>,
-    lately: Lately,
+    orders: Arc<Together<Values>>,
+    callers: Arc<Together<Values>>,
+    claims: Arc<Together<Claims>>,
+    lately: Arc<Lately>,
     feed: FeedReader,
     replicas: Arc<Replicas>,
     batches: Arc<Batches>,
@@ -164,8 +167,16 @@ impl RedisStore {
         let write = Arc::new(link(waits).await?);
         let read = Arc::new(link(Duration::ZERO).await?);
         let feed = FeedReader::start(link(feed::SWEEP).await?, opening.clone(), keys.clone());
-        let orders = Together::new(&read, vec![b"MGET".to_vec()]);
-        let callers = Together::new(&read, vec![b"HMGET".to_vec(), keys.callers()]);
+        let values = |head| Together::new(Values { link: read.clone(), head });
+        let orders = values(vec![b"MGET".to_vec()]);
+        let callers = values(vec![b"HMGET".to_vec(), keys.callers()]);
+        let lately = Arc::<Lately>::default();
+        let claims = Together::new(Claims {
+            keys: keys.clone(),
+            opening: opening.clone(),
+            write: write.clone(),
+            lately: lately.clone(),
+        });
         let (sender, queue) = mpsc::channel(QUEUE);
         let batches = Arc::new(Batches::default());
         let batcher = Arc::new(Batcher {
@@ -183,7 +194,8 @@ impl RedisStore {
             read,
             orders,
             callers,
-            lately: Lately::default(),
+            claims,
+            lately,
             feed,
             replicas,
             batches,

@@ -3,6 +3,7 @@
 
 use super::RedisStore;
 use super::batch::replaced;
+use super::claims::MAX_TRAYS;
 use super::greeting::{Opening, loading};
 use super::keys::{self, Keys};
 use super::link::Link;
@@ -10,19 +11,15 @@ use super::replicas::Replicas;
 use super::step::{VERSION, split_intake};
 use super::trouble::Fault;
 use super::value::{bytes, integer, items, must, must_integer, scored, text};
-use crate::domain::{Date, Desk, Entry, Order, OrderNo, Timestamp, Unit, entries};
+use crate::domain::{Date, Desk, Entry, Order, OrderNo, Timestamp, Unit};
 use crate::store::{
-    Claimed, Lease, MAX_BATCH, MAX_DUE, Paper, Remembered, RequestId, SealedContact, StoreError,
-    codec,
+    MAX_BATCH, MAX_DUE, Paper, Remembered, RequestId, SealedContact, StoreError, codec,
 };
 use ::redis::{Cmd, Value, cmd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-/// The most trays one claim looks through at once. Beyond it the earliest of the first so
-/// many trays come before the earliest of the next.
-const MAX_TRAYS: usize = 2_048;
 /// How often a read is begun again because the bucket of request ids had changed.
 const ATTEMPTS: usize = 3;
 
@@ -55,7 +52,7 @@ pub(super) async fn remembered(
     for _ in 0..ATTEMPTS {
         let bucket = opening.bucket.load(Relaxed);
         let all = [keys.meta(), keys.requests(bucket), keys.requests(bucket.saturating_sub(1))];
-        let mut call = function("FCALL_RO", "hotline_v4_remembered", &all);
+        let mut call = function("FCALL_RO", "hotline_v5_remembered", &all);
         call.arg(bucket).arg(&id[..]);
         let answer = match replicas {
             None => ask(link, &call).await?,
@@ -77,7 +74,7 @@ pub(super) async fn remembered(
 }
 
 /// An order as its string has it.
-fn decode(value: &[u8]) -> Result<Arc<Order>, StoreError> {
+pub(super) fn decode(value: &[u8]) -> Result<Arc<Order>, StoreError> {
     let record = value.get(VERSION..).unwrap_or_default();
     codec::decode_order(record).map(Arc::new)
 }
@@ -112,7 +109,7 @@ impl RedisStore {
     ) -> Result<u32, StoreError> {
         let day = OrderNo::new(self.keys.cell(), date, 0).day();
         let mut call =
-            function("FCALL", "hotline_v4_reserve", &[self.keys.numbers(), self.keys.meta()]);
+            function("FCALL", "hotline_v5_reserve", &[self.keys.numbers(), self.keys.meta()]);
         call.arg(day).arg(count.max(1)).arg(above);
         let first = integer(&ask(&self.write, &call).await?);
         first.and_then(|first| u32::try_from(first).ok()).ok_or_else(|| {
@@ -134,28 +131,11 @@ impl RedisStore {
         found.as_deref().map(codec::decode_remembered).transpose()
     }
 
-    pub(super) async fn claim_entries(
-        &self,
-        units: &[Unit],
-        desk: Desk,
-        max: usize,
-        lease: Duration,
-    ) -> Result<Vec<Claimed>, StoreError> {
-        let max = max.min(MAX_BATCH);
-        let mut claimed = Vec::new();
-        for units in units.chunks(MAX_TRAYS) {
-            if claimed.len() < max {
-                claimed.extend(self.claim_of(units, desk, max - claimed.len(), lease).await?);
-            }
-        }
-        Ok(claimed)
-    }
-
     pub(super) async fn read_ready(&self, trays: &[(Unit, Desk)]) -> Result<Vec<bool>, StoreError> {
         let mut ready = Vec::with_capacity(trays.len());
         for trays in trays.chunks(MAX_TRAYS) {
             let each = trays.iter().map(|(unit, desk)| self.keys.tray(keys::tray(*unit, *desk)));
-            let call = function("FCALL_RO", "hotline_v4_ready", &each.collect::<Vec<_>>());
+            let call = function("FCALL_RO", "hotline_v5_ready", &each.collect::<Vec<_>>());
             let answer = ask(&self.read, &call).await?;
             let letters = must(&answer)?;
             if letters.len() != trays.len() {
@@ -164,78 +144,6 @@ impl RedisStore {
             ready.extend(letters.iter().map(|letter| *letter == b'1'));
         }
         Ok(ready)
-    }
-
-    pub(super) async fn release_entries(
-        &self,
-        claims: &[(Entry, Lease)],
-    ) -> Result<(), StoreError> {
-        for claims in claims.chunks(MAX_TRAYS) {
-            let places: Vec<_> = claims.iter().map(|(e, l)| keys::place(l.order, e)).collect();
-            let mut all = Vec::with_capacity(places.len() + 2);
-            all.extend([self.keys.meta(), self.keys.leases()]);
-            all.extend(places.iter().map(|place| self.keys.tray(place.tray)));
-            let mut call = function("FCALL", "hotline_v4_release", &all);
-            call.arg(self.epoch());
-            for (place, (_, lease)) in places.iter().zip(claims) {
-                call.arg(&place.member[..]).arg(lease.claim);
-            }
-            let parts = items(ask(&self.write, &call).await?)?;
-            if parts.first().map(text).as_deref() != Some("ok") {
-                let trouble = replaced();
-                self.write.distrust(trouble.clone());
-                return Err(trouble);
-            }
-        }
-        Ok(())
-    }
-
-    async fn claim_of(
-        &self,
-        units: &[Unit],
-        desk: Desk,
-        max: usize,
-        lease: Duration,
-    ) -> Result<Vec<Claimed>, StoreError> {
-        let connection = self.write.connection();
-        let mut all = Vec::with_capacity(units.len() + 2);
-        all.extend([self.keys.meta(), self.keys.leases()]);
-        all.extend(units.iter().map(|unit| self.keys.tray(keys::tray(*unit, desk))));
-        let mut call = function("FCALL", "hotline_v4_claim", &all);
-        call.arg(self.epoch()).arg(max).arg(lease.as_millis().min(u128::from(u32::MAX)) as u64);
-        let parts = items(ask(&self.write, &call).await?)?;
-        let Some((verdict, parts)) = parts.split_first() else {
-            return Err(StoreError::Damaged("a claim's answer".to_owned()));
-        };
-        if text(verdict) != "ok" {
-            let trouble = replaced();
-            self.write.distrust(trouble.clone());
-            return Err(trouble);
-        }
-        let mut taken = Vec::with_capacity(parts.len() / 3);
-        for part in parts.chunks_exact(3) {
-            let at = usize::try_from(must_integer(&part[0])? - 1).unwrap_or(usize::MAX);
-            let unit = units.get(at).copied().ok_or_else(|| {
-                StoreError::Damaged("a claim names a tray that was not asked".to_owned())
-            })?;
-            let (entry, no) = self.keys.entry((unit, desk), must(&part[1])?, Timestamp(0))?;
-            let claim = must_integer(&part[2])?.unsigned_abs();
-            taken.push((entry, Lease { order: no, assignment: entry.assignment, claim }));
-        }
-        let numbers: Vec<_> = taken.iter().map(|(_, lease)| lease.order).collect();
-        let orders = self.read_orders(&numbers).await?;
-        let with_orders = taken.into_iter().zip(orders);
-        Ok(with_orders
-            .filter_map(|((entry, lease), order)| {
-                // An order that has moved on since took the lease with it.
-                let order = order?;
-                self.lately.saw(&order, connection);
-                let waits = entries(&order).iter().any(|e| {
-                    e.unit == entry.unit && e.desk == desk && e.assignment == entry.assignment
-                });
-                waits.then_some(Claimed { order, lease })
-            })
-            .collect())
     }
 
     pub(super) async fn read_orders(
@@ -291,7 +199,7 @@ impl RedisStore {
             return Ok(Vec::new());
         }
         let all = [self.keys.tray(keys::tray(unit, desk)), self.keys.leases()];
-        let mut call = function("FCALL_RO", "hotline_v4_tray", &all);
+        let mut call = function("FCALL_RO", "hotline_v5_tray", &all);
         call.arg(max);
         if let Some((deadline, no)) = after {
             call.arg(keys::score(deadline)).arg(&keys::id(no)[..]);
@@ -341,7 +249,7 @@ impl RedisStore {
         holder: u64,
         for_: Duration,
     ) -> Result<bool, StoreError> {
-        let mut call = function("FCALL", "hotline_v4_hold_timers", &[self.keys.timers()]);
+        let mut call = function("FCALL", "hotline_v5_hold_timers", &[self.keys.timers()]);
         call.arg(holder).arg(for_.as_millis().clamp(1, u128::from(u32::MAX)) as u64);
         Ok(must_integer(&ask(&self.write, &call).await?)? == 1)
     }

@@ -67,7 +67,7 @@ impl Reconcile for RedisStore {
         all.extend([self.keys.leases(), self.keys.trays(), self.keys.blocks()]);
         let trays = places.iter().chain(strays.iter().map(|(place, _)| place));
         all.extend(trays.map(|place| self.keys.tray(place.tray)));
-        let mut call = function("FCALL", "hotline_v4_reconcile", &all);
+        let mut call = function("FCALL", "hotline_v5_reconcile", &all);
         call.arg(self.epoch()).arg(u8::from(mend));
         call.arg(value).arg(&id[..]).arg(&keys::block(no)[..]);
         call.arg(look.timer().map_or_else(String::new, |at| keys::score(at).to_string()));
@@ -106,7 +106,7 @@ impl Reconcile for RedisStore {
         };
         let mut all = vec![self.keys.meta(), self.keys.callers()];
         all.extend(added.iter().map(|order| self.keys.order(keys::id(order.no))));
-        let mut call = function("FCALL", "hotline_v4_mend_caller", &all);
+        let mut call = function("FCALL", "hotline_v5_mend_caller", &all);
         call.arg(self.epoch()).arg(&phone[..]).arg(list(seen)).arg(list(orders)).arg(values);
         Ok(must_integer(&ask(&self.write, &call).await?)? == 1)
     }
@@ -124,7 +124,7 @@ impl Reconcile for RedisStore {
         right: &[(Tally, i64)],
     ) -> Result<bool, StoreError> {
         let all = [self.keys.meta(), self.keys.tallies()];
-        let mut call = function("FCALL", "hotline_v4_mend_tallies", &all);
+        let mut call = function("FCALL", "hotline_v5_mend_tallies", &all);
         call.arg(since.epoch).arg(since.sequence);
         for (tally, value) in right {
             call.arg(*tally).arg(*value);

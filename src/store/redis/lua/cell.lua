@@ -14,14 +14,14 @@ local function begin_day(numbers, day, losses)
   end
 end
 
--- hotline_v4_open: makes the cell if it is new, and leaps if history may have been lost.
+-- hotline_v5_open: makes the cell if it is new, and leaps if history may have been lost.
 --
 -- KEYS  1 meta, 2 numbers, 3 feed
 -- ARGV  format, cell, epoch if it is new, name of the history, epoch known, the highest
 --       sequence seen in it
 -- Returns {format, cell, epoch, bucket, sequence, 'same' or 'unsure' or 'lost'}; nothing is
 --       written where format or cell are others'.
-redis.register_function('hotline_v4_open', function(keys, argv)
+redis.register_function('hotline_v5_open', function(keys, argv)
   local call = redis.call
   local seconds = tonumber(call('TIME')[1])
   if call('EXISTS', keys[1]) == 0 then
@@ -67,12 +67,12 @@ redis.register_function('hotline_v4_open', function(keys, argv)
     whole(sequence), leapt }
 end)
 
--- hotline_v4_reserve: numbers of a day that nobody was given, not even in what was lost.
+-- hotline_v5_reserve: numbers of a day that nobody was given, not even in what was lost.
 --
 -- KEYS  1 numbers, 2 meta
 -- ARGV  day, how many, the highest the asker ever had
 -- Returns the first as text, or nothing when the day has no more.
-redis.register_function('hotline_v4_reserve', function(keys, argv)
+redis.register_function('hotline_v5_reserve', function(keys, argv)
   local call = redis.call
   local day, losses = argv[1], call('HGET', keys[2], 'losses') or '0'
   local known = call('HMGET', keys[1], day, day .. 'l')
@@ -88,12 +88,12 @@ redis.register_function('hotline_v4_reserve', function(keys, argv)
   return whole(first)
 end)
 
--- hotline_v4_remembered: what was answered to a request id.
+-- hotline_v5_remembered: what was answered to a request id.
 --
 -- KEYS  1 meta, 2 requests (current), 3 requests (before)
 -- ARGV  bucket, request id
 -- Returns {'ok', what was remembered or nothing}, or {'bucket', n} as commit does.
-redis.register_function { function_name = 'hotline_v4_remembered', flags = { 'no-writes' },
+redis.register_function { function_name = 'hotline_v5_remembered', flags = { 'no-writes' },
   callback = function(keys, argv)
     local call = redis.call
     local stored = call('HGET', keys[1], 'bucket')
@@ -103,12 +103,12 @@ redis.register_function { function_name = 'hotline_v4_remembered', flags = { 'no
     return { 'ok', found or nil }
   end }
 
--- hotline_v4_set_mode: writes the city's mode row if it is at the revision decided upon.
+-- hotline_v5_set_mode: writes the city's mode row if it is at the revision decided upon.
 --
 -- KEYS  1 meta, 2 feed
 -- ARGV  epoch, revision before, revision, version, row, frame of events or nothing
 -- Returns {'ok'}, {'conflict'}; or {'epoch'} with nothing written.
-redis.register_function('hotline_v4_set_mode', function(keys, argv)
+redis.register_function('hotline_v5_set_mode', function(keys, argv)
   local call = redis.call
   local meta = call('HMGET', keys[1], 'epoch', 'sequence', 'mode_revision')
   if meta[1] ~= argv[1] then return { 'epoch' } end
@@ -122,13 +122,13 @@ redis.register_function('hotline_v4_set_mode', function(keys, argv)
   return { 'ok' }
 end)
 
--- hotline_v4_announce: writes what happened to the city, unless something was announced after
+-- hotline_v5_announce: writes what happened to the city, unless something was announced after
 -- what the asker has read.
 --
 -- KEYS  1 meta, 2 feed
 -- ARGV  epoch, epoch and sequence of what was read, frame of events
 -- Returns {'ok'}, {'conflict'}; or {'epoch'} with nothing written.
-redis.register_function('hotline_v4_announce', function(keys, argv)
+redis.register_function('hotline_v5_announce', function(keys, argv)
   local call = redis.call
   local meta = call('HMGET', keys[1], 'epoch', 'sequence', 'announced')
   if meta[1] ~= argv[1] then return { 'epoch' } end
@@ -141,12 +141,12 @@ redis.register_function('hotline_v4_announce', function(keys, argv)
   return { 'ok' }
 end)
 
--- hotline_v4_hold_timers: takes or renews the right to run the timers.
+-- hotline_v5_hold_timers: takes or renews the right to run the timers.
 --
 -- KEYS  1 timers
 -- ARGV  holder, milliseconds
 -- Returns 1 if the holder has it, 0 if another has.
-redis.register_function('hotline_v4_hold_timers', function(keys, argv)
+redis.register_function('hotline_v5_hold_timers', function(keys, argv)
   local holder = redis.call('GET', keys[1])
   if holder and holder ~= argv[1] then return 0 end
   redis.call('SET', keys[1], argv[1], 'PX', argv[2])

@@ -1,10 +1,10 @@
-#!lua name=hotline_v4
+#!lua name=hotline_v5
 -- The library of a cell: everything that must happen in one piece. The first file opens it.
 --
--- Rules of the house: every key comes in KEYS; whatever can refuse a step is looked at before
--- the first write, for Redis does not roll back; numbers come and go as text, and only
--- milliseconds, counts and places in a batch ever become Lua numbers (exact up to 2^53);
--- versions, ids and epochs are compared as bytes; payloads are never looked into.
+-- Rules of the house: every key that can be named before comes in KEYS; whatever can refuse a
+-- step is looked at before the first write, for Redis does not roll back; numbers come and go
+-- as text, and only milliseconds, counts and places in a batch ever become Lua numbers (exact
+-- up to 2^53); versions, ids and epochs are compared as bytes; payloads are never looked into.
 
 -- The 48 hours of request ids that are current. Never goes back, whatever the clock does.
 local function bucket_of(seconds, stored)
@@ -93,7 +93,7 @@ local function remember_callers(key, callers, called, over)
   if #emptied > 1 then redis.call('HDEL', unpack(emptied)) end
 end
 
--- hotline_v4_commit: a batch of steps, each accepted or refused by itself, or with those it
+-- hotline_v5_commit: a batch of steps, each accepted or refused by itself, or with those it
 -- is tied to. No two steps of a batch are of one order or carry one request id (the sender
 -- sees to that), so none else depends on another.
 --
@@ -353,4 +353,4 @@ local function commit(keys, argv)
   return { 'ok', sequence, table.concat(code), unpack(repeated) }
 end
 
-redis.register_function('hotline_v4_commit', commit)
+redis.register_function('hotline_v5_commit', commit)

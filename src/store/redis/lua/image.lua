@@ -15,16 +15,15 @@ local function ids_in(frames, seen, ids)
   end
 end
 
--- hotline_v4_image: all that every step changes, at one moment; and with it the batches that
+-- hotline_v5_image: all that every step changes, at one moment; and with it the batches that
 -- came since the asker last looked at the feed, and their orders. Those orders cannot be named
--- before, so their keys are the only ones in the library that do not come in KEYS; they carry
--- the same hash tag.
+-- before, so their keys do not come in KEYS; they carry the same hash tag.
 --
 -- KEYS  1 meta, 2 feed, 3 tallies, 4 numbers, then hashes, then orders
 -- ARGV  how many hashes, the number of the feed to read after, at most how many batches
 -- Returns {'far'} if there are more; else {'ok', meta, tallies, numbers, batches, {hash}*,
 --       {order or nothing}*, {id, order or nothing}*} with the last for the batches' orders.
-redis.register_function { function_name = 'hotline_v4_image', flags = { 'no-writes' },
+redis.register_function { function_name = 'hotline_v5_image', flags = { 'no-writes' },
   callback = function(keys, argv)
     local call, most = redis.call, tonumber(argv[3])
     local batches = call('XRANGE', keys[2], '(' .. argv[2] .. '-0', '+', 'COUNT', most + 1)

@@ -1,11 +1,11 @@
 -- What leaves for the archive and comes back, the feed's beginning that goes, and who reads.
 
--- hotline_v4_dismiss: lets orders go that are just as they are kept elsewhere.
+-- hotline_v5_dismiss: lets orders go that are just as they are kept elsewhere.
 --
 -- KEYS  1 meta, 2 callers, then per order: the order, what came in with it, its later papers
 -- ARGV  epoch, per order: its value, how many keys it has, its caller or nothing
 -- Returns {'ok', how many went}; or {'epoch'} with nothing written.
-redis.register_function('hotline_v4_dismiss', function(keys, argv)
+redis.register_function('hotline_v5_dismiss', function(keys, argv)
   local call, sub = redis.call, string.sub
   if call('HGET', keys[1], 'epoch') ~= argv[1] then return { 'epoch' } end
   local left, k = 0, 3
@@ -33,22 +33,22 @@ redis.register_function('hotline_v4_dismiss', function(keys, argv)
   return { 'ok', whole(left) }
 end)
 
--- hotline_v4_drop_block: a block of numbers in which there are no orders any more.
+-- hotline_v5_drop_block: a block of numbers in which there are no orders any more.
 --
 -- KEYS  1 blocks, 2.. every order of the block
 -- ARGV  block
 -- Returns {'ok'}
-redis.register_function('hotline_v4_drop_block', function(keys, argv)
+redis.register_function('hotline_v5_drop_block', function(keys, argv)
   if redis.call('EXISTS', unpack(keys, 2)) == 0 then redis.call('ZREM', keys[1], argv[1]) end
   return { 'ok' }
 end)
 
--- hotline_v4_readmit: takes an order in that left, unless there is one of its number.
+-- hotline_v5_readmit: takes an order in that left, unless there is one of its number.
 --
 -- KEYS  1 meta, 2 blocks, 3 the order, then its papers
 -- ARGV  epoch, block, the order's value, the value of each paper
 -- Returns {'ok'}; or {'epoch'} with nothing written.
-redis.register_function('hotline_v4_readmit', function(keys, argv)
+redis.register_function('hotline_v5_readmit', function(keys, argv)
   local call = redis.call
   if call('HGET', keys[1], 'epoch') ~= argv[1] then return { 'epoch' } end
   if call('EXISTS', keys[3]) == 1 then return { 'ok' } end
@@ -57,13 +57,13 @@ redis.register_function('hotline_v4_readmit', function(keys, argv)
   return { 'ok' }
 end)
 
--- hotline_v4_trim: drops the batches of the feed before a number, but for the last; unless
+-- hotline_v5_trim: drops the batches of the feed before a number, but for the last; unless
 -- somebody reads under a name who is not known, or not so far.
 --
 -- KEYS  1 meta, 2 feed, 3 consumers
 -- ARGV  epoch, the first number that stays, (name, epoch, sequence, index)* of who is known
 -- Returns {'ok', 1}, {'ok', 0} for somebody unknown; or {'epoch'} with nothing written.
-redis.register_function('hotline_v4_trim', function(keys, argv)
+redis.register_function('hotline_v5_trim', function(keys, argv)
   local call = redis.call
   local meta = call('HMGET', keys[1], 'epoch', 'trimmed')
   if meta[1] ~= argv[1] then return { 'epoch' } end
@@ -90,12 +90,12 @@ redis.register_function('hotline_v4_trim', function(keys, argv)
   return { 'ok', 1 }
 end)
 
--- hotline_v4_acknowledge: writes down how far a consumer is; within an epoch never back.
+-- hotline_v5_acknowledge: writes down how far a consumer is; within an epoch never back.
 --
 -- KEYS  1 consumers
 -- ARGV  the most there may be, name, epoch, sequence, index, when
 -- Returns {'ok'}; or {'full'} with nothing written.
-redis.register_function('hotline_v4_acknowledge', function(keys, argv)
+redis.register_function('hotline_v5_acknowledge', function(keys, argv)
   local call = redis.call
   local known = call('HGET', keys[1], argv[2])
   if not known and call('HLEN', keys[1]) >= tonumber(argv[1]) then return { 'full' } end

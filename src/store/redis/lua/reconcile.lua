@@ -1,6 +1,6 @@
 -- Mending: what does not follow from an order is found, and written anew, in one look.
 
--- hotline_v4_reconcile: compares what is written beside an order with what must be.
+-- hotline_v5_reconcile: compares what is written beside an order with what must be.
 --
 -- KEYS  1 meta, 2 order, 3 due, 4 leases, 5 trays, 6 blocks, 7.. trays: those where it must
 --       wait, then those where it was seen and must not
@@ -10,7 +10,7 @@
 -- Returns {'ok', what does not follow*}, each a letter, which place from 1, and what is stored:
 --       m missing, d other deadline, t torn lease, s stray, w timer, u unlisted, k tray not
 --       listed; {'moved'} when the order is another by now; {'epoch'}.
-redis.register_function('hotline_v4_reconcile', function(keys, argv)
+redis.register_function('hotline_v5_reconcile', function(keys, argv)
   local call, found = redis.call, { 'ok' }
   if call('HGET', keys[1], 'epoch') ~= argv[1] then return { 'epoch' } end
   local mend, id = argv[2] == '1', argv[4]
@@ -88,13 +88,13 @@ redis.register_function('hotline_v4_reconcile', function(keys, argv)
   return found
 end)
 
--- hotline_v4_mend_caller: writes a caller's list anew, if it still is what was seen, and the
+-- hotline_v5_mend_caller: writes a caller's list anew, if it still is what was seen, and the
 -- orders that come into it are still as they were known.
 --
 -- KEYS  1 meta, 2 callers, 3.. orders that come into it
 -- ARGV  epoch, caller, list seen, list, the string of each of those orders
 -- Returns 1 if it was, else 0.
-redis.register_function('hotline_v4_mend_caller', function(keys, argv)
+redis.register_function('hotline_v5_mend_caller', function(keys, argv)
   local call = redis.call
   if call('HGET', keys[1], 'epoch') ~= argv[1] then return 0 end
   if (call('HGET', keys[2], argv[2]) or '') ~= argv[3] then return 0 end
@@ -109,12 +109,12 @@ redis.register_function('hotline_v4_mend_caller', function(keys, argv)
   return 1
 end)
 
--- hotline_v4_mend_tallies: sets counters, if nothing was committed meanwhile.
+-- hotline_v5_mend_tallies: sets counters, if nothing was committed meanwhile.
 --
 -- KEYS  1 meta, 2 tallies
 -- ARGV  epoch, the feed's sequence then, (counter, value)*
 -- Returns 1 if nothing was, else 0.
-redis.register_function('hotline_v4_mend_tallies', function(keys, argv)
+redis.register_function('hotline_v5_mend_tallies', function(keys, argv)
   local call = redis.call
   local meta = call('HMGET', keys[1], 'epoch', 'sequence')
   if meta[1] ~= argv[1] or meta[2] ~= argv[2] then return 0 end

@@ -45,17 +45,12 @@ local function before(claim, n)
   return head .. string.format('%012.0f', tail)
 end
 
--- hotline_v4_claim: the earliest entries nobody has under a running lease, over many trays.
---
--- KEYS  1 meta, 2 leases, 3.. trays
--- ARGV  epoch, at most how many, milliseconds the lease runs
--- Returns {'ok', (which tray from 1, member, claim)*}; or {'epoch'} with nothing written.
-redis.register_function('hotline_v4_claim', function(keys, argv)
-  local call = redis.call
-  if call('HGET', keys[1], 'epoch') ~= argv[1] then return { 'epoch' } end
-  local now, most = now_of(call('TIME')), tonumber(argv[2])
+-- Claims the earliest entries of some trays that nobody has under a running lease. What it
+-- answers of each: its tray counted from the first, member, claim, the order as it stands.
+local function claim(keys, first, last, most, lease, now)
+  local call, sub = redis.call, string.sub
   local found, bound = {}, '(' .. whole(LEASED)
-  for t = 3, #keys do
+  for t = first, last do
     give_back(keys[t], keys[2], now)
     local head = call('ZRANGE', keys[t], '-inf', bound, 'BYSCORE', 'LIMIT', '0', most,
       'WITHSCORES')
@@ -70,35 +65,58 @@ redis.register_function('hotline_v4_claim', function(keys, argv)
       bound = found[most].score
     end
   end
-  if #found == 0 then return { 'ok' } end
+  if #found == 0 then return {} end
   table.sort(found, earlier)
   local count = math.min(#found, most)
   call('HINCRBY', keys[1], 'claim', count)
-  local last = call('HGET', keys[1], 'claim')
-  local ends = now + tonumber(argv[3])
-  local records, moved, answer = { keys[2] }, {}, { 'ok' }
+  local latest = call('HGET', keys[1], 'claim')
+  local ends = now + lease
+  local records, moved, answer = { keys[2] }, {}, {}
+  local orders, prefix = {}, sub(keys[1], 1, 6) .. 'o'
   for j = 1, count do
     local entry = found[j]
-    local claim = before(last, count - j)
-    records[#records + 1] = string.sub(keys[entry.tray], -9) .. entry.member
-    records[#records + 1] = claim .. ' ' .. entry.score .. ' ' .. whole(ends)
+    local number = before(latest, count - j)
+    records[#records + 1] = sub(keys[entry.tray], -9) .. entry.member
+    records[#records + 1] = number .. ' ' .. entry.score .. ' ' .. whole(ends)
     local args = gather(moved, keys[entry.tray])
     args[#args + 1] = whole(LEASED + ends)
     args[#args + 1] = entry.member
-    answer[#answer + 1] = whole(entry.tray - 2)
-    answer[#answer + 1] = entry.member
-    answer[#answer + 1] = claim
+    orders[j] = prefix .. sub(entry.member, 1, 6)
+    answer[4 * j - 3] = whole(entry.tray - first + 1)
+    answer[4 * j - 2] = entry.member
+    answer[4 * j - 1] = number
   end
   call('HSET', unpack(records))
   for _, args in ipairs(moved) do call('ZADD', unpack(args)) end
+  for j, order in ipairs(call('MGET', unpack(orders))) do answer[4 * j] = order end
+  return answer
+end
+
+-- hotline_v5_claim: for each who claims, one after another. Which orders they come to cannot be
+-- known before: their keys do not come in KEYS; they carry the same hash tag.
+--
+-- KEYS  1 meta, 2 leases, 3.. the trays of the first, of the second and so on
+-- ARGV  epoch, per claim: over how many trays, at most how many, milliseconds the lease runs
+-- Returns {'ok', per claim {(which of its trays from 1, member, claim, order or nothing)*}*};
+--       or {'epoch'} with nothing written.
+redis.register_function('hotline_v5_claim', function(keys, argv)
+  local call = redis.call
+  if call('HGET', keys[1], 'epoch') ~= argv[1] then return { 'epoch' } end
+  local now, answer, first = now_of(call('TIME')), { 'ok' }, 3
+  for a = 2, #argv, 3 do
+    local last = first + tonumber(argv[a]) - 1
+    answer[#answer + 1] =
+      claim(keys, first, last, tonumber(argv[a + 1]), tonumber(argv[a + 2]), now)
+    first = last + 1
+  end
   return answer
 end)
 
--- hotline_v4_ready: in which trays something waits that nobody holds under a running lease.
+-- hotline_v5_ready: in which trays something waits that nobody holds under a running lease.
 --
 -- KEYS  the trays
 -- Returns a letter per tray: 1 where something waits, 0 where nothing does.
-redis.register_function { function_name = 'hotline_v4_ready', flags = { 'no-writes' },
+redis.register_function { function_name = 'hotline_v5_ready', flags = { 'no-writes' },
   callback = function(keys)
     local call, ready = redis.call, {}
     local over = LEASED + now_of(call('TIME'))
@@ -110,12 +128,12 @@ redis.register_function { function_name = 'hotline_v4_ready', flags = { 'no-writ
     return table.concat(ready)
   end }
 
--- hotline_v4_release: entries that their claims let go wait again.
+-- hotline_v5_release: entries that their claims let go wait again.
 --
 -- KEYS  1 meta, 2 leases, 3.. trays, one for each entry
 -- ARGV  epoch, (member, claim)*
 -- Returns {'ok'}; or {'epoch'} with nothing written.
-redis.register_function('hotline_v4_release', function(keys, argv)
+redis.register_function('hotline_v5_release', function(keys, argv)
   local call = redis.call
   if call('HGET', keys[1], 'epoch') ~= argv[1] then return { 'epoch' } end
   for t = 3, #keys do
@@ -144,13 +162,13 @@ local function stand_before(tray, after, score)
   return first + low
 end
 
--- hotline_v4_tray: a page of a tray by deadline and number, leased entries in their places.
+-- hotline_v5_tray: a page of a tray by deadline and number, leased entries in their places.
 -- The leased ones are all looked at, for their deadlines stand in their records.
 --
 -- KEYS  1 tray, 2 leases
 -- ARGV  at most how many; deadline and id to read after, or nothing
 -- Returns (member, deadline)*
-redis.register_function { function_name = 'hotline_v4_tray', flags = { 'no-writes' },
+redis.register_function { function_name = 'hotline_v5_tray', flags = { 'no-writes' },
   callback = function(keys, argv)
     local call, id, most = redis.call, string.sub(keys[1], -9), tonumber(argv[1])
     local first, after = 0, nil
