@@ -6,15 +6,15 @@
 
 use super::greeting::Opening;
 use super::keys::{Id, Keys};
+use super::layout;
 use super::link::{Link, closed};
 use super::replicas::Replicas;
-use super::step::{Deadline, Step};
+use super::step::Step;
 use super::trouble::Fault;
 use super::value::{bytes, items, must_integer, text};
-use crate::domain::{Dimension, Tally};
 use crate::store::vitals::Batches;
 use crate::store::{CommitError, StoreError, codec, fault};
-use ::redis::{Cmd, Value};
+use ::redis::Value;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -34,9 +34,6 @@ const MAX_PAPERS: usize = 1_024;
 const IN_FLIGHT: usize = 2;
 /// How often a batch that Redis took nothing of is sent again.
 const ATTEMPTS: usize = 3;
-
-/// The function that takes a batch.
-const COMMIT: &str = "hotline_v5_commit";
 
 /// How a step ends.
 pub type Outcome = Result<(), CommitError>;
@@ -92,11 +89,8 @@ impl Batcher {
     }
 
     async fn deliver(self: Arc<Self>, jobs: Vec<Job>, _permit: OwnedSemaphorePermit) {
-        let (mut waiting, mut why) = (jobs, closed());
-        for _ in 0..ATTEMPTS {
-            if waiting.is_empty() {
-                return;
-            }
+        let (mut waiting, mut why, mut lost) = (jobs, closed(), 0);
+        while !waiting.is_empty() && lost < ATTEMPTS {
             let mut steps = Vec::with_capacity(waiting.len());
             let mut answers = Vec::with_capacity(waiting.len());
             for Job { steps: together, answer } in waiting.drain(..) {
@@ -104,10 +98,12 @@ impl Batcher {
                 steps.extend(together);
             }
             let outcomes = match self.send(&steps).await {
-                Ok(outcomes) => outcomes.into_iter().map(Some).collect(),
-                Err(Fault::Lost(trouble, lost)) => {
+                // Without those who were in the way the others go again.
+                Ok(outcomes) => outcomes,
+                Err(Fault::Lost(trouble, connection)) => {
+                    lost += 1;
                     why = trouble;
-                    self.settle(&steps, &why, lost).await
+                    self.settle(&steps, &why, connection).await
                 }
                 Err(fault) => steps.iter().map(|_| Some(Err(fault.clone().of_commit()))).collect(),
             };
@@ -126,22 +122,27 @@ impl Batcher {
         }
     }
 
-    /// Sends a batch, and again only when Redis says it did nothing.
-    async fn send(&self, steps: &[Step]) -> Result<Vec<Outcome>, Fault> {
+    /// Sends a batch, and again only when Redis says it did nothing. `None` for a step that
+    /// was not written because another is refused.
+    async fn send(&self, steps: &[Step]) -> Result<Vec<Option<Outcome>>, Fault> {
         for _ in 0..ATTEMPTS {
             let bucket = self.opening.bucket.load(Relaxed);
             let epoch = self.opening.epoch.load(Relaxed);
             let floor = self.opening.seen.load(Relaxed);
-            let call = command(&self.keys, [epoch, floor, bucket], steps);
+            let call = layout::call(&self.keys, [epoch, floor, bucket], steps);
             let (answer, safe) = self.replicas.confirmed(&self.link, &call).await?;
             let unclear = Fault::Unknown;
             let parts = items(answer).map_err(unclear)?;
             match parts.first().map(text).as_deref() {
                 Some("ok") => {
-                    let (sequence, outcomes) = outcomes(&parts, steps.len()).map_err(unclear)?;
-                    self.opening.saw(sequence);
+                    let sequence = parts.get(1).map_or(Ok(0), must_integer).map_err(unclear)?;
+                    self.opening.saw(sequence.unsigned_abs());
                     self.batches.written(steps.len());
-                    return Ok(outcomes.into_iter().map(|o| as_safe_as(o, &safe)).collect());
+                    return Ok(steps.iter().map(|_| Some(as_safe_as(Ok(()), &safe))).collect());
+                }
+                Some("refused") => {
+                    let outcomes = refused(&parts, steps.len()).map_err(unclear)?.into_iter();
+                    return Ok(outcomes.map(|o| o.map(|o| as_safe_as(o, &safe))).collect());
                 }
                 Some("bucket") => {
                     let current = parts.get(1).map_or(Ok(0), must_integer).map_err(unclear)?;
@@ -177,36 +178,38 @@ fn as_safe_as(outcome: Outcome, safe: &Result<(), StoreError>) -> Outcome {
     }
 }
 
-/// How steps that are written together ended: what is wrong with the first outweighs what is
-/// with the others.
+/// How steps that are written together ended: one that is refused takes the others with it, and
+/// while nothing is known of one they all go again.
 fn together(outcomes: Vec<Option<Outcome>>) -> Option<Outcome> {
-    let is_done = |outcome: &Option<Outcome>| matches!(outcome, Some(Ok(())));
-    outcomes.into_iter().find(|outcome| !is_done(outcome)).unwrap_or(Some(Ok(())))
+    let is_refused = |outcome: &Option<Outcome>| matches!(outcome, Some(Err(_)));
+    if let Some(refused) = outcomes.iter().find(|outcome| is_refused(outcome)) {
+        return refused.clone();
+    }
+    outcomes.iter().all(Option::is_some).then_some(Ok(()))
 }
 
-/// How far the feed is, and how each step ended.
-fn outcomes(parts: &[Value], count: usize) -> Result<(u64, Vec<Outcome>), StoreError> {
+/// Who was in the way of a batch, and why: one at least.
+fn refused(parts: &[Value], count: usize) -> Result<Vec<Option<Outcome>>, StoreError> {
     let damaged = || StoreError::Damaged("a batch's answer".to_owned());
-    let sequence = must_integer(parts.get(1).ok_or_else(damaged)?)?.unsigned_abs();
-    let letters = parts.get(2).and_then(bytes).filter(|l| l.len() == count).ok_or_else(damaged)?;
-    let mut remembered = parts[3..].iter();
-    let outcomes: Result<_, _> = letters
-        .iter()
-        .map(|letter| match letter {
-            b'o' => Ok(Ok(())),
-            b'c' => Ok(Err(CommitError::Conflict)),
-            b'l' => Ok(Err(CommitError::LeaseStale)),
-            b'r' => {
-                let found = remembered.next().and_then(bytes).ok_or_else(damaged)?;
-                Ok(Err(match codec::decode_remembered(found) {
-                    Ok(found) => CommitError::Repeated(Box::new(found)),
-                    Err(trouble) => CommitError::Unavailable(trouble),
-                }))
-            }
-            _ => Err(damaged()),
-        })
-        .collect();
-    Ok((sequence, outcomes?))
+    let letters = parts.get(1).and_then(bytes).filter(|l| l.len() == count).ok_or_else(damaged)?;
+    if letters.iter().all(|letter| *letter == b'o') {
+        return Err(damaged());
+    }
+    let mut remembered = parts[2..].iter();
+    let outcome = |letter: &u8| match letter {
+        b'o' => Ok(None),
+        b'c' => Ok(Some(Err(CommitError::Conflict))),
+        b'l' => Ok(Some(Err(CommitError::LeaseStale))),
+        b'r' => {
+            let found = remembered.next().and_then(bytes).ok_or_else(damaged)?;
+            Ok(Some(Err(match codec::decode_remembered(found) {
+                Ok(found) => CommitError::Repeated(Box::new(found)),
+                Err(trouble) => CommitError::Unavailable(trouble),
+            })))
+        }
+        _ => Err(damaged()),
+    };
+    letters.iter().map(outcome).collect()
 }
 
 #[derive(Default)]
@@ -247,125 +250,5 @@ impl Gathering {
         self.steps += job.steps.len();
         self.jobs.push(job);
         None
-    }
-}
-
-/// The call of a batch; what stands where is in `lua/commit.lua`.
-fn command(keys: &Keys, [epoch, floor, bucket]: [u64; 3], steps: &[Step]) -> Cmd {
-    let weight: usize = steps.iter().map(|step| step.weight() + 256).sum();
-    let mut call = Cmd::with_capacity(16 + steps.len() * 16, 256 + weight);
-    call.arg("FCALL").arg(COMMIT);
-    let named: usize = steps.iter().map(keys_of).sum();
-    call.arg(13 + named);
-    call.arg(keys.meta()).arg(keys.due()).arg(keys.tallies()).arg(keys.feed());
-    call.arg(keys.trays()).arg(keys.leases()).arg(keys.blocks());
-    call.arg(keys.requests(bucket)).arg(keys.requests(bucket.saturating_sub(1)));
-    let day = steps.first().map_or(0, |step| step.day);
-    for of in Dimension::ALL {
-        call.arg(keys.indicators(day, *of));
-    }
-    call.arg(keys.callers());
-    for step in steps {
-        call.arg(keys.order(step.id));
-        for (index, _) in &step.papers {
-            call.arg(match index {
-                None => keys.intake(step.id),
-                Some(index) => keys.paper(step.id, *index),
-            });
-        }
-        for place in step.leaves.iter().chain(&step.comes).chain(&step.stays) {
-            call.arg(keys.tray(place.tray));
-        }
-    }
-    call.arg(epoch).arg(floor).arg(bucket).arg(steps.len());
-    let mut blocks: Vec<_> = steps.iter().filter_map(|step| step.block).collect();
-    blocks.sort_unstable();
-    blocks.dedup();
-    call.arg(blocks.len());
-    for block in &blocks {
-        call.arg(&block[..]);
-    }
-    let mut profiles: Vec<&[(Tally, i64)]> = Vec::new();
-    let profile_of: Vec<u8> = steps.iter().map(|step| profile(&mut profiles, step)).collect();
-    call.arg(profiles.len());
-    for counters in profiles {
-        call.arg(counters.len());
-        for (tally, difference) in counters {
-            call.arg(*tally).arg(*difference);
-        }
-    }
-    for (step, profile) in steps.iter().zip(profile_of) {
-        arguments(&mut call, step, profile);
-    }
-    call
-}
-
-fn keys_of(step: &Step) -> usize {
-    1 + step.papers.len() + step.leaves.len() + step.comes.len() + step.stays.len()
-}
-
-/// Most steps of a batch move the same counters: each such set is sent once.
-fn profile<'a>(profiles: &mut Vec<&'a [(Tally, i64)]>, step: &'a Step) -> u8 {
-    let known = profiles.iter().position(|p| *p == step.tallies);
-    let at = known.unwrap_or_else(|| {
-        profiles.push(&step.tallies);
-        profiles.len() - 1
-    });
-    // At most MAX_STEPS of them, and what the last is tied to.
-    at as u8
-}
-
-fn arguments(call: &mut Cmd, step: &Step, profile: u8) {
-    let Step { deadline, papers, leaves, comes, stays, lease, request, before, tied, .. } = step;
-    let deadline_kind = match deadline {
-        Deadline::Stays => 0,
-        Deadline::Set(_) => 1,
-        Deadline::None => 2,
-    };
-    // A lease that stands nowhere is looked for in one place where nothing can be.
-    let nowhere = [[0_u8; 17]];
-    let fields = lease.as_ref().map_or(&[][..], |lease| match &lease.fields[..] {
-        [] => &nowhere[..],
-        fields => fields,
-    });
-    let head = [
-        u8::from(before.is_none()),
-        u8::from(request.is_some()),
-        deadline_kind,
-        papers.len() as u8,
-        leaves.len() as u8,
-        comes.len() as u8,
-        stays.len() as u8,
-        fields.len() as u8,
-        profile,
-        u8::from(*tied),
-    ];
-    call.arg(&head[..]);
-    if let Some(version) = before {
-        call.arg(&version[..]);
-    }
-    call.arg(&step.value[..]).arg(&step.frame[..]).arg(&step.indicators[..]);
-    call.arg(step.mode.map_or_else(String::new, |version| version.to_string()));
-    call.arg(step.caller.as_ref().map_or(&[][..], |caller| &caller[..]));
-    if let Some((id, answer)) = request {
-        call.arg(&id[..]).arg(&answer[..]);
-    }
-    if let Deadline::Set(at) = deadline {
-        call.arg(*at);
-    }
-    for (_, paper) in papers {
-        call.arg(&paper[..]);
-    }
-    for place in leaves {
-        call.arg(&place.member[..]);
-    }
-    for place in comes.iter().chain(stays) {
-        call.arg(&place.member[..]).arg(place.score);
-    }
-    if let Some(lease) = lease {
-        call.arg(lease.claim);
-        for field in fields {
-            call.arg(&field[..]);
-        }
     }
 }

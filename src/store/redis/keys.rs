@@ -59,6 +59,17 @@ pub struct Place {
     pub score: i64,
 }
 
+impl Place {
+    /// Where its lease stands in the hash of leases.
+    pub fn lease_field(&self) -> [u8; 17] {
+        const TRAY: usize = size_of::<Tray>();
+        let mut field = [0; 17];
+        field[..TRAY].copy_from_slice(&self.tray);
+        field[TRAY..].copy_from_slice(&self.member);
+        field
+    }
+}
+
 impl Keys {
     /// The keys of `cell`.
     pub fn of(cell: Cell) -> Keys {

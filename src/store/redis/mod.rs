@@ -38,6 +38,7 @@ pub mod greeting;
 mod image;
 pub mod keys;
 mod lately;
+mod layout;
 mod leaving;
 pub mod link;
 pub mod master;

@@ -1,7 +1,7 @@
 //! A change made ready for the batch: everything that can be worked out without Redis is,
 //! and by the task that commits, not by the one that gathers.
 
-use super::keys::{self, Id, Place, Tray};
+use super::keys::{self, Id, Place};
 use crate::domain::{Entry, Event, Order, Tally, entries, indicators, next_deadline, tallies};
 use crate::store::{Change, StoreError, codec, day_of};
 
@@ -111,7 +111,7 @@ impl Step {
             fields: was
                 .iter()
                 .filter(|e| lease.order == no && e.assignment == lease.assignment)
-                .map(|e| lease_field(&place(e)))
+                .map(|e| place(e).lease_field())
                 .collect(),
         });
         let mut stored = Vec::with_capacity(papers.len() + 1);
@@ -160,15 +160,6 @@ impl Step {
         let papers: usize = self.papers.iter().map(|(_, paper)| paper.len()).sum();
         self.value.len() + self.frame.len() + papers
     }
-}
-
-/// Where the lease of an entry stands.
-fn lease_field(place: &Place) -> [u8; 17] {
-    const TRAY: usize = size_of::<Tray>();
-    let mut field = [0; 17];
-    field[..TRAY].copy_from_slice(&place.tray);
-    field[TRAY..].copy_from_slice(&place.member);
-    field
 }
 
 /// What comes in with an order, as one value: the paper's length, the paper, the contact.

@@ -33,50 +33,50 @@ local function gather(calls, key)
   return args
 end
 
--- Counts each (dimension, number, measure) once more, on the day whose keys these are.
-local function count(keys, counted)
-  local call, sub, byte = redis.call, string.sub, string.byte
-  local fields, times = { {}, {}, {} }, { {}, {}, {} }
-  for at = 1, #counted, 10 do
-    local dimension, number = byte(counted, at), sub(counted, at + 1, at + 8)
-    local of, measure = times[dimension], byte(counted, at + 9)
-    if not of[number] then
-      of[number] = {}
-      fields[dimension][#fields[dimension] + 1] = number
+-- How so many counts are packed, four bytes each.
+local shapes = {}
+local function shape(size)
+  local known = shapes[size] or '>' .. string.rep('I4', size)
+  shapes[size] = known
+  return known
+end
+
+-- Adds to the counts of each number of one dimension: argv holds, from a on, n times the number
+-- and what is added, a byte for the measure and four for how many.
+local function count(key, n, argv, a)
+  local call, byte, unpacked = redis.call, string.byte, struct.unpack
+  local fields, written = {}, { key }
+  for j = 1, n do fields[j] = argv[a + 2 * j - 2] end
+  local before = call('HMGET', key, unpack(fields))
+  for j = 1, n do
+    local known, more = before[j] or '', argv[a + 2 * j - 1]
+    local size = #known / 4
+    local counts = { unpacked(shape(size), known) }
+    counts[size + 1] = nil
+    for at = 1, #more, 5 do
+      local measure = byte(more, at)
+      for grown = #counts + 1, measure do counts[grown] = 0 end
+      counts[measure] = counts[measure] + unpacked('>I4', more, at + 1)
     end
-    of[number][measure] = (of[number][measure] or 0) + 1
+    written[2 * j] = fields[j]
+    written[2 * j + 1] = struct.pack(shape(#counts), unpack(counts))
   end
-  for dimension = 1, 3 do
-    if #fields[dimension] > 0 then
-      local key, written = keys[9 + dimension], {}
-      local before = call('HMGET', key, unpack(fields[dimension]))
-      for j, number in ipairs(fields[dimension]) do
-        local size = #(before[j] or '') / 4
-        local counts = { struct.unpack('>' .. string.rep('I4', size), before[j] or '') }
-        counts[size + 1] = nil
-        for measure, n in pairs(times[dimension][number]) do
-          for grown = #counts + 1, measure do counts[grown] = 0 end
-          counts[measure] = counts[measure] + n
-        end
-        written[#written + 1] = number
-        written[#written + 1] = struct.pack('>' .. string.rep('I4', #counts), unpack(counts))
-      end
-      call('HSET', key, unpack(written))
-    end
-  end
+  call('HSET', unpack(written))
 end
 
 -- Puts new orders before the older ones of their callers, 64 of each, and takes out what is
--- over.
-local function remember_callers(key, callers, called, over)
-  if #callers == 0 then return end
-  local before, orders = redis.call('HMGET', key, unpack(callers)), {}
+-- over: argv holds, from a on, n times the caller, the order's id and 1 if it is over.
+local function remember_callers(key, n, argv, a)
+  local callers, orders = {}, {}
+  for j = 1, n do callers[j] = argv[a + 3 * j - 3] end
+  local before = redis.call('HMGET', key, unpack(callers))
   for j, caller in ipairs(callers) do
-    local kept = { over[j] and '' or called[j] }
+    local called, over = argv[a + 3 * j - 2], argv[a + 3 * j - 1] == '1'
+    local kept = { over and '' or called }
     local known = orders[caller] or before[j] or ''
     for at = 1, #known, 6 do
       local id = string.sub(known, at, at + 5)
-      if id ~= called[j] then kept[#kept + 1] = id end
+      if id ~= called then kept[#kept + 1] = id end
     end
     orders[caller] = string.sub(table.concat(kept), 1, 384)
   end
@@ -93,26 +93,32 @@ local function remember_callers(key, callers, called, over)
   if #emptied > 1 then redis.call('HDEL', unpack(emptied)) end
 end
 
--- hotline_v5_commit: a batch of steps, each accepted or refused by itself, or with those it
--- is tied to. No two steps of a batch are of one order or carry one request id (the sender
--- sees to that), so none else depends on another.
+-- hotline_v5_commit: a batch of steps. It is written as a whole, or nothing of it is, and who is
+-- in its way is named. No two steps of a batch are of one order or carry one request id (the
+-- sender sees to that), so none else depends on another. What is written was laid out by the
+-- sender; here it is only looked whether it may be.
 --
--- KEYS  1 meta, 2 due, 3 tallies, 4 feed, 5 trays, 6 leases, 7 blocks, 8 requests (current),
---       9 requests (before), 10 to 12 indicators of the batch's day by unit, level and
---       category, 13 callers; then per step: its order, its papers, the trays it leaves,
---       comes into, and stays in with another deadline.
--- ARGV  epoch, the highest sequence seen in it, bucket, number of steps,
---       number of blocks, blocks,
---       number of profiles, per profile: number of counters, (counter, difference)*,
---       per step: 10 bytes (new? · request? · deadline: 0 stays 1 set 2 none · papers · leaves
---       · comes · stays · leases · profile · tied to the one before?), version before unless new, value, frame of
---       events, what it counts (dimension, number, measure: 10 bytes each), the version of the
---       city's mode it was decided under or nothing, the caller of what is new or over, or nothing, [request id, what to remember], [deadline], papers, members that leave,
---       (member, score) that come, (member, score) that stay, then for a lease: the claim
---       and each field it could stand in.
--- Returns {'ok', sequence, a letter per step, what was remembered for each r} with o written,
---       r repeated, l lease stale, c conflict; or, with nothing written, {'epoch'} for data
---       of another epoch or from before what was seen, {'bucket', n} when the current bucket is the n-th.
+-- KEYS  1 meta, 2 leases, 3 requests (current), 4 requests (before), 5 feed, 6 tallies, 7 to 9
+--       indicators of the batch's day by unit, level and category, 10 callers, 11 due,
+--       12 blocks, 13 trays; then new orders, orders that are not new, papers; trays that are
+--       left, trays that are come into, and the tray of each entry that stays.
+-- ARGV  epoch, the highest sequence seen in it, bucket, number of steps; then lists, each behind
+--       how long it is. `steps` is a byte for each, from 1: whose step it is.
+--       What must hold:
+--         (version of the city's mode, steps decided under it)*
+--         steps that are new, steps that are not (each one argument), versions of the latter (one)
+--         (steps, field of a lease, claim)*, a step's being one of its fields at least
+--         steps with a request id (one argument), then for each: id, what to remember
+--       What is written:
+--         values of the new, of the others, of papers; the frames of events, in one
+--         trays that are left, each with its members; fields of leases that end
+--         trays that are come into, each with its (score, member)*
+--         (field of a lease, member, score)* of what stays, with another deadline
+--         (deadline, id)*; ids without one any more; (0, block)*; (counter, difference)*
+--         three times (number, what is added)*; (caller, id, over?)*
+-- Returns {'ok', sequence}; {'refused', a letter per step, what was remembered for each r} with
+--       o not refused, r repeated, l lease stale, c conflict; or {'epoch'} for data of another
+--       epoch or from before what was seen, {'bucket', n} when the current bucket is the n-th.
 local function commit(keys, argv)
   local call, sub, byte = redis.call, string.sub, string.byte
   local meta = call('HMGET', keys[1], 'epoch', 'sequence', 'bucket', 'mode_version')
@@ -121,236 +127,150 @@ local function commit(keys, argv)
   local bucket = bucket_of(tonumber(time[1]), meta[3])
   if tonumber(argv[3]) ~= bucket then return { 'bucket', whole(bucket) } end
 
-  -- The head.
-  local n, a = tonumber(argv[4]), 5
-  local blocks = { keys[7] }
-  for _ = 1, tonumber(argv[a]) do
+  local a, k = 5, 14
+  -- How long the next list is; its first argument is at a.
+  local function list()
     a = a + 1
-    blocks[#blocks + 1] = '0'
-    blocks[#blocks + 1] = argv[a]
+    return tonumber(argv[a - 1])
   end
-  a = a + 1
-  local profiles, used = {}, {}
-  for p = 1, tonumber(argv[a]) do
-    a = a + 1
-    profiles[p], used[p] = a, 0
-    a = a + 2 * tonumber(argv[a])
-  end
-  a = a + 1
 
-  -- First look: where each step's arguments and keys are, and what must be read.
-  local args_at, keys_at, k = {}, {}, 14
-  local mode, other_mode = meta[4] or '0', {}
-  local new_keys, new_steps, old_keys, old_steps = {}, {}, {}, {}
-  local requests, request_steps = {}, {}
-  local fields, claims, field_steps = { keys[6] }, {}, {}
-  local tied = {}
-  for i = 1, n do
-    local head = argv[a]
-    tied[i] = byte(head, 10) == 1
-    local new, request, deadline, papers, leaves, comes, stays, leases = byte(head, 1, 8)
-    args_at[i], keys_at[i] = a, k
-    if new == 1 then
-      new_keys[#new_keys + 1], new_steps[#new_steps + 1] = keys[k], i
-      a = a + 6
-    else
-      old_keys[#old_keys + 1], old_steps[#old_steps + 1] = keys[k], i
-      a = a + 7
+  -- Who is in the way. Later findings outweigh earlier ones.
+  local verdict, repeated, refused = {}, {}, false
+  local function refuse(step, letter)
+    verdict[step], refused = letter, true
+  end
+
+  for _ = 1, list() do
+    if argv[a] ~= (meta[4] or '0') then
+      for _, step in ipairs { byte(argv[a + 1], 1, -1) } do refuse(step, 'c') end
     end
-    local under = argv[a - 2]
-    if under ~= '' and under ~= mode then other_mode[#other_mode + 1] = i end
-    if request == 1 then
-      requests[#requests + 1], request_steps[#request_steps + 1] = argv[a], i
-      a = a + 2
+    a = a + 2
+  end
+
+  local new, old, versions = argv[a], argv[a + 1], argv[a + 2]
+  local orders, first_old = k, k + #new
+  a, k = a + 3, first_old + #old
+  if #new > 0 and call('EXISTS', unpack(keys, orders, first_old - 1)) > 0 then
+    for j = 1, #new do
+      if call('EXISTS', keys[orders + j - 1]) > 0 then refuse(byte(new, j), 'c') end
     end
-    if deadline == 1 then a = a + 1 end
-    a = a + papers + leaves + 2 * (comes + stays)
-    if leases > 0 then
-      local claim = argv[a]
-      for l = 1, leases do
-        fields[#fields + 1] = argv[a + l]
-        claims[#claims + 1], field_steps[#field_steps + 1] = claim, i
+  end
+  if #old > 0 then
+    for j, value in ipairs(call('MGET', unpack(keys, first_old, k - 1))) do
+      if not value or sub(value, 1, 4) ~= sub(versions, 4 * j - 3, 4 * j) then
+        refuse(byte(old, j), 'c')
       end
-      a = a + 1 + leases
     end
-    k = k + 1 + papers + leaves + comes + stays
   end
 
-  -- Who is refused. Later findings outweigh earlier ones.
-  local verdict, repeated = {}, {}
-  for _, i in ipairs(other_mode) do verdict[i] = 'c' end
-  if #old_keys > 0 then
-    local stored = call('MGET', unpack(old_keys))
-    for j = 1, #old_keys do
-      local i = old_steps[j]
-      local value = stored[j]
-      if not value or sub(value, 1, 4) ~= argv[args_at[i] + 1] then verdict[i] = 'c' end
+  local fields = list()
+  if fields > 0 then
+    local asked, holds, now = {}, {}, now_of(time)
+    for j = 1, fields do asked[j] = argv[a + 3 * j - 2] end
+    for j, record in ipairs(call('HMGET', keys[2], unpack(asked))) do
+      local claim, ends = string.match(record or '', '^(%d+) %-?%d+ (%d+)$')
+      local step = byte(argv[a + 3 * j - 3])
+      holds[step] = holds[step] or (claim == argv[a + 3 * j - 1] and tonumber(ends) > now)
     end
+    for step, held in pairs(holds) do
+      if not held then refuse(step, 'l') end
+    end
+    a = a + 3 * fields
   end
-  if #new_keys > 0 and call('EXISTS', unpack(new_keys)) > 0 then
-    for j = 1, #new_keys do
-      if call('EXISTS', new_keys[j]) > 0 then verdict[new_steps[j]] = 'c' end
-    end
-  end
-  if #claims > 0 then
-    local now, holds = now_of(time), {}
-    local records = call('HMGET', unpack(fields))
-    for j = 1, #claims do
-      local claim, ends = string.match(records[j] or '', '^(%d+) %-?%d+ (%d+)$')
-      if claim == claims[j] and tonumber(ends) > now then holds[field_steps[j]] = true end
-    end
-    for j = 1, #claims do
-      if not holds[field_steps[j]] then verdict[field_steps[j]] = 'l' end
-    end
-  end
-  if #requests > 0 then
-    local current = call('HMGET', keys[8], unpack(requests))
-    local before = call('HMGET', keys[9], unpack(requests))
-    for j = 1, #requests do
+
+  local asks = argv[a]
+  local remembered, ids = a + 1, {}
+  a = a + 1 + 2 * #asks
+  if #asks > 0 then
+    for j = 1, #asks do ids[j] = argv[remembered + 2 * j - 2] end
+    local current = call('HMGET', keys[3], unpack(ids))
+    local before = call('HMGET', keys[4], unpack(ids))
+    for j = 1, #asks do
       local found = current[j] or before[j]
       if found then
-        verdict[request_steps[j]] = 'r'
+        refuse(byte(asks, j), 'r')
         repeated[#repeated + 1] = found
       end
     end
   end
 
-  -- Of what is tied together nothing is written when one is refused.
-  local first = 1
-  for i = 1, n do
-    if not tied[i] then first = i end
-    if not tied[i + 1] then
-      local refused = false
-      for j = first, i do refused = refused or verdict[j] end
-      if refused then
-        for j = first, i do verdict[j] = verdict[j] or 'c' end
-      end
-    end
-  end
-
-  -- What the others write.
-  local strings, remembered, frames = {}, { keys[8] }, {}
-  local due, undue = { keys[2] }, { keys[2] }
-  local coming, leaving, ended = {}, {}, { keys[6] }
-  local kept, kept_places = { keys[6] }, {}
-  local known_trays = { keys[5] }
-  local counted, callers, called, over = {}, {}, {}, {}
-  local code = {}
-  for i = 1, n do
-    code[i] = verdict[i] or 'o'
-    if not verdict[i] then
-      a, k = args_at[i], keys_at[i]
-      local new, request, deadline, papers, leaves, comes, stays, _, profile = byte(argv[a], 1, 9)
-      used[profile + 1] = used[profile + 1] + 1
-      if new == 0 then a = a + 1 end
-      local order = keys[k]
-      strings[#strings + 1] = order
-      strings[#strings + 1] = argv[a + 1]
-      frames[#frames + 1] = argv[a + 2]
-      counted[#counted + 1] = argv[a + 3]
-      if argv[a + 5] ~= '' then
-        callers[#callers + 1] = argv[a + 5]
-        called[#called + 1] = sub(order, -6)
-        over[#over + 1] = new == 0
-      end
-      a = a + 6
-      if request == 1 then
-        remembered[#remembered + 1] = argv[a]
-        remembered[#remembered + 1] = argv[a + 1]
-        a = a + 2
-      end
-      if deadline == 1 then
-        due[#due + 1] = argv[a]
-        due[#due + 1] = sub(order, -6)
-        a = a + 1
-      elseif deadline == 2 then
-        undue[#undue + 1] = sub(order, -6)
-      end
-      for _ = 1, papers do
-        k = k + 1
-        strings[#strings + 1] = keys[k]
-        strings[#strings + 1] = argv[a]
-        a = a + 1
-      end
-      for _ = 1, leaves do
-        k = k + 1
-        local args = gather(leaving, keys[k])
-        args[#args + 1] = argv[a]
-        ended[#ended + 1] = sub(keys[k], -9) .. argv[a]
-        a = a + 1
-      end
-      for _ = 1, comes do
-        k = k + 1
-        local args = gather(coming, keys[k])
-        args[#args + 1] = argv[a + 1]
-        args[#args + 1] = argv[a]
-        a = a + 2
-      end
-      for _ = 1, stays do
-        k = k + 1
-        kept[#kept + 1] = sub(keys[k], -9) .. argv[a]
-        kept_places[#kept_places + 1] = { keys[k], argv[a], argv[a + 1] }
-        a = a + 2
-      end
-    end
-  end
-  if #repeated > 0 then
+  if refused then
     -- What is answered again must be as safe as what is new: a WAIT waits for writes alone.
-    call('HSET', keys[1], 'checked', '1')
+    if #repeated > 0 then call('HSET', keys[1], 'checked', '1') end
+    local letters = {}
+    for step = 1, tonumber(argv[4]) do letters[step] = verdict[step] or 'o' end
+    return { 'refused', table.concat(letters), unpack(repeated) }
   end
-  if #frames == 0 then return { 'ok', meta[2], table.concat(code), unpack(repeated) } end
 
   -- From here on everything is written.
-  call('MSET', unpack(strings))
-  if #remembered > 1 then
-    call('HSET', unpack(remembered))
-    call('EXPIREAT', keys[8], whole((bucket + 2) * 172800))
+  local strings = {}
+  for j = 1, list() do
+    strings[2 * j - 1], strings[2 * j] = keys[orders + j - 1], argv[a]
+    a = a + 1
   end
-  for _, args in ipairs(leaving) do call('ZREM', unpack(args)) end
-  if #ended > 1 then call('HDEL', unpack(ended)) end
-  if #kept > 1 then
+  k = orders + #strings / 2
+  call('MSET', unpack(strings))
+  local frames = argv[a]
+  a = a + 1
+  if #asks > 0 then
+    call('HSET', keys[3], unpack(argv, remembered, remembered + 2 * #asks - 1))
+    call('EXPIREAT', keys[3], whole((bucket + 2) * 172800))
+  end
+
+  -- A command upon a key, with all that the next list holds.
+  local function put(command, key)
+    local n = list()
+    if n > 0 then call(command, key, unpack(argv, a, a + n - 1)) end
+    a = a + n
+  end
+  for _ = 1, list() do
+    put('ZREM', keys[k])
+    k = k + 1
+  end
+  put('HDEL', keys[2])
+  local trays = {}
+  for j = 1, list() do
+    put('ZADD', keys[k])
+    trays[j], k = sub(keys[k], -9), k + 1
+  end
+  local stays = list()
+  if stays > 0 then
     -- A lease outlives a new deadline of the same holding: its record takes the deadline.
-    local records, changed = call('HMGET', unpack(kept)), { keys[6] }
-    for j, place in ipairs(kept_places) do
-      local claim, ends = string.match(records[j] or '', '^(%d+) %-?%d+ (%d+)$')
+    local places, changed = {}, { keys[2] }
+    for j = 1, stays do places[j] = argv[a + 3 * j - 3] end
+    for j, record in ipairs(call('HMGET', keys[2], unpack(places))) do
+      local member, score = argv[a + 3 * j - 2], argv[a + 3 * j - 1]
+      local claim, ends = string.match(record or '', '^(%d+) %-?%d+ (%d+)$')
       if claim then
-        changed[#changed + 1] = kept[j + 1]
-        changed[#changed + 1] = claim .. ' ' .. place[3] .. ' ' .. ends
+        changed[#changed + 1] = places[j]
+        changed[#changed + 1] = claim .. ' ' .. score .. ' ' .. ends
       else
-        local args = gather(coming, place[1])
-        args[#args + 1] = place[3]
-        args[#args + 1] = place[2]
+        call('ZADD', keys[k + j - 1], score, member)
+        trays[#trays + 1] = sub(keys[k + j - 1], -9)
       end
     end
     if #changed > 1 then call('HSET', unpack(changed)) end
+    a = a + 3 * stays
   end
-  for _, args in ipairs(coming) do
-    call('ZADD', unpack(args))
-    known_trays[#known_trays + 1] = sub(args[1], -9)
+  if #trays > 0 then call('SADD', keys[13], unpack(trays)) end
+  put('ZADD', keys[11])
+  put('ZREM', keys[11])
+  put('ZADD', keys[12])
+  for _ = 1, list() do
+    call('HINCRBY', keys[6], argv[a], argv[a + 1])
+    a = a + 2
   end
-  if #known_trays > 1 then call('SADD', unpack(known_trays)) end
-  if #undue > 1 then call('ZREM', unpack(undue)) end
-  if #due > 1 then call('ZADD', unpack(due)) end
-  if #blocks > 1 then call('ZADD', unpack(blocks)) end
-  local sums = {}
-  for p, times in ipairs(used) do
-    if times > 0 then
-      local at = profiles[p]
-      for j = 1, tonumber(argv[at]) do
-        local tally = argv[at + 2 * j - 1]
-        sums[tally] = (sums[tally] or 0) + times * tonumber(argv[at + 2 * j])
-      end
-    end
+  for dimension = 7, 9 do
+    local numbers = list()
+    if numbers > 0 then count(keys[dimension], numbers, argv, a) end
+    a = a + 2 * numbers
   end
-  for tally, sum in pairs(sums) do
-    if sum ~= 0 then call('HINCRBY', keys[3], tally, whole(sum)) end
-  end
-  count(keys, table.concat(counted))
-  remember_callers(keys[13], callers, called, over)
+  local callers = list()
+  if callers > 0 then remember_callers(keys[10], callers, argv, a) end
   local sequence = whole(tonumber(meta[2]) + 1)
-  call('XADD', keys[4], sequence .. '-0', 'e', table.concat(frames))
+  call('XADD', keys[5], sequence .. '-0', 'e', frames)
   call('HSET', keys[1], 'sequence', sequence, 'bucket', whole(bucket))
-  return { 'ok', sequence, table.concat(code), unpack(repeated) }
+  return { 'ok', sequence }
 end
 
 redis.register_function('hotline_v5_commit', commit)
