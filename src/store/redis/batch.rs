@@ -252,3 +252,44 @@ impl Gathering {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_is_written_together_one_refusal_counts_for_all() {
+        let refused = || Some(Err(CommitError::Conflict));
+        for (outcomes, together_is) in [
+            (vec![Some(Ok(()))], "done"),
+            (vec![Some(Ok(())), Some(Ok(()))], "done"),
+            (vec![None], "again"),
+            (vec![Some(Ok(())), None], "again"),
+            (vec![refused()], "refused"),
+            (vec![None, refused()], "refused"),
+            (vec![refused(), None], "refused"),
+        ] {
+            let found = match together(outcomes) {
+                Some(Ok(())) => "done",
+                Some(Err(_)) => "refused",
+                None => "again",
+            };
+            assert_eq!(found, together_is);
+        }
+    }
+
+    #[test]
+    fn a_batch_that_is_not_written_names_who_was_in_its_way() {
+        let answer = |letters: &str| {
+            [Value::SimpleString("refused".into()), Value::BulkString(letters.into())]
+        };
+        let found = refused(&answer("oclo"), 4).unwrap();
+        assert!(found[0].is_none() && found[3].is_none());
+        assert!(matches!(found[1], Some(Err(CommitError::Conflict))));
+        assert!(matches!(found[2], Some(Err(CommitError::LeaseStale))));
+        // Or the same batch would go again and again.
+        for letters in ["oooo", "c", "cxoo", "rooo"] {
+            assert!(refused(&answer(letters), 4).is_err(), "{letters}");
+        }
+    }
+}

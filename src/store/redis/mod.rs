@@ -7,7 +7,7 @@
 //! shared.
 //!
 //! ```text
-//!  commit ─▶ step: all bytes made ready ─▶ queue ─▶ batcher ─▶ FCALL hotline_v5_commit
+//!  commit ─▶ step: all bytes made ready ─▶ batcher ─▶ layout ─▶ FCALL hotline_v5_commit
 //!  claim ─▶ with all that come at a time ─ the writing link ──▶ FCALL hotline_v5_claim
 //!  load, due, tray, … ─── the reading link ────────────────────▶ GET, ZRANGE, FCALL_RO
 //!  feed_grown ─────────── the feed's link, one reader for all waiters ─▶ XREAD BLOCK
