@@ -6,7 +6,7 @@ use super::status::Fault;
 use super::stopped;
 use super::{Api, MAX_IN_FLIGHT, from_proto as read, moves, story, to_proto as write};
 use crate::dispatch::{self, Dispatch, Refusal, Submission, Words};
-use crate::domain::{Actor, Order, OrderNo, Stage, Timestamp};
+use crate::domain::{Actor, Order, OrderNo, Phone, Stage, Timestamp, normal_phone};
 use crate::pb;
 use crate::pb::intake_service_server::IntakeService;
 use std::mem::take;
@@ -38,13 +38,13 @@ impl IntakeService for Api {
         let (actor, body) = split(request)?;
         let pb::SubmitOrderRequest { request_id, submission, skip_repeats } = body;
         let contact = submission.as_ref().and_then(|matter| matter.contact.as_ref());
-        let phone = contact.map(|contact| contact.phone.clone()).filter(|_| !skip_repeats);
+        let phone = contact.filter(|_| !skip_repeats).and_then(|c| normal_phone(&c.phone));
         let _turn = self.dispatch.turn_to_file().map_err(Fault::from)?;
         let (request, matter) = filing(&actor, &request_id, submission)?;
         // Looked for while the order is written: who calls for the first time waits for neither.
         let (done, called) = tokio::join!(
             self.dispatch.submit(&actor, request, matter),
-            self.dispatch.of_caller(&actor, phone.as_deref().unwrap_or_default())
+            self.dispatch.of_caller(&actor, phone.as_ref().map_or("", Phone::digits))
         );
         let done = done.map_err(within)?;
         // The order is safe, whatever else could not be looked up.

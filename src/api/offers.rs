@@ -49,7 +49,7 @@ impl Api {
         text::optional("title", &title, text::MAX_TITLE)?;
         text::optional("text", &text, text::MAX_TEXT)?;
         text::optional("address", &address, text::MAX_ADDRESS)?;
-        let phone = text::phone(&phone)?;
+        let phone = text::phone(phone)?;
         let asked = Asked {
             title: &title,
             text: &text,

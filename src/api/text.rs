@@ -69,25 +69,30 @@ pub(super) fn contact(contact: Option<pb::Contact>) -> Result<Contact, Fault> {
     let pb::Contact { name, phone, address } = contact.unwrap_or_default();
     optional("name", &name, MAX_NAME)?;
     optional("address", &address, MAX_ADDRESS)?;
-    let phone = self::phone(&phone)?;
     Ok(Contact {
         name: Redacted::new(name),
-        phone: Redacted::new(phone),
+        phone: Redacted::new(self::phone(phone)?),
         address: Redacted::new(address),
     })
 }
 
 /// Digits, with a `+` only before another country's.
-pub(super) fn phone(written: &str) -> Result<String, Fault> {
+pub(super) fn phone(written: String) -> Result<String, Fault> {
     let trimmed = written.trim();
     if trimmed.is_empty() {
         return Ok(String::new());
     }
-    let digits = normal_phone(trimmed).ok_or_else(|| {
+    let phone = normal_phone(trimmed).ok_or_else(|| {
         Fault::field("INVALID_PHONE", "phone", "3 to 15 digits with an optional leading +")
     })?;
+    let digits = phone.digits();
     let abroad = trimmed.starts_with('+') && !trimmed.starts_with("+86");
-    Ok(if abroad { format!("+{digits}") } else { digits })
+    Ok(match abroad {
+        true => format!("+{digits}"),
+        // Nearly every number comes as it is kept.
+        false if written == digits => written,
+        false => digits.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -130,7 +135,7 @@ mod tests {
             ("李女士", None),
             ("12", None),
         ] {
-            assert_eq!(phone(written).ok().as_deref(), kept, "{written}");
+            assert_eq!(phone(written.into()).ok().as_deref(), kept, "{written}");
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::domain::{
     Span, Timestamp, Unit, View, next_deadline,
 };
 use crate::pb;
+use std::fmt::Write;
 
 pub(super) fn time(at: Timestamp) -> prost_types::Timestamp {
     prost_types::Timestamp {
@@ -63,8 +64,14 @@ fn clock(order: &Order, kind: ClockKind) -> pb::Clock {
     }
 }
 
-fn number(no: Option<OrderNo>) -> String {
-    no.map(|no| no.to_string()).unwrap_or_default()
+/// A number with its sequence, up to seven digits, takes no more than this.
+const NUMBER: usize = 24;
+
+fn number(no: OrderNo) -> String {
+    let mut text = String::with_capacity(NUMBER);
+    // A string takes everything.
+    let _ = write!(text, "{no}");
+    text
 }
 
 pub(super) fn pause(pause: &Pause) -> pb::Pause {
@@ -105,7 +112,7 @@ pub(super) fn order(order: &Order, now: Timestamp, viewer: Unit) -> pb::Order {
     let now = now.max(order.updated_at);
     let Links { merged_into, children, told: _, reopens, reopened_as } = &order.links;
     pb::Order {
-        order_no: order.no.to_string(),
+        order_no: number(order.no),
         version: order.version,
         stage: order.stage.to_pb().into(),
         channel: order.channel.to_pb().into(),
@@ -132,10 +139,10 @@ pub(super) fn order(order: &Order, now: Timestamp, viewer: Unit) -> pb::Order {
         pauses: order.pauses.iter().map(pause).collect(),
         rounds: order.rounds.iter().map(round).collect(),
         co_handlers: order.co_handlers.iter().map(co_handler).collect(),
-        merged_into: number(*merged_into),
-        merged_orders: children.iter().map(OrderNo::to_string).collect(),
-        reopens: number(*reopens),
-        reopened_as: number(*reopened_as),
+        merged_into: merged_into.map(number).unwrap_or_default(),
+        merged_orders: children.iter().copied().map(number).collect(),
+        reopens: reopens.map(number).unwrap_or_default(),
+        reopened_as: reopened_as.map(number).unwrap_or_default(),
         card: order.marks.card.map_or(0, |card| card.to_pb().into()),
         urged: order.marks.urged.into(),
         extended: order.marks.extended.into(),
@@ -158,7 +165,7 @@ pub(super) fn lease(lease: &Lease) -> String {
 pub(super) fn receipt(done: &Done) -> pb::Receipt {
     let receipt = &done.receipt;
     pb::Receipt {
-        order_no: receipt.order.to_string(),
+        order_no: number(receipt.order),
         version: receipt.version,
         stage: receipt.stage.to_pb().into(),
         holder: unit(receipt.holder),

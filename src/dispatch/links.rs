@@ -133,11 +133,12 @@ impl Dispatch {
     /// The orders of a caller that are not over and that the actor may see, newest first; the
     /// one that a merged one was merged into stands in its place.
     pub async fn of_caller(&self, actor: &Actor, phone: &str) -> Result<Vec<Called>, Refusal> {
-        let Some(phone) = normal_phone(phone).filter(|phone| !phone.is_empty()) else {
-            return Ok(Vec::new());
-        };
+        let Some(phone) = normal_phone(phone) else { return Ok(Vec::new()) };
         let mut called: Vec<Called> = Vec::new();
-        let numbers = self.store.of_caller(self.sealer.phone_digest(&phone)).await?;
+        let numbers = self.store.of_caller(self.sealer.phone_digest(phone.digits())).await?;
+        if numbers.is_empty() {
+            return Ok(called);
+        }
         for own in self.store.load_each(&numbers).await?.into_iter().flatten() {
             let order = match own.links.merged_into {
                 Some(parent) if own.stage == Stage::Merged => self.order(parent).await?,

@@ -35,25 +35,61 @@ pub struct Contact {
     pub address: Redacted<String>,
 }
 
+/// The most digits of a phone number (ITU-T E.164).
+const MAX_DIGITS: usize = 15;
+/// The fewest: short codes.
+const MIN_DIGITS: usize = 3;
+/// The country's prefix.
+const COUNTRY: &[u8] = b"86";
+
 /// A phone number in the one form that is compared and digested: digits only, without the
-/// country's prefix. 3 to 15 digits (ITU-T E.164 gives the upper bound; 3 for short codes).
-/// Spaces, dashes and brackets are what people write between digits, and are dropped.
-pub fn normal_phone(written: &str) -> Option<String> {
-    let mut digits = String::with_capacity(15);
-    for (i, c) in written.trim().chars().enumerate() {
-        match c {
-            '0'..='9' => digits.push(c),
-            '０'..='９' => digits.push((b'0' + (c as u32 - '０' as u32) as u8) as char),
-            '+' if i == 0 => {}
-            ' ' | '-' | '(' | ')' | '（' | '）' => {}
-            _ => return None,
-        }
+/// country's prefix; 3 to 15 of them. Shows nothing of itself in `Debug`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Phone {
+    digits: [u8; MAX_DIGITS],
+    length: usize,
+}
+
+impl Phone {
+    /// The digits.
+    pub fn digits(&self) -> &str {
+        // They are ASCII: see `normal_phone`, which alone makes any.
+        std::str::from_utf8(&self.digits[..self.length]).unwrap_or_default()
     }
-    let national = match written.trim_start().strip_prefix('+') {
-        Some(_) => digits.strip_prefix("86").unwrap_or(&digits),
-        None => &digits,
+}
+
+impl fmt::Debug for Phone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// Reads a phone number. Spaces, dashes and brackets are what people write between digits, and
+/// are dropped.
+pub fn normal_phone(written: &str) -> Option<Phone> {
+    let mut digits = [0; COUNTRY.len() + MAX_DIGITS];
+    let mut length = 0;
+    let written = written.trim();
+    for (i, c) in written.chars().enumerate() {
+        let digit = match c {
+            '0'..='9' => c as u32 - '0' as u32,
+            '０'..='９' => c as u32 - '０' as u32,
+            '+' if i == 0 => continue,
+            ' ' | '-' | '(' | ')' | '（' | '）' => continue,
+            _ => return None,
+        };
+        *digits.get_mut(length)? = b'0' + digit as u8;
+        length += 1;
+    }
+    let all = &digits[..length];
+    let national = match written.starts_with('+') {
+        true => all.strip_prefix(COUNTRY).unwrap_or(all),
+        false => all,
     };
-    (3..=15).contains(&national.len()).then(|| national.to_owned())
+    let length = national.len();
+    let mut phone = Phone { digits: [0; MAX_DIGITS], length };
+    phone.digits.get_mut(..length)?.copy_from_slice(national);
+    (length >= MIN_DIGITS).then_some(phone)
 }
 
 #[cfg(test)]
@@ -68,6 +104,7 @@ mod tests {
             address: Redacted::new("5幢801".into()),
         };
         let shown = format!("{contact:?}");
+        let shown = format!("{shown} {:?}", normal_phone("13812345678"));
         for secret in ["王阿姨", "138", "801"] {
             assert!(!shown.contains(secret), "{shown}");
         }
@@ -82,13 +119,16 @@ mod tests {
             ("１３８１２３４５６７８", Some("13812345678")),
             ("110", Some("110")),
             ("12", None),
+            ("+86123456789012345", Some("123456789012345")),
             ("1234567890123456", None),
+            ("+861234567890123456", None),
             ("not a phone", None),
             ("138+12345678", None),
             ("", None),
         ];
         for (written, normal) in table {
-            assert_eq!(normal_phone(written).as_deref(), normal, "{written}");
+            let phone = normal_phone(written);
+            assert_eq!(phone.as_ref().map(Phone::digits), normal, "{written}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::ids::{BadName, Cell, Division};
 use super::time::Date;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 /// The number of an order: city, date, sequence and a check digit, short enough to read
@@ -69,11 +69,6 @@ impl OrderNo {
         let cell = Division::new((code >> 48) * 100_000_000).map(Cell::of).map_err(|_| ORDER_NO)?;
         Ok(OrderNo { cell, day: (code >> 32) as u16, seq: code as u32 })
     }
-
-    fn digits(self) -> String {
-        let Date { year, month, day } = self.date();
-        format!("{}{:02}{month:02}{day:02}{:05}", self.cell, year % 100, self.seq)
-    }
 }
 
 /// H. M. Damm's totally anti-symmetric quasigroup of order 10 (2004).
@@ -90,15 +85,29 @@ const DAMM: [[u8; 10]; 10] = [
     [2, 5, 8, 1, 4, 3, 6, 7, 9, 0],
 ];
 
-fn damm(digits: &str) -> u8 {
-    digits.bytes().fold(0, |acc, b| DAMM[acc as usize][(b - b'0') as usize])
+/// The check digit of what came before and of these digits, dashes left out.
+fn damm(before: u8, digits: &str) -> u8 {
+    let digits = digits.bytes().filter(u8::is_ascii_digit);
+    digits.fold(before, |acc, b| DAMM[acc as usize][(b - b'0') as usize])
+}
+
+/// Passes on what is written, and knows its check digit.
+struct Checked<W>(W, u8);
+
+impl<W: fmt::Write> fmt::Write for Checked<W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.1 = damm(self.1, text);
+        self.0.write_str(text)
+    }
 }
 
 impl fmt::Display for OrderNo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = self.digits();
-        let check = damm(&digits);
-        write!(f, "{}-{}-{}-{check}", &digits[..4], &digits[4..10], &digits[10..])
+        let Date { year, month, day } = self.date();
+        let mut out = Checked(f, 0);
+        write!(out, "{}-{:02}{month:02}{day:02}-{:05}", self.cell, year % 100, self.seq)?;
+        let Checked(f, check) = out;
+        write!(f, "-{check}")
     }
 }
 
@@ -114,7 +123,7 @@ impl FromStr for OrderNo {
     fn from_str(s: &str) -> Result<OrderNo, BadName> {
         let digits: String = s.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
         let plain = digits.bytes().all(|b| b.is_ascii_digit());
-        if !plain || !(16..=21).contains(&digits.len()) || damm(&digits) != 0 {
+        if !plain || !(16..=21).contains(&digits.len()) || damm(0, &digits) != 0 {
             return Err(ORDER_NO);
         }
         let number = |range: std::ops::Range<usize>| digits[range].parse::<u32>();
@@ -122,12 +131,12 @@ impl FromStr for OrderNo {
         let date = Date { year: 2000 + part(4..6)? as i32, month: part(6..8)?, day: part(8..10)? };
         let cell: Cell = digits[..4].parse().map_err(|_| ORDER_NO)?;
         let seq = part(10..digits.len() - 1)?;
-        let no = OrderNo::new(cell, date, seq);
         // One number, one spelling: leading zeros beyond five digits are somebody's mistake.
-        if !date.is_real() || seq == 0 || no.digits().len() + 1 != digits.len() {
+        let padded = digits.len() > 16 && digits[10..].starts_with('0');
+        if !date.is_real() || seq == 0 || padded {
             return Err(ORDER_NO);
         }
-        Ok(no)
+        Ok(OrderNo::new(cell, date, seq))
     }
 }
 

@@ -10,8 +10,8 @@
 //! 128 random bits, and counts. What it sealed begins with these bits and the count.
 
 use super::{BodyDigest, SealedContact};
-use crate::domain::{Contact, OrderNo, Redacted, normal_phone};
-use aes_gcm::aead::{Aead, KeyInit, Payload};
+use crate::domain::{Contact, OrderNo, Phone, Redacted, normal_phone};
+use aes_gcm::aead::{Aead, AeadInOut, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -24,6 +24,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 const KEY: usize = 32;
 /// The random bits that name a process.
 const PROCESS: usize = 16;
+/// These and the count stand before what is sealed.
+const HEAD: usize = PROCESS + 8;
+/// And what proves it whole behind it.
+const TAG: usize = 16;
 /// The digits that a citizen is asked for.
 const TAIL: usize = 4;
 
@@ -135,16 +139,21 @@ impl Sealer {
     /// Seals a contact for an order.
     pub fn seal(&self, no: OrderNo, contact: &Contact) -> Result<SealedContact, SealError> {
         let count = self.sealed.fetch_add(1, Relaxed).to_be_bytes();
-        let phone = normal_phone(contact.phone.reveal()).unwrap_or_default();
-        let plain = pack([contact.name.reveal(), contact.phone.reveal(), contact.address.reveal()]);
-        let payload = Payload { msg: &plain, aad: &no.code().to_be_bytes() };
-        let sealed = self.cipher.encrypt(&nonce(count), payload);
-        let sealed = sealed.map_err(|_| SealError::DoesNotOpen)?;
+        let phone = normal_phone(contact.phone.reveal());
+        let phone = phone.as_ref().map_or("", Phone::digits);
+        let texts = [contact.name.reveal(), contact.phone.reveal(), contact.address.reveal()];
+        let mut sealed = Vec::with_capacity(HEAD + packed_len(texts) + TAG);
+        sealed.extend(self.process);
+        sealed.extend(count);
+        pack(texts, &mut sealed);
+        let (nonce, aad) = (nonce(count), no.code().to_be_bytes());
+        let tag = self.cipher.encrypt_inout_detached(&nonce, &aad, (&mut sealed[HEAD..]).into());
+        sealed.extend(tag.map_err(|_| SealError::DoesNotOpen)?);
         let tail = phone.len().checked_sub(TAIL).map_or("", |at| &phone[at..]);
         Ok(SealedContact {
-            phone: self.phone_digest(&phone),
+            phone: self.phone_digest(phone),
             tail: self.tail_digest(no, tail),
-            sealed: [&self.process[..], &count, &sealed].concat(),
+            sealed,
         })
     }
 
@@ -236,14 +245,16 @@ fn mac(key: &[u8; KEY], parts: &[&[u8]]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
+fn packed_len(texts: [&String; 3]) -> usize {
+    texts.iter().map(|text| 4 + text.len()).sum()
+}
+
 /// Three texts, each behind its length.
-fn pack(texts: [&String; 3]) -> Vec<u8> {
-    let mut packed = Vec::with_capacity(12 + texts.iter().map(|t| t.len()).sum::<usize>());
+fn pack(texts: [&String; 3], out: &mut Vec<u8>) {
     for text in texts {
-        packed.extend((text.len() as u32).to_be_bytes());
-        packed.extend(text.as_bytes());
+        out.extend((text.len() as u32).to_be_bytes());
+        out.extend(text.as_bytes());
     }
-    packed
 }
 
 fn unpack(mut packed: &[u8]) -> Option<[String; 3]> {
