@@ -47,17 +47,17 @@ pub fn fold(text: &str) -> Cow<'_, str> {
             [a @ 0..=0x7f, ..] => (u32::from(*a), 1),
             [a @ 0xe0..=0xef, b, c, ..] => (code(*a, *b, *c), 3),
             [0xc2, 0xa0, ..] => (0xa0, 2),
-            _ => return Cow::Owned(squeeze(text.nfkc().map(plain))),
+            _ => return Cow::Owned(squeeze(text.len(), text.nfkc().map(plain))),
         };
         rest = &rest[length..];
         match sort(code) {
             Sort::Plain => {}
             Sort::Space => spaced = true,
-            Sort::Other => return Cow::Owned(squeeze(text.nfkc().map(plain))),
+            Sort::Other => return Cow::Owned(squeeze(text.len(), text.nfkc().map(plain))),
         }
     }
     match spaced {
-        true => Cow::Owned(squeeze(text.chars())),
+        true => Cow::Owned(squeeze(text.len(), text.chars())),
         false => Cow::Borrowed(text),
     }
 }
@@ -80,9 +80,10 @@ pub fn letter(c: char) -> Option<char> {
     }
 }
 
-/// Keeps one space where it parts two Latin words or numbers, and none elsewhere.
-fn squeeze(chars: impl Iterator<Item = char>) -> String {
-    let mut out = String::new();
+/// Keeps one space where it parts two Latin words or numbers, and none elsewhere. What comes out
+/// is seldom longer than `length`.
+fn squeeze(length: usize, chars: impl Iterator<Item = char>) -> String {
+    let mut out = String::with_capacity(length);
     let mut last = '\u{4e00}';
     let mut space = false;
     for c in chars {

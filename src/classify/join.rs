@@ -60,23 +60,23 @@ impl Classes {
         let mut outside: Option<usize> = None;
         for field in 0..words.fields.len() {
             let all = words.within(field);
-            let mut left = scores.fields[field];
+            let mut left = scores.fields()[field];
             for place in all.clone() {
                 if let Some(class) = self.of[place] {
-                    totals[class] += scores.own[place];
+                    totals[class] += scores.own()[place];
                 }
-                left -= scores.own[place];
+                left -= scores.own()[place];
             }
             // What speaks for the field as a whole speaks for the class of what is left of it.
             match all.last().and_then(|rest| self.of[rest]) {
                 Some(class) => totals[class] += left,
-                None if outside.is_none_or(|o| scores.fields[o] < scores.fields[field]) => {
+                None if outside.is_none_or(|o| scores.fields()[o] < scores.fields()[field]) => {
                     outside = Some(field);
                 }
                 None => {}
             }
         }
-        (totals, outside.filter(|field| scores.fields[*field] > 0))
+        (totals, outside.filter(|field| scores.fields()[*field] > 0))
     }
 
     /// The class that most speaks for, and how sure that is.
@@ -106,11 +106,13 @@ impl Classes {
             let rest = words.places[last].category;
             let outside = words.within(field).filter(|place| self.of[*place] != Some(class));
             let total = match rest.0 % 100 {
-                99 => scores.fields[field] - outside.map(|place| scores.own[place]).sum::<u32>(),
-                _ => inside().map(|place| scores.own[place]).sum(),
+                99 => {
+                    scores.fields()[field] - outside.map(|place| scores.own()[place]).sum::<u32>()
+                }
+                _ => inside().map(|place| scores.own()[place]).sum(),
             };
             let [leaf, second] =
-                two_best(inside().map(|p| (words.places[p].category, scores.own[p])));
+                two_best(inside().map(|p| (words.places[p].category, scores.own()[p])));
             let category = leaf.map_or(rest, |(category, _)| category);
             if total <= most {
                 if total > 0 && part(total, most) > close {
@@ -231,8 +233,8 @@ impl Trained {
     /// they are sure.
     fn outside(&self, words: &Words, scores: &Scores) -> Option<(Category, Confidence)> {
         let (_, field) = self.classes.totals(words, scores);
-        let strongest = scores.fields.iter().max();
-        let field = field.filter(|field| strongest == Some(&scores.fields[*field]))?;
+        let strongest = scores.fields().iter().max();
+        let field = field.filter(|field| strongest == Some(&scores.fields()[*field]))?;
         let (category, confidence) = scores.of_field(words, field);
         let inside = self.classes.of.iter().zip(&words.places);
         let taken =

@@ -31,14 +31,13 @@ pub(super) struct Best {
     pub(super) rivals: Vec<(Category, Confidence)>,
 }
 
-/// What was added up: fields, categories, kinds, urgencies.
+/// What was added up, all in one: fields, categories, kinds, urgencies.
 pub(super) struct Scores {
-    /// Of each field, with what speaks for its categories.
-    pub(super) fields: Vec<u32>,
-    /// Of each category by itself.
-    pub(super) own: Vec<u32>,
-    kinds: Vec<u32>,
-    urgencies: Vec<u32>,
+    slots: Vec<u32>,
+    /// Where the categories begin.
+    places: usize,
+    /// Where the kinds begin.
+    kinds: usize,
 }
 
 impl Scores {
@@ -49,14 +48,26 @@ impl Scores {
                 slots[vote.slot] += found.loudness(vote);
             }
         }
-        let mut fields = slots;
-        let mut own = fields.split_off(words.fields.len());
-        let mut kinds = own.split_off(words.places.len());
-        let urgencies = kinds.split_off(Kind::ALL.len());
-        for (place, score) in words.places.iter().zip(&own) {
-            fields[place.field] += score;
+        let places = words.fields.len();
+        let (fields, own) = slots.split_at_mut(places);
+        for (place, score) in words.places.iter().zip(own) {
+            fields[place.field] += *score;
         }
-        Scores { fields, own, kinds, urgencies }
+        Scores { slots, places, kinds: places + words.places.len() }
+    }
+
+    /// Of each field, with what speaks for its categories.
+    pub(super) fn fields(&self) -> &[u32] {
+        &self.slots[..self.places]
+    }
+
+    /// Of each category by itself.
+    pub(super) fn own(&self) -> &[u32] {
+        &self.slots[self.places..self.kinds]
+    }
+
+    fn kinds_and_urgencies(&self) -> (&[u32], &[u32]) {
+        self.slots[self.kinds..].split_at(Kind::ALL.len())
     }
 
     /// The kind that most speaks for; earlier in this list where two are equal.
@@ -69,12 +80,13 @@ impl Scores {
             Kind::Inquiry,
             Kind::Request,
         ];
+        let (kinds, _) = self.kinds_and_urgencies();
         let mut best = None;
         let mut most = ENOUGH_KIND - 1;
         for kind in BY_CLAIM {
             let at = Kind::ALL.iter().position(|k| *k == kind).unwrap_or_default();
-            if self.kinds[at] > most {
-                most = self.kinds[at];
+            if kinds[at] > most {
+                most = kinds[at];
                 best = Some(kind);
             }
         }
@@ -83,8 +95,9 @@ impl Scores {
 
     /// The highest urgency that enough speaks for.
     pub(super) fn urgency(&self) -> Option<Urgency> {
+        let (_, urgencies) = self.kinds_and_urgencies();
         let mut sum = 0;
-        for (urgency, score) in Urgency::ALL.iter().zip(&self.urgencies).rev() {
+        for (urgency, score) in Urgency::ALL.iter().zip(urgencies).rev() {
             sum += score;
             if sum >= ENOUGH_URGENCY {
                 return Some(*urgency);
@@ -95,14 +108,24 @@ impl Scores {
 
     /// The best category, and at most so many rivals.
     pub(super) fn category(&self, words: &Words, rivals: usize) -> Best {
-        let mut order: Vec<usize> =
-            (0..self.fields.len()).filter(|f| self.fields[*f] > 0).collect();
-        order.sort_by_key(|f| std::cmp::Reverse(self.fields[*f]));
-        order.truncate(MAX_RIVALS + 1);
+        let fields = self.fields();
+        // The strongest first; of two that are equal, the one that comes first.
+        let mut order = [0_usize; MAX_RIVALS + 1];
+        let mut count = 0;
+        for (field, score) in fields.iter().enumerate().filter(|(_, score)| **score > 0) {
+            let weaker = order[..count].iter().position(|other| fields[*other] < *score);
+            let at = weaker.unwrap_or(count);
+            if at < order.len() {
+                count = order.len().min(count + 1);
+                order[at..count].rotate_right(1);
+                order[at] = field;
+            }
+        }
+        let order = &order[..count];
         let mut ranked = order.iter().map(|field| {
-            let rival = order.iter().find(|f| *f != field).map_or(0, |f| self.fields[*f]);
+            let rival = order.iter().find(|f| *f != field).map_or(0, |f| fields[*f]);
             let (category, close) = self.within(words, *field);
-            (category, confidence(self.fields[*field], rival, close))
+            (category, confidence(fields[*field], rival, close))
         });
         match ranked.next() {
             Some((category, confidence)) => {
@@ -118,10 +141,10 @@ impl Scores {
 
     /// The best category of a field, and how sure it is.
     pub(super) fn of_field(&self, words: &Words, field: usize) -> (Category, Confidence) {
-        let others = self.fields.iter().enumerate().filter(|(other, _)| *other != field);
+        let others = self.fields().iter().enumerate().filter(|(other, _)| *other != field);
         let rival = others.map(|(_, score)| *score).max().unwrap_or(0);
         let (category, close) = self.within(words, field);
-        (category, confidence(self.fields[field], rival, close))
+        (category, confidence(self.fields()[field], rival, close))
     }
 
     /// The best category of a field, and how close the next is, in percent.
@@ -129,7 +152,7 @@ impl Scores {
         let mut best = (Category(words.fields[field] * 100 + 99), 0);
         let mut next = 0;
         for place in words.within(field) {
-            let score = self.own[place];
+            let score = self.own()[place];
             if score > best.1 {
                 next = best.1;
                 best = (words.places[place].category, score);

@@ -57,6 +57,7 @@ pub(super) struct Place {
 }
 
 /// A word that was found and how strongly, in sixteenths of its weight.
+#[derive(Default)]
 pub(super) struct Found {
     word: usize,
     strength: u32,
@@ -158,18 +159,18 @@ impl Words {
     pub(super) fn find(&self, title: &str, text: &str) -> Vec<Found> {
         // Per word: how often it stands in the text, and whether early or in the title.
         let mut counts = vec![0_u8; self.words.len()];
-        let mut hits: Vec<usize> = Vec::with_capacity(64);
+        let mut found: Vec<Found> = Vec::with_capacity(64);
         for hit in self.finder.find(title) {
             let word = hit.value as usize;
             if counts[word] == 0 {
-                hits.push(word);
+                found.push(Found { word, ..Found::default() });
             }
             counts[word] |= IN_TITLE | IS_EARLY | self.said_so(word, &title[..hit.start]);
         }
         for hit in self.finder.find(text) {
             let word = hit.value as usize;
             if counts[word] == 0 {
-                hits.push(word);
+                found.push(Found { word, ..Found::default() });
             }
             counts[word] |= self.said_so(word, &text[..hit.start]);
             if counts[word] & TIMES < 4 {
@@ -179,14 +180,14 @@ impl Words {
                 counts[word] |= IS_EARLY;
             }
         }
-        let found = hits.into_iter().map(|word| {
-            let in_title = counts[word] & IN_TITLE != 0;
-            let title = if in_title { TITLE } else { 0 };
-            let strength = title + REPEATS[(counts[word] & TIMES) as usize];
-            let (early, is_so) = (counts[word] & IS_EARLY != 0, counts[word] & IS_SO != 0);
-            Found { word, strength, early, is_so, in_title }
-        });
-        found.collect()
+        for found in &mut found {
+            let counted = counts[found.word];
+            found.in_title = counted & IN_TITLE != 0;
+            let title = if found.in_title { TITLE } else { 0 };
+            found.strength = title + REPEATS[usize::from(counted & TIMES)];
+            (found.early, found.is_so) = (counted & IS_EARLY != 0, counted & IS_SO != 0);
+        }
+        found
     }
 
     /// Whether a word that stands after this is meant; asked only where it would alarm.

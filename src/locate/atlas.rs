@@ -4,6 +4,8 @@ use super::forms::{self, Form, adjoin};
 use super::names::{self, Hit, Meaning, Name, Names};
 use super::weigh::{self, Sight};
 use crate::catalogue::{Gazetteer, Place, Rank, fold::fold};
+use std::cell::LazyCell;
+use std::ops::Deref;
 
 /// The most names of an address that are weighed; further ones are left out.
 const MAX_FOUND: usize = 24;
@@ -48,9 +50,14 @@ impl Atlas {
     /// near to, the strongest first: they choose among places that have the same name, and
     /// prove nothing.
     pub fn look(&self, address: &str, hints: &[Place]) -> Sight {
+        self.sight(address, hints, true)
+    }
+
+    /// The same, or no more than the best place.
+    pub(super) fn sight(&self, address: &str, hints: &[Place], with_evidence: bool) -> Sight {
         let address = fold(address);
         let address = self.last_of_two(&address);
-        weigh::weigh(address, &self.read(address), hints)
+        weigh::weigh(address, &self.read(address), hints, with_evidence)
     }
 
     /// Forms that fill in an area by themselves leave it before what the citizen wrote, and
@@ -67,7 +74,8 @@ impl Atlas {
 
     fn read(&self, address: &str) -> Reading {
         let hits = self.names.hits(address, MAX_FOUND);
-        let uppers = self.uppers(&hits);
+        // Few names have so many meanings that this is asked.
+        let uppers = LazyCell::new(|| self.uppers(&hits));
         let mut read =
             Reading { found: Vec::with_capacity(hits.len()), meanings: Vec::with_capacity(32) };
         for hit in &hits {
@@ -105,7 +113,7 @@ fn collect<'a>(
     read: &mut Reading,
     address: &str,
     hit: &Hit,
-    uppers: &[(usize, Place)],
+    uppers: &impl Deref<Target = Vec<(usize, Place)>>,
     meanings: impl Iterator<Item = (&'a Meaning, Option<Form>)> + Clone,
 ) {
     let from = read.meanings.len();

@@ -82,13 +82,22 @@ impl Locator {
 
     /// Reads an address in one pass. An empty one is allowed and names nothing.
     pub fn locate(&self, address: &str, hints: Hints) -> Location {
+        self.read(address, hints, true)
+    }
+
+    /// The same without evidence and other places, for who does not look at them.
+    pub fn decide(&self, address: &str, hints: Hints) -> Location {
+        self.read(address, hints, false)
+    }
+
+    fn read(&self, address: &str, hints: Hints, with_evidence: bool) -> Location {
         let mut near = [Place::from(self.city); 2];
         let mut count = 0;
         for division in [hints.caller, hints.seat].into_iter().flatten() {
             near[count] = division.into();
             count += 1;
         }
-        self.within(self.atlas.look(address, &near[..count]))
+        self.within(self.atlas.sight(address, &near[..count], with_evidence))
     }
 
     /// From the province down, as people say it.

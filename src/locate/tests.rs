@@ -50,6 +50,9 @@ fn addresses_lead_to_the_deepest_division_they_name() {
         let found = locator.locate(address, Hints::default());
         let expected: Division = code.parse().unwrap();
         assert_eq!(found.division, expected, "{address}: {found:?}");
+        let alike = |at: &Location| (at.division, at.confidence, at.outside);
+        let decided = locator.decide(address, Hints::default());
+        assert_eq!(alike(&decided), alike(&found), "{address}");
         let sure = found.confidence.percent();
         match expected.level() {
             Level::City => assert!(sure <= 30, "{address}: {sure}"),

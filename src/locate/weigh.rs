@@ -141,7 +141,8 @@ fn common(a: Place, b: Place) -> Option<Place> {
     above.filter(|place| place.contains(a)).find(|place| place.contains(b))
 }
 
-pub(super) fn weigh(address: &str, read: &Reading, hints: &[Place]) -> Sight {
+/// Without evidence it says no more than which place is the best, and how sure that is.
+pub(super) fn weigh(address: &str, read: &Reading, hints: &[Place], with_evidence: bool) -> Sight {
     let mut verdicts: Vec<Verdict> = Vec::with_capacity(read.meanings.len());
     for (place, _) in &read.meanings {
         if !verdicts.iter().any(|known| known.place == *place) {
@@ -155,10 +156,13 @@ pub(super) fn weigh(address: &str, read: &Reading, hints: &[Place]) -> Sight {
     let mut leaders = best().filter(outer);
     let Some(first) = leaders.next() else { return Sight::default() };
     let tied = leaders.next().is_some();
-    let spot = |v: &Verdict, confidence: u32| Spot {
-        place: v.place,
-        confidence: Confidence::new(confidence as u8),
-        span: read.found.get(v.by).map_or("", |f| &address[f.start..f.end]).to_owned(),
+    let spot = |v: &Verdict, confidence: u32| {
+        let by = read.found.get(v.by).filter(|_| with_evidence);
+        Spot {
+            place: v.place,
+            confidence: Confidence::new(confidence as u8),
+            span: by.map_or("", |f| &address[f.start..f.end]).to_owned(),
+        }
     };
     let mut sight = Sight::default();
     if tied {
@@ -177,10 +181,15 @@ pub(super) fn weigh(address: &str, read: &Reading, hints: &[Place]) -> Sight {
                 })
             }
         };
-        sight.ambiguous = all().map(|v| v.place).take(MAX_AMBIGUOUS).collect();
-        sight.ambiguous.sort_unstable();
+        if with_evidence {
+            sight.ambiguous = all().map(|v| v.place).take(MAX_AMBIGUOUS).collect();
+            sight.ambiguous.sort_unstable();
+        }
     } else {
         sight.best = Some(spot(first, first.confidence()));
+    }
+    if !with_evidence {
+        return sight;
     }
     let chosen = sight.best.as_ref().map_or(first.place, |best| best.place);
     let apart = |v: &&Verdict| !v.place.contains(chosen) && !chosen.contains(v.place);

@@ -87,7 +87,8 @@ pub fn route(
             catalogue.unit(unit).map(|row| (i, row.unit))
         })
     };
-    let mut chain = halls.to_vec();
+    let mut chain = Vec::with_capacity(halls.len() + 1);
+    chain.extend_from_slice(halls);
     if let Some((i, unit)) = duty.office.and_then(nearest) {
         chain.truncate(i + 1);
         chain.push(unit);
