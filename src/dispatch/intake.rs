@@ -6,14 +6,13 @@ use super::{Dispatch, Done, Refusal, Request, Settings};
 use crate::catalogue::{Catalogue, Place};
 use crate::classify::Classification;
 use crate::domain::{
-    Action, Actor, Category, Channel, Command, Confidence, Contact, Division, Emergency, Kind,
-    Level, ModelVersion, OrderNo, Plan, Reading, Refused, Register, Timestamp, Unit, Urgency,
-    decide,
+    Actor, Category, Channel, Confidence, Contact, Division, Emergency, Kind, Level, ModelVersion,
+    OrderNo, Plan, Reading, Refused, Register, Timestamp, Unit, Urgency, decide_new,
 };
 use crate::locate::{Hints, Location};
 use crate::route::{NoRoute, Route, explain, route};
 use crate::similar::simhash;
-use crate::store::{CommitError, Paper, StoreError};
+use crate::store::{CommitError, Paper, SealedContact, StoreError};
 use std::sync::Arc;
 use tokio::sync::SemaphorePermit;
 
@@ -179,15 +178,15 @@ impl Dispatch {
                     Some(of) => Box::pin(self.names(of, actor, filing.register.no)).await?,
                     None => (self.now(), None),
                 };
-                let decided = match self.first_step(actor, &mut filing, now)? {
-                    Ok(decided) => decided,
+                let (decided, contact) = match self.first_step(actor, &filing, now)? {
+                    Ok(first) => first,
                     // What is too old to be filed now may have been filed then, by this request.
                     Err(refused) => {
                         let before = Box::pin(self.recall(filing.with.request, actor)).await?;
                         return before.ok_or_else(|| refused.into());
                     }
                 };
-                match self.commit(decided, beside, &filing.with).await {
+                match self.commit(decided, beside, Some(contact), &filing.with).await {
                     Ok((done, _)) => return Ok(done),
                     Err(CommitError::Conflict) => {
                         Box::pin(self.look_again(&mut filing)).await?;
@@ -254,17 +253,14 @@ impl Dispatch {
     fn first_step(
         &self,
         actor: &Actor,
-        filing: &mut Filing,
+        Filing { register: matter, contact, .. }: &Filing,
         now: Timestamp,
-    ) -> Result<Result<Decided, Refused>, Refusal> {
-        let Filing { register, contact, with } = filing;
-        let sealed = self.sealer.seal(register.no, contact);
-        with.contact = Some(sealed.map_err(|why| {
+    ) -> Result<Result<(Decided, SealedContact), Refused>, Refusal> {
+        let sealed = self.sealer.seal(matter.no, contact).map_err(|why| {
             Refusal::Unavailable(StoreError::Unreachable(format!("contacts: {why}")))
-        })?);
-        let action = Action::Register(Box::new(register.clone()));
-        let decision = decide(None, &Command { actor: actor.clone(), action }, now);
-        Ok(decision.map(|decision| Decided { before: None, decision }))
+        })?;
+        let decision = decide_new(matter, actor, now);
+        Ok(decision.map(|decision| (Decided { before: None, decision }, sealed)))
     }
 
     /// After a conflict: the number was taken, the city was switched a moment ago, or the order
@@ -299,7 +295,7 @@ impl Dispatch {
             None => {
                 let contact = &submission.contact;
                 let hints = hints(&guide.catalogue, actor, contact.phone.reveal());
-                let found = guide.locator.locate(contact.address.reveal(), hints);
+                let found = guide.locator.decide(contact.address.reveal(), hints);
                 (found.division, found.confidence)
             }
         };
@@ -321,8 +317,7 @@ impl Dispatch {
     }
 
     pub(super) fn check_units(&self, field: &'static str, units: &[Unit]) -> Result<(), Refusal> {
-        let catalogue = self.catalogue();
-        match units.iter().find(|unit| catalogue.unit(**unit).is_none()) {
+        match units.iter().find(|unit| self.catalogue().unit(**unit).is_none()) {
             Some(unit) => {
                 let allowed = format!("unit {unit} is not in the catalogue");
                 Err(Refusal::Invalid { field, allowed })

@@ -40,7 +40,6 @@ pub(super) struct With {
     pub request: Option<Request>,
     pub lease: Option<Lease>,
     pub paper: Option<Arc<Paper>>,
-    pub contact: Option<SealedContact>,
     /// The version of the city's mode whose limits it stamps.
     pub mode: Option<u32>,
     /// The version of the order that it was thought of; of another it wants nothing.
@@ -273,7 +272,7 @@ impl Dispatch {
         let refused = match decided {
             Ok((decided, also)) => {
                 let may_have_left = over(&decided, also.as_ref());
-                match self.commit(decided, also, with).await {
+                match self.commit(decided, also, None, with).await {
                     Ok(committed) => return Ok(Some(committed)),
                     Err(CommitError::Conflict) => {
                         metrics::commit_conflicted();
@@ -297,13 +296,14 @@ impl Dispatch {
         }
     }
 
-    /// Commits what was decided, with what was decided beside it. A decision without events has
-    /// nothing to write. What waits for the store is small: thousands of calls wait at a time,
-    /// and each is moved about.
+    /// Commits what was decided, with what was decided beside it and the contact of a new order.
+    /// A decision without events has nothing to write. What waits for the store is small:
+    /// thousands of calls wait at a time, and each is moved about.
     pub(super) fn commit(
         &self,
         decided: Decided,
         also: Option<Decided>,
+        contact: Option<SealedContact>,
         with: &With,
     ) -> impl Future<Output = Result<(Done, Arc<Order>), CommitError>> + Send + use<'_> {
         let receipt = receipt(&decided.decision.after);
@@ -314,7 +314,7 @@ impl Dispatch {
         let papers = decided.papers(with.paper.as_ref());
         let change = Change {
             papers,
-            contact: with.contact.clone(),
+            contact,
             request,
             lease: with.lease,
             mode: with.mode,

@@ -57,5 +57,5 @@ pub use rejection::*;
 pub use sla::*;
 pub use stage::*;
 pub use time::*;
-pub use transition::{Decision, allowed, beside, decide};
+pub use transition::{Decision, allowed, beside, decide, decide_new};
 pub use view::*;

@@ -14,7 +14,7 @@ mod returning;
 mod ticking;
 
 use super::actor::Actor;
-use super::command::{Action, ActionName, Command};
+use super::command::{Action, ActionName, Command, Register};
 use super::event::{Event, What};
 use super::ids::Unit;
 use super::order::{LEGS_RESERVED, Leg, MAX_LEGS, Order, Tries};
@@ -50,6 +50,12 @@ pub fn decide(
 ) -> Result<Decision, Refused> {
     let refused = |why| Refused::of(before, command.action.name(), why);
     decided(before, command, now).map_err(refused)
+}
+
+/// The same of a matter that becomes an order, without a command made of it.
+pub fn decide_new(matter: &Register, actor: &Actor, now: Timestamp) -> Result<Decision, Refused> {
+    let refused = |why| Refused::of(None, ActionName::Register, why);
+    registering::register(matter, actor, now).map_err(refused)
 }
 
 fn decided(
