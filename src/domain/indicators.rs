@@ -323,11 +323,13 @@ fn comes_to(event: &Event) -> Option<Unit> {
 }
 
 /// What a step counts: each pair once, on the day of its events.
-pub fn indicators(before: Option<&Order>, events: &[Event]) -> Vec<(Marginal, Measure)> {
+pub fn indicators(
+    before: Option<&Order>,
+    events: &[Event],
+    mut add: impl FnMut(Marginal, Measure),
+) {
     let mut facts = before.map(Facts::of).unwrap_or_default();
-    let mut counted = Vec::new();
     for event in events {
-        facts.count(event, |marginal, measure| counted.push((marginal, measure)));
+        facts.count(event, &mut add);
     }
-    counted
 }

@@ -183,11 +183,11 @@ impl State {
         }
         if let Some(event) = events.first() {
             let day = event.at.date();
-            for (marginal, measure) in indicators(before.as_deref(), events) {
+            indicators(before.as_deref(), events, |marginal, measure| {
                 if !slips.slips(Mutant::LoseIndicator) {
                     self.indicators.entry((day, marginal)).or_default().count(measure);
                 }
-            }
+            });
         }
         for (tally, n) in tallies(before.as_deref(), after, events) {
             let off = i64::from(slips.slips(Mutant::TallyOffByOne));

@@ -130,9 +130,9 @@ impl State {
         });
         if let Some(event) = events.first() {
             let day = day_of(event.at.date());
-            for (marginal, measure) in indicators(before.as_deref(), &events) {
+            indicators(before.as_deref(), &events, |marginal, measure| {
                 self.indicators.entry((day, marginal)).or_default().count(measure);
-            }
+            });
         }
         for (tally, n) in tallies(before.as_deref(), &after, &events) {
             *self.tallies.entry(tally).or_default() += n;

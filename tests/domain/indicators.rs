@@ -20,9 +20,9 @@ impl Life {
     }
 
     fn count(&mut self, before: Option<&Order>, events: &[Event]) {
-        for (marginal, measure) in indicators(before, events) {
+        indicators(before, events, |marginal, measure| {
             self.counted.entry(marginal).or_default().count(measure);
-        }
+        });
     }
 
     /// The holder does it, a minute after what was done before.

@@ -39,18 +39,23 @@ fn checksum(kind: Kind, bytes: &[u8]) -> u32 {
 /// What is wrong with a record; [`In::damaged`] says of which.
 pub(super) struct Bad(pub(super) &'static str);
 
-/// A record in the making.
-pub(super) struct Out(Vec<u8>);
+/// A record in the making, and where it begins: something else may stand before it.
+pub(super) struct Out(Vec<u8>, usize);
 
 impl Out {
     pub(super) fn new(capacity: usize) -> Out {
-        let mut bytes = Vec::with_capacity(capacity);
+        Out::behind(Vec::new(), capacity)
+    }
+
+    pub(super) fn behind(mut bytes: Vec<u8>, capacity: usize) -> Out {
+        bytes.reserve(capacity);
+        let start = bytes.len();
         bytes.push(FORMAT);
-        Out(bytes)
+        Out(bytes, start)
     }
 
     pub(super) fn finish(mut self, kind: Kind) -> Vec<u8> {
-        let sum = checksum(kind, &self.0);
+        let sum = checksum(kind, &self.0[self.1..]);
         self.0.extend_from_slice(&sum.to_le_bytes());
         self.0
     }

@@ -17,11 +17,17 @@ const LONG: u8 = 0x1f;
 /// With the stage: a list of units that must not see the event follows.
 const HIDDEN: u8 = 0x80;
 
-const TYPICAL: usize = 96;
+/// As long as one event seldom is.
+pub const EVENT: usize = 96;
 
 /// Writes all events of one step.
 pub fn encode_events(events: &[Event]) -> Vec<u8> {
-    let mut out = Out::new(TYPICAL * events.len().max(1));
+    encode_events_behind(Vec::new(), events)
+}
+
+/// The same behind what stands there.
+pub fn encode_events_behind(bytes: Vec<u8>, events: &[Event]) -> Vec<u8> {
+    let mut out = Out::behind(bytes, EVENT * events.len().max(1));
     let mut last: Option<&Event> = None;
     // The number leads, so that damaged events can be named.
     if let Some(first) = events.first() {

@@ -21,12 +21,12 @@ mod terms;
 mod tests;
 mod what;
 
-pub use event::{decode_events, encode_events};
+pub use event::{EVENT, decode_events, encode_events, encode_events_behind};
 pub use mode::{decode_mode, encode_mode};
-pub use order::{decode_order, encode_order};
+pub use order::{SNAPSHOT, decode_order, encode_order, encode_order_behind};
 pub use record::{
-    decode_contact, decode_paper, decode_remembered, encode_contact, encode_paper,
-    encode_remembered,
+    decode_contact, decode_paper, decode_remembered, encode_contact, encode_contact_behind,
+    encode_paper, encode_paper_behind, encode_remembered,
 };
 
 /// The newest format this program reads, and the one it writes.

@@ -35,11 +35,16 @@ pub(super) const CO_PLACES: u8 = 21;
 const LAST: u8 = CO_PLACES;
 
 /// A snapshot of four legs fits without growing.
-const TYPICAL: usize = 320;
+pub const SNAPSHOT: usize = 320;
 
 /// Writes a snapshot.
 pub fn encode_order(order: &Order) -> Vec<u8> {
-    let mut out = Out::new(TYPICAL + order.carried.len());
+    encode_order_behind(Vec::new(), order)
+}
+
+/// The same behind what stands there.
+pub fn encode_order_behind(bytes: Vec<u8>, order: &Order) -> Vec<u8> {
+    let mut out = Out::behind(bytes, SNAPSHOT + order.carried.len());
     let (cell, heard_at) = (order.no.cell(), order.heard_at);
     out.order_no(order.no);
     out.field(STANDING, |out| {

@@ -58,7 +58,12 @@ pub fn decode_remembered(bytes: &[u8]) -> Result<Remembered, StoreError> {
 
 /// Writes a paper.
 pub fn encode_paper(paper: &Paper) -> Vec<u8> {
-    let mut out = Out::new(16 + paper.title.len() + paper.body.len());
+    encode_paper_behind(Vec::new(), paper)
+}
+
+/// The same behind what stands there.
+pub fn encode_paper_behind(bytes: Vec<u8>, paper: &Paper) -> Vec<u8> {
+    let mut out = Out::behind(bytes, 16 + paper.title.len() + paper.body.len());
     out.text(&paper.title);
     out.text(&paper.body);
     for Evidence { uri, sha256 } in &paper.evidence {
@@ -84,7 +89,12 @@ pub fn decode_paper(bytes: &[u8]) -> Result<Paper, StoreError> {
 
 /// Writes a sealed contact.
 pub fn encode_contact(contact: &SealedContact) -> Vec<u8> {
-    let mut out = Out::new(40 + contact.sealed.len());
+    encode_contact_behind(Vec::new(), contact)
+}
+
+/// The same behind what stands there.
+pub fn encode_contact_behind(bytes: Vec<u8>, contact: &SealedContact) -> Vec<u8> {
+    let mut out = Out::behind(bytes, 40 + contact.sealed.len());
     out.raw(&contact.phone);
     out.raw(&contact.tail);
     out.raw(&contact.sealed);

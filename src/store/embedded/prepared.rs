@@ -82,7 +82,8 @@ impl Prepared {
 fn counted(before: Option<&Order>, events: &[Event]) -> Vec<([u8; 11], Measure)> {
     let Some(event) = events.first() else { return Vec::new() };
     let day = day_of(event.at.date());
-    let counted = indicators(before, events).into_iter();
     let key = |of: Marginal| indicator_key(day, of.dimension().byte(), of.code());
-    counted.map(|(marginal, measure)| (key(marginal), measure)).collect()
+    let mut counted = Vec::new();
+    indicators(before, events, |marginal, measure| counted.push((key(marginal), measure)));
+    counted
 }

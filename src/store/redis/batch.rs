@@ -107,13 +107,16 @@ impl Batcher {
                 }
                 Err(fault) => steps.iter().map(|_| Some(Err(fault.clone().of_commit()))).collect(),
             };
-            let mut ended = steps.into_iter().zip(outcomes);
+            let (mut steps, mut outcomes) = (steps.into_iter(), outcomes.into_iter());
             for (answer, count) in answers {
-                let (steps, outcomes): (Vec<_>, Vec<_>) = ended.by_ref().take(count).unzip();
-                match together(outcomes) {
+                let steps = steps.by_ref().take(count);
+                match together(outcomes.by_ref().take(count)) {
                     // Whoever no longer waits asks again with the same request id.
-                    Some(outcome) => _ = answer.send(outcome),
-                    None => waiting.push(Job { steps, answer }),
+                    Some(outcome) => {
+                        let _ = answer.send(outcome);
+                        steps.for_each(drop);
+                    }
+                    None => waiting.push(Job { steps: steps.collect(), answer }),
                 }
             }
         }
@@ -180,12 +183,16 @@ fn as_safe_as(outcome: Outcome, safe: &Result<(), StoreError>) -> Outcome {
 
 /// How steps that are written together ended: one that is refused takes the others with it, and
 /// while nothing is known of one they all go again.
-fn together(outcomes: Vec<Option<Outcome>>) -> Option<Outcome> {
-    let is_refused = |outcome: &Option<Outcome>| matches!(outcome, Some(Err(_)));
-    if let Some(refused) = outcomes.iter().find(|outcome| is_refused(outcome)) {
-        return refused.clone();
+fn together(outcomes: impl IntoIterator<Item = Option<Outcome>>) -> Option<Outcome> {
+    let mut all = Some(Ok(()));
+    for next in outcomes {
+        all = match (all, next) {
+            (Some(Err(why)), _) | (_, Some(Err(why))) => Some(Err(why)),
+            (None, _) | (_, None) => None,
+            (Some(Ok(())), Some(Ok(()))) => Some(Ok(())),
+        };
     }
-    outcomes.iter().all(Option::is_some).then_some(Ok(()))
+    all
 }
 
 /// Who was in the way of a batch, and why: one at least.

@@ -5,7 +5,7 @@ use super::batch::replaced;
 use super::keys::{self, block};
 use super::pages::numbers_of;
 use super::reads::{ask, function};
-use super::step::{VERSION, intake};
+use super::step::{VERSION, intake_of};
 use super::value::{bytes, items, must, must_integer, pairs, text};
 use crate::domain::Timestamp;
 use crate::store::{Consumer, Cursor, Leaving, MAX_CONSUMERS, Shedding, StoreError, Whole, codec};
@@ -113,8 +113,7 @@ impl Shedding for RedisStore {
         let Whole { order, papers, contact } = whole;
         let id = keys::id(order.no);
         let first = papers.iter().find(|(index, _)| *index == 0);
-        let first = first.map(|(_, paper)| codec::encode_paper(paper)).unwrap_or_default();
-        let contact = contact.as_ref().map(codec::encode_contact).unwrap_or_default();
+        let intake = intake_of(first.map(|(_, paper)| &**paper), contact.as_ref());
         let later: Vec<_> = papers.iter().filter(|(index, _)| *index != 0).collect();
         let mut all = vec![self.keys.meta(), self.keys.blocks(), self.keys.order(id)];
         all.push(self.keys.intake(id));
@@ -122,7 +121,7 @@ impl Shedding for RedisStore {
         let mut call = function("FCALL", "hotline_v5_readmit", &all);
         call.arg(self.epoch()).arg(&block(order.no)[..]);
         call.arg([&order.version.to_be_bytes()[..], &codec::encode_order(order)].concat());
-        call.arg(intake(&first, &contact));
+        call.arg(intake);
         for (_, paper) in later {
             call.arg(codec::encode_paper(paper));
         }

@@ -3,7 +3,7 @@
 
 use super::keys::{self, Id, Place};
 use crate::domain::{Entry, Event, Order, Tally, entries, indicators, next_deadline, tallies};
-use crate::store::{Change, StoreError, codec, day_of};
+use crate::store::{Change, Paper, SealedContact, StoreError, codec, day_of};
 
 /// The most papers one change can bring.
 pub const MAX_PAPERS: usize = 64;
@@ -11,6 +11,8 @@ pub const MAX_PAPERS: usize = 64;
 pub const VERSION: usize = 4;
 /// The bytes in front of a frame of events: its length and how many there are.
 pub const FRAME_HEAD: usize = 8;
+/// What comes in with an order takes no more than this, its texts and sealed bytes apart.
+const INTAKE: usize = 64;
 
 /// What becomes of the order's deadline.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -117,23 +119,18 @@ impl Step {
         let mut stored = Vec::with_capacity(papers.len() + 1);
         let first = papers.iter().find(|(index, _)| *index == 0).map(|(_, paper)| paper);
         if before.is_none() && (first.is_some() || contact.is_some()) {
-            let paper = first.map(|paper| codec::encode_paper(paper)).unwrap_or_default();
-            let contact = contact.as_ref().map(codec::encode_contact).unwrap_or_default();
-            stored.push((None, intake(&paper, &contact)));
+            stored.push((None, intake_of(first.map(|paper| &**paper), contact.as_ref())));
         }
         let later = papers.iter().filter(|(index, _)| before.is_some() || *index != 0);
         stored.extend(later.map(|(index, paper)| (Some(*index), codec::encode_paper(paper))));
-        let record = codec::encode_order(after);
-        let mut value = Vec::with_capacity(VERSION + record.len());
+        let mut value = Vec::with_capacity(VERSION + codec::SNAPSHOT);
         value.extend_from_slice(&after.version.to_be_bytes());
-        value.extend_from_slice(&record);
-        let frame = frame(events);
         Ok(Step {
             id: keys::id(no),
             block: before.is_none().then(|| keys::block(no)),
             before: before.as_ref().map(|order| order.version.to_be_bytes()),
-            value,
-            frame,
+            value: codec::encode_order_behind(value, after),
+            frame: frame(events),
             request: request
                 .as_ref()
                 .map(|(id, answer)| (keys::request(*id), codec::encode_remembered(answer))),
@@ -171,6 +168,23 @@ pub(super) fn intake(paper: &[u8], contact: &[u8]) -> Vec<u8> {
     value
 }
 
+/// The same of what is not written yet.
+pub(super) fn intake_of(paper: Option<&Paper>, contact: Option<&SealedContact>) -> Vec<u8> {
+    let size = paper.map_or(0, |paper| paper.title.len() + paper.body.len());
+    let mut value = Vec::with_capacity(INTAKE + size + contact.map_or(0, |c| c.sealed.len()));
+    // The paper's length, when it is known.
+    value.extend_from_slice(&[0; 4]);
+    if let Some(paper) = paper {
+        value = codec::encode_paper_behind(value, paper);
+    }
+    let length = (value.len() - 4) as u32;
+    value[..4].copy_from_slice(&length.to_be_bytes());
+    match contact {
+        Some(contact) => codec::encode_contact_behind(value, contact),
+        None => value,
+    }
+}
+
 /// Paper and contact of what came in with an order; empty where there was none.
 pub fn split_intake(value: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = value.split_first_chunk::<4>()?;
@@ -179,11 +193,13 @@ pub fn split_intake(value: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Events as an entry of the feed has them.
 pub fn frame(events: &[Event]) -> Vec<u8> {
-    let packed = codec::encode_events(events);
-    let mut frame = Vec::with_capacity(FRAME_HEAD + packed.len());
-    frame.extend_from_slice(&(packed.len() as u32).to_be_bytes());
+    let mut frame = Vec::with_capacity(FRAME_HEAD + codec::EVENT * events.len().max(1));
+    // The length, when it is known.
+    frame.extend_from_slice(&[0; 4]);
     frame.extend_from_slice(&(events.len() as u32).to_be_bytes());
-    frame.extend_from_slice(&packed);
+    let mut frame = codec::encode_events_behind(frame, events);
+    let length = (frame.len() - FRAME_HEAD) as u32;
+    frame[..4].copy_from_slice(&length.to_be_bytes());
     frame
 }
 
@@ -191,12 +207,11 @@ pub fn frame(events: &[Event]) -> Vec<u8> {
 const COUNT: usize = 10;
 
 fn counted(before: Option<&Order>, events: &[Event]) -> Vec<u8> {
-    let counted = indicators(before, events);
-    let mut bytes = Vec::with_capacity(counted.len() * COUNT);
-    for (marginal, measure) in counted {
+    let mut bytes = Vec::with_capacity(4 * COUNT);
+    indicators(before, events, |marginal, measure| {
         bytes.push(marginal.dimension().byte());
         bytes.extend_from_slice(&marginal.code().to_be_bytes());
         bytes.push(measure.byte());
-    }
+    });
     bytes
 }
