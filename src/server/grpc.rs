@@ -1,6 +1,7 @@
 //! The gRPC listener: every service, health, reflection, and every bound said aloud.
 
-use super::{ServerError, health, observe};
+use super::observe::Observed;
+use super::{ServerError, health};
 use crate::api::{self, Limits, SERVICES};
 use crate::dispatch::Dispatch;
 use crate::pb;
@@ -14,6 +15,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
+use tower_layer::layer_fn;
 
 /// The most calls of one connection at a time.
 const MAX_STREAMS: u32 = 1_024;
@@ -61,7 +63,6 @@ impl Services {
         let call_timeout = limits.long_poll_max + CALL_SLACK;
         let routes =
             api::routes(dispatch, limits).add_service(health_service).add_service(reflection);
-        let routes = observe::observed(routes);
         let readiness = readiness.clone();
         Ok(Services { routes, health: reporter, readiness, stopping, call_timeout })
     }
@@ -72,6 +73,7 @@ impl Services {
             .with_nodelay(Some(true))
             .with_keepalive(Some(TCP_KEEPALIVE));
         let served = Server::builder()
+            .layer(layer_fn(Observed::over))
             .timeout(self.call_timeout)
             .max_concurrent_streams(MAX_STREAMS)
             .initial_stream_window_size(STREAM_WINDOW)

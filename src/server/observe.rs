@@ -2,33 +2,52 @@
 
 use crate::clock::tick;
 use crate::telemetry::metrics;
-use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::Request;
-use axum::http::HeaderMap;
-use axum::middleware::{Next, from_fn};
-use axum::response::Response;
 use http_body::Frame;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
-use tonic::service::Routes;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::http::{HeaderMap, Request, Response, Uri};
+use tonic::codegen::{Body as HttpBody, BoxFuture, Bytes, Service};
 
 /// What a call counts as whose answer was never read to its end.
 const CANCELLED: i32 = 1;
 const STATUS: &str = "grpc-status";
 
 /// The same services; what became of each call is counted.
-pub(super) fn observed(routes: Routes) -> Routes {
-    Routes::from(routes.into_axum_router().layer(from_fn(observe)))
+#[derive(Clone)]
+pub(super) struct Observed<S>(S);
+
+impl<S> Observed<S> {
+    pub(super) fn over(inner: S) -> Observed<S> {
+        Observed(inner)
+    }
 }
 
-async fn observe(request: Request, next: Next) -> Response {
-    let path = request.uri().path().to_owned();
-    // A caller who leaves before there is an answer drops this, too.
-    let mut call = Call { path, began: tick(), code: None };
-    let response = next.run(request).await;
-    call.code = code(response.headers());
-    response.map(|body| Body::new(Observed { body, call }))
+impl<S> Service<Request<Body>> for Observed<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = BoxFuture<Response<Body>, S::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        // A caller who leaves before there is an answer drops this, too.
+        let mut call = Call { uri: request.uri().clone(), began: tick(), code: None };
+        let answer = self.0.call(request);
+        Box::pin(async move {
+            let response = answer.await?;
+            call.code = code(response.headers());
+            Ok(response.map(|body| Body::new(Answer { body, call })))
+        })
+    }
 }
 
 fn code(headers: &HeaderMap) -> Option<i32> {
@@ -37,31 +56,31 @@ fn code(headers: &HeaderMap) -> Option<i32> {
 
 /// Told when it is over, however it ends.
 struct Call {
-    path: String,
+    uri: Uri,
     began: Instant,
     code: Option<i32>,
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
-        metrics::rpc_done(&self.path, self.code.unwrap_or(CANCELLED), self.began.elapsed());
+        metrics::rpc_done(self.uri.path(), self.code.unwrap_or(CANCELLED), self.began.elapsed());
     }
 }
 
 /// An answer that looks out for its trailers, where the code is.
-struct Observed {
+struct Answer {
     body: Body,
     call: Call,
 }
 
-impl HttpBody for Observed {
+impl HttpBody for Answer {
     type Data = Bytes;
-    type Error = axum::Error;
+    type Error = Status;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(trailers) = frame.trailers_ref()
