@@ -12,6 +12,7 @@ pub mod health;
 mod observe;
 pub mod opening;
 mod reloading;
+mod shedding;
 mod watch;
 
 use crate::api;

@@ -1,6 +1,7 @@
 //! The gRPC listener: every service, health, reflection, and every bound said aloud.
 
 use super::observe::Observed;
+use super::shedding::Shedding;
 use super::{ServerError, health};
 use crate::api::{self, Limits, SERVICES};
 use crate::dispatch::Dispatch;
@@ -40,6 +41,7 @@ const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 /// Every service, ready to be served.
 pub(super) struct Services {
     routes: Routes,
+    shedding: Shedding,
     health: HealthReporter,
     readiness: Readiness,
     stopping: watch::Receiver<bool>,
@@ -61,10 +63,11 @@ impl Services {
             .map_err(|e| ServerError::Internal(format!("reflection: {e}")))?;
         let stopping = dispatch.stopping();
         let call_timeout = limits.long_poll_max + CALL_SLACK;
+        let shedding = Shedding::of(Arc::clone(&dispatch));
         let routes =
             api::routes(dispatch, limits).add_service(health_service).add_service(reflection);
         let readiness = readiness.clone();
-        Ok(Services { routes, health: reporter, readiness, stopping, call_timeout })
+        Ok(Services { routes, shedding, health: reporter, readiness, stopping, call_timeout })
     }
 
     /// Serves until `ends`, then until the last call in flight is answered.
@@ -73,7 +76,7 @@ impl Services {
             .with_nodelay(Some(true))
             .with_keepalive(Some(TCP_KEEPALIVE));
         let served = Server::builder()
-            .layer(layer_fn(Observed::over))
+            .layer(layer_fn(move |inner| Observed::over(inner, self.shedding.clone())))
             .timeout(self.call_timeout)
             .max_concurrent_streams(MAX_STREAMS)
             .initial_stream_window_size(STREAM_WINDOW)

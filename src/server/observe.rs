@@ -1,5 +1,6 @@
-//! Each call's method, gRPC code and time, for the metrics.
+//! Each call's method, gRPC code and time, for the metrics; what is shed gets no further.
 
+use super::shedding::Shedding;
 use crate::clock::tick;
 use crate::telemetry::metrics;
 use http_body::Frame;
@@ -17,11 +18,14 @@ const STATUS: &str = "grpc-status";
 
 /// The same services; what became of each call is counted.
 #[derive(Clone)]
-pub(super) struct Observed<S>(S);
+pub(super) struct Observed<S> {
+    inner: S,
+    shedding: Shedding,
+}
 
 impl<S> Observed<S> {
-    pub(super) fn over(inner: S) -> Observed<S> {
-        Observed(inner)
+    pub(super) fn over(inner: S, shedding: Shedding) -> Observed<S> {
+        Observed { inner, shedding }
     }
 }
 
@@ -35,15 +39,21 @@ where
     type Future = BoxFuture<Response<Body>, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(cx)
+        self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         // A caller who leaves before there is an answer drops this, too.
         let mut call = Call { uri: request.uri().clone(), began: tick(), code: None };
-        let answer = self.0.call(request);
+        let answer = match self.shedding.refusal(call.uri.path()) {
+            Some(refusal) => Err(refusal),
+            None => Ok(self.inner.call(request)),
+        };
         Box::pin(async move {
-            let response = answer.await?;
+            let response = match answer {
+                Ok(answer) => answer.await?,
+                Err(refusal) => refusal,
+            };
             call.code = code(response.headers());
             Ok(response.map(|body| Body::new(Answer { body, call })))
         })

@@ -56,6 +56,12 @@ async fn what_is_too_much_is_refused_at_once_and_nothing_is_lost() {
         assert_eq!(details.retry_info().unwrap().retry_delay, Some(Duration::from_secs(1)));
         again.push((channel, request));
     }
+    // Not even who asks is read.
+    let mut nobody = IntakeServiceClient::new(again[0].0.clone());
+    let refused = nobody.submit_order(pb::SubmitOrderRequest::default()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused:?}");
+    let hint = refused.get_details_retry_info().and_then(|info| info.retry_delay);
+    assert_eq!(hint, Some(Duration::from_secs(1)));
     redis.thaw();
     // The others are filed, and so are those, once they come again.
     let mut filed = Vec::new();
