@@ -39,7 +39,7 @@ impl IntakeService for Api {
         let pb::SubmitOrderRequest { request_id, submission, skip_repeats } = body;
         let contact = submission.as_ref().and_then(|matter| matter.contact.as_ref());
         let phone = contact.filter(|_| !skip_repeats).and_then(|c| normal_phone(&c.phone));
-        let turn = self.dispatch.turn_to_file().map_err(Fault::from)?;
+        let _turn = self.dispatch.turn_to_file().map_err(Fault::from)?;
         let (request, matter) = filing(&actor, &request_id, submission)?;
         // Looked for while the order is written: who calls for the first time waits for neither.
         let (done, called) = tokio::join!(
@@ -47,7 +47,6 @@ impl IntakeService for Api {
             self.dispatch.of_caller(&actor, phone.as_ref().map_or("", Phone::digits))
         );
         let done = done.map_err(within)?;
-        turn.filed();
         // The order is safe, whatever else could not be looked up.
         let mut called = called.unwrap_or_default();
         called.retain(|called| called.order.no != done.receipt.order);

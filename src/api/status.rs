@@ -10,7 +10,7 @@
 //! | ABORTED | the lease is stale | pulls again |
 //! | UNAVAILABLE | the store or the server cannot now, or the outcome is unknown | sends the same again, with the same request id |
 //! | RESOURCE_EXHAUSTED | the store has no room left; nothing was written | calls an operator, then sends the same again |
-//! | RESOURCE_EXHAUSTED, `OVERLOADED` | more is being filed than is filed quickly; nothing was written | sends the same again after the hinted time |
+//! | RESOURCE_EXHAUSTED, `OVERLOADED` | more is being filed than can be; nothing was written | sends the same again after the hinted time |
 //! | DATA_LOSS | a record is not what was written | calls an operator |
 //!
 //! Every error carries one `ErrorInfo` of the domain `hotline` whose metadata holds every

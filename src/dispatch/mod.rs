@@ -2,7 +2,6 @@
 //!
 //! - [`intake`]: a citizen's words become an order; [`deciding`]: a person says what it is about
 //!   and where it goes; [`links`]: orders that have to do with others
-//! - [`pace`]: how many submissions may be on their way at a time
 //! - [`step`]: a command takes effect, once; [`again`]: its request comes again
 //! - [`backup`]: everything there is, as a file
 //! - [`guide`]: the catalogue, and what reads by it, replaced at once
@@ -26,7 +25,6 @@ mod intake;
 mod links;
 mod mode;
 mod numbers;
-mod pace;
 mod pull;
 mod reads;
 mod similar;
@@ -39,14 +37,13 @@ mod waiters;
 use crate::archive::{Archive, Keeper};
 use crate::catalogue::Catalogue;
 use crate::classify::Classifier;
-use crate::clock::{Clock, tick};
+use crate::clock::Clock;
 use crate::domain::{Cell, Refused, Rejection, Timestamp};
 use crate::similar::Rule;
 use crate::store::Store;
 use crate::store::seal::Sealer;
 use guide::Guide;
 use numbers::Numbers;
-use pace::Pace;
 use similar::Similar;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
@@ -67,10 +64,9 @@ pub use archiving::{Archiving, Passes};
 pub use backup::Backup;
 pub use checkup::{Checkup, MOST_OFF, Unpulled, behind, last_written};
 pub use deciding::{Acceptance, Correction, Routing};
-pub use intake::{Asked, MAX_STREAMED, Preview, Submission};
+pub use intake::{Asked, MAX_FILING, MAX_STREAMED, Preview, Submission};
 pub use links::Called;
 pub use mode::{InForce, Restamped, Switch};
-pub use pace::{MAX_FILING, Turn};
 pub use pull::Pull;
 pub use similar::{Alike, MAX_SIMILAR, Reader};
 pub use step::{Done, Request};
@@ -225,7 +221,7 @@ pub struct Dispatch {
     in_force: RwLock<Option<InForce>>,
     waiters: Waiters,
     /// Turns to file an order, of calls and of streams.
-    filing: Mutex<Pace>,
+    filing: Semaphore,
     streamed: Semaphore,
     /// What this process knows of likeness.
     similar: Similar,
@@ -284,7 +280,7 @@ impl Dispatch {
             numbers: Numbers::default(),
             in_force: RwLock::new(None),
             waiters: Waiters::default(),
-            filing: Mutex::new(Pace::new(tick())),
+            filing: Semaphore::new(MAX_FILING),
             streamed: Semaphore::new(MAX_STREAMED),
             sooner: Notify::new(),
             sleeping_until: std::sync::atomic::AtomicI64::new(i64::MAX),
