@@ -46,7 +46,8 @@ pub(super) struct Claims {
 #[async_trait]
 impl Kind for Claims {
     type Ask = Wanted;
-    type Answer = Vec<Claimed>;
+    /// An order that cannot be read is its claimer's trouble, and no other's.
+    type Answer = Result<Vec<Claimed>, StoreError>;
 
     fn fit(&self, waiting: &mut dyn Iterator<Item = &Wanted>) -> usize {
         let (mut trays, mut orders) = (0, 0);
@@ -59,7 +60,7 @@ impl Kind for Claims {
         fits.count()
     }
 
-    async fn call(&self, asked: Vec<Wanted>) -> Result<Vec<Vec<Claimed>>, StoreError> {
+    async fn call(&self, asked: Vec<Wanted>) -> Result<Vec<Self::Answer>, StoreError> {
         let connection = self.write.connection();
         let mut all = vec![self.keys.meta(), self.keys.leases()];
         for Wanted { units, desk, .. } in &asked {
@@ -72,8 +73,10 @@ impl Kind for Claims {
             call.arg(lease.as_millis().min(u128::from(u32::MAX)) as u64);
         }
         let parts = of_epoch(&self.write, items(ask(&self.write, &call).await?)?)?;
+        // Where another connection brought the answer, nothing from before belongs to it.
+        let connection = connection.filter(|asked| self.write.connection() == Some(*asked));
         let each = asked.iter().zip(parts);
-        each.map(|(wanted, claimed)| self.claimed(wanted, claimed, connection)).collect()
+        Ok(each.map(|(wanted, claimed)| self.claimed(wanted, claimed, connection)).collect())
     }
 }
 
@@ -148,7 +151,7 @@ impl RedisStore {
             if claimed.len() < max {
                 let max = max - claimed.len();
                 let wanted = Wanted { units: units.to_vec(), desk, max, lease };
-                claimed.extend(self.claims.ask(wanted).await?);
+                claimed.extend(self.claims.ask(wanted).await??);
             }
         }
         Ok(claimed)

@@ -68,11 +68,16 @@ local function claim(keys, first, last, most, lease, now)
   if #found == 0 then return {} end
   table.sort(found, earlier)
   local count = math.min(#found, most)
+  local orders, prefix = {}, sub(keys[1], 1, 6) .. 'o'
+  for j = 1, count do orders[j] = prefix .. sub(found[j].member, 1, 6) end
+  local values = redis.pcall('MGET', unpack(orders))
+  -- Of a slot that is on its way to another master some keys have gone already: nothing is
+  -- claimed until it is there.
+  if values.err then return {} end
   call('HINCRBY', keys[1], 'claim', count)
   local latest = call('HGET', keys[1], 'claim')
   local ends = now + lease
   local records, moved, answer = { keys[2] }, {}, {}
-  local orders, prefix = {}, sub(keys[1], 1, 6) .. 'o'
   for j = 1, count do
     local entry = found[j]
     local number = before(latest, count - j)
@@ -81,14 +86,13 @@ local function claim(keys, first, last, most, lease, now)
     local args = gather(moved, keys[entry.tray])
     args[#args + 1] = whole(LEASED + ends)
     args[#args + 1] = entry.member
-    orders[j] = prefix .. sub(entry.member, 1, 6)
     answer[4 * j - 3] = whole(entry.tray - first + 1)
     answer[4 * j - 2] = entry.member
     answer[4 * j - 1] = number
+    answer[4 * j] = values[j]
   end
   call('HSET', unpack(records))
   for _, args in ipairs(moved) do call('ZADD', unpack(args)) end
-  for j, order in ipairs(call('MGET', unpack(orders))) do answer[4 * j] = order end
   return answer
 end
 
