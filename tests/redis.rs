@@ -299,3 +299,39 @@ async fn an_open_order_takes_at_most_4_kib() {
     println!("{each} bytes of Redis memory per open order with 400 characters");
     assert!(each <= 4_096);
 }
+
+/// Claims that come at a time go in one call; an order that cannot be read is the trouble of
+/// whoever claims it.
+#[tokio::test]
+async fn an_order_that_cannot_be_read_holds_up_no_other_claim() {
+    const EACH: u32 = 4;
+    let server = RedisServer::start("always");
+    let store = open(&server).await;
+    let mut below = None;
+    for seq in 1..=2 * EACH {
+        let new = new_order(seq, HEARD);
+        store.commit(new.clone()).await.unwrap();
+        if seq <= EACH {
+            let relayed = step(&new.after, Action::Relay { to: None }, HEARD);
+            below = relayed.after.holder();
+            store.commit(relayed).await.unwrap();
+        }
+    }
+    let script = "local all = redis.call('KEYS', '{3304}o*') table.sort(all) \
+                  for j = 1, tonumber(ARGV[1]) do redis.call('SETRANGE', all[j], 8, '????') end";
+    let () = server.ask(&["EVAL", script, "0", &EACH.to_string()]);
+    // A process that has not seen them.
+    let store = open(&server).await;
+    let mut claims = tokio::task::JoinSet::new();
+    for unit in [below.unwrap(), cell().centre()].repeat(EACH as usize) {
+        let (store, lease) = (store.clone(), Duration::from_secs(60));
+        claims.spawn(async move { (unit, store.claim(&[unit], Desk::Lead, 1, lease).await) });
+    }
+    while let Some(claimed) = claims.join_next().await {
+        match claimed.unwrap() {
+            (unit, Ok(claimed)) => assert_eq!((unit, claimed.len()), (cell().centre(), 1)),
+            (unit, Err(StoreError::Damaged(_))) => assert_eq!(Some(unit), below),
+            (_, Err(other)) => panic!("{other}"),
+        }
+    }
+}

@@ -28,6 +28,9 @@ async fn a_slot_moves_under_load_and_nobody_hears_of_it() {
             for _ in 0..300 {
                 assert!(store.load(crate::support::number(1)).await.unwrap().is_some());
                 assert!(store.next_due().await.unwrap().is_some());
+                // Whoever comes for orders gets some or none, and no error.
+                let centre = [cell().centre()];
+                store.claim(&centre, Desk::Lead, 2, Duration::from_millis(1)).await.unwrap();
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         })
