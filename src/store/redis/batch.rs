@@ -114,6 +114,7 @@ impl Batcher {
                     // Whoever no longer waits asks again with the same request id.
                     Some(outcome) => {
                         let _ = answer.send(outcome);
+                        // Behind them the next job's begin.
                         steps.for_each(drop);
                     }
                     None => waiting.push(Job { steps: steps.collect(), answer }),
@@ -152,9 +153,7 @@ impl Batcher {
                     self.opening.bucket.store(current.unsigned_abs(), Relaxed);
                 }
                 Some("epoch") => {
-                    let trouble = replaced();
-                    self.link.distrust(trouble.clone());
-                    return Err(Fault::NotDone(trouble));
+                    return Err(Fault::NotDone(replaced(&self.link)));
                 }
                 _ => return Err(Fault::Unknown(StoreError::Damaged("a batch's answer".into()))),
             }
@@ -163,12 +162,15 @@ impl Batcher {
     }
 }
 
-/// What is answered when the data is not the data that was opened.
-pub fn replaced() -> StoreError {
-    StoreError::Unreachable(
+/// The data behind a link is not the data that was opened: what is answered until it is opened
+/// anew, which this asks for.
+pub fn replaced(link: &Link) -> StoreError {
+    let trouble = StoreError::Unreachable(
         "the cell's data in Redis was emptied or replaced; it is being opened anew: try again"
             .to_owned(),
-    )
+    );
+    link.distrust(trouble.clone());
+    trouble
 }
 
 /// What is done, now or before, is answered only once it is safe.

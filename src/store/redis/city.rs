@@ -68,11 +68,7 @@ impl RedisStore {
         match parts.first().map(text).as_deref() {
             Some("ok") => safe.map_err(CommitError::Unknown),
             Some("conflict") => Err(CommitError::Conflict),
-            _ => {
-                let trouble = replaced();
-                self.write.distrust(trouble.clone());
-                Err(CommitError::Unavailable(trouble))
-            }
+            _ => Err(CommitError::Unavailable(replaced(&self.write))),
         }
     }
 

@@ -2,15 +2,14 @@
 //! answer holds the orders as they are at that moment.
 
 use super::RedisStore;
-use super::batch::replaced;
 use super::greeting::Opening;
 use super::keys::{self, Keys};
 use super::lately::Lately;
 use super::link::Link;
-use super::reads::{ask, decode, function};
+use super::reads::{ask_of_epoch, decode, function};
 use super::step::VERSION;
 use super::together::Kind;
-use super::value::{bytes, items, must, must_integer, text};
+use super::value::{bytes, items, must, must_integer};
 use crate::domain::{Desk, Entry, Order, OrderNo, Timestamp, Unit, entries};
 use crate::store::{Claimed, Lease, MAX_BATCH, StoreError};
 use ::redis::Value;
@@ -72,7 +71,7 @@ impl Kind for Claims {
             call.arg(units.len()).arg(*max);
             call.arg(lease.as_millis().min(u128::from(u32::MAX)) as u64);
         }
-        let parts = of_epoch(&self.write, items(ask(&self.write, &call).await?)?)?;
+        let parts = ask_of_epoch(&self.write, &call).await?;
         // Where another connection brought the answer, nothing from before belongs to it.
         let connection = connection.filter(|asked| self.write.connection() == Some(*asked));
         let each = asked.iter().zip(parts);
@@ -127,16 +126,6 @@ impl Claims {
     }
 }
 
-/// What a function says behind `ok`; anything else is another epoch's.
-fn of_epoch(link: &Link, mut parts: Vec<Value>) -> Result<Vec<Value>, StoreError> {
-    if parts.first().map(text).as_deref() == Some("ok") {
-        return Ok(parts.split_off(1));
-    }
-    let trouble = replaced();
-    link.distrust(trouble.clone());
-    Err(trouble)
-}
-
 impl RedisStore {
     pub(super) async fn claim_entries(
         &self,
@@ -171,7 +160,7 @@ impl RedisStore {
             for (place, (_, lease)) in places.iter().zip(claims) {
                 call.arg(&place.member[..]).arg(lease.claim);
             }
-            of_epoch(&self.write, items(ask(&self.write, &call).await?)?)?;
+            ask_of_epoch(&self.write, &call).await?;
         }
         Ok(())
     }

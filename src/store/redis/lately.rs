@@ -1,5 +1,6 @@
 //! Orders as this process knew them last. A step may be decided upon one without asking Redis,
-//! for a commit is refused where the order has changed since; nothing else may rely on it.
+//! for a commit is refused where the order has changed since; and what is read in the same version
+//! need not be decoded again. Nothing else may rely on it.
 
 use crate::domain::{Order, OrderNo};
 use std::sync::{Arc, Mutex, PoisonError};

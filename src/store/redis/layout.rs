@@ -41,6 +41,7 @@ pub(super) fn call(keys: &Keys, [epoch, floor, bucket]: [u64; 3], steps: &[Step]
     batch.values(&mut call);
     batch.places(&mut call);
     deadlines(&mut call, steps);
+    blocks(&mut call, steps);
     counters(&mut call, steps);
     indicators(&mut call, steps);
     callers(&mut call, steps);
@@ -199,6 +200,9 @@ fn deadlines(call: &mut Cmd, steps: &[Step]) {
     for id in undue {
         call.arg(&id[..]);
     }
+}
+
+fn blocks(call: &mut Cmd, steps: &[Step]) {
     let mut blocks: Vec<_> = steps.iter().filter_map(|step| step.block).collect();
     blocks.sort_unstable();
     blocks.dedup();

@@ -1,15 +1,14 @@
 //! What leaves, what comes back, and who reads.
 
 use super::RedisStore;
-use super::batch::replaced;
 use super::keys::{self, block};
 use super::pages::numbers_of;
-use super::reads::{ask, function};
+use super::reads::{ask, ask_of_epoch, function};
 use super::step::{VERSION, intake_of};
-use super::value::{bytes, items, must, must_integer, pairs, text};
+use super::value::{bytes, items, must, must_integer, pairs};
 use crate::domain::Timestamp;
 use crate::store::{Consumer, Cursor, Leaving, MAX_CONSUMERS, Shedding, StoreError, Whole, codec};
-use ::redis::{Cmd, Value, cmd};
+use ::redis::{Value, cmd};
 use async_trait::async_trait;
 use std::collections::BTreeSet;
 
@@ -17,17 +16,6 @@ use std::collections::BTreeSet;
 const MAX_KEYS: usize = 4_000;
 
 impl RedisStore {
-    /// Calls a function that looks at the epoch; what it says after `ok`.
-    async fn call_of_epoch(&self, call: &Cmd) -> Result<Vec<Value>, StoreError> {
-        let mut parts = items(ask(&self.write, call).await?)?;
-        if parts.first().map(text).as_deref() != Some("ok") {
-            let trouble = replaced();
-            self.write.distrust(trouble.clone());
-            return Err(trouble);
-        }
-        Ok(parts.split_off(1))
-    }
-
     /// The orders that are stored just as they are kept elsewhere, with their values.
     async fn unchanged<'a>(
         &self,
@@ -61,7 +49,7 @@ impl RedisStore {
             call.arg(&value[..]).arg(keys_of(one));
             call.arg(one.caller.as_ref().map_or(&[][..], |caller| &caller[..]));
         }
-        let left = self.call_of_epoch(&call).await?;
+        let left = ask_of_epoch(&self.write, &call).await?;
         let left = left.first().map_or(Ok(0), must_integer)?;
         Ok(left.unsigned_abs())
     }
@@ -74,7 +62,7 @@ impl RedisStore {
             all.extend(numbers.into_iter().map(|no| self.keys.order(keys::id(no))));
             let mut call = function("FCALL", "hotline_v5_drop_block", &all);
             call.arg(&block[..]);
-            self.call_of_epoch(&call).await?;
+            ask_of_epoch(&self.write, &call).await?;
         }
         Ok(())
     }
@@ -125,7 +113,7 @@ impl Shedding for RedisStore {
         for (_, paper) in later {
             call.arg(codec::encode_paper(paper));
         }
-        self.call_of_epoch(&call).await.map(|_| ())
+        ask_of_epoch(&self.write, &call).await.map(|_| ())
     }
 
     async fn feed_start(&self) -> Result<Cursor, StoreError> {
@@ -142,7 +130,7 @@ impl Shedding for RedisStore {
         for Consumer { name, cursor: Cursor { epoch, sequence, index }, at: _ } in known {
             call.arg(name).arg(*epoch).arg(*sequence).arg(*index);
         }
-        let done = self.call_of_epoch(&call).await?;
+        let done = ask_of_epoch(&self.write, &call).await?;
         Ok(done.first().map_or(Ok(1), must_integer)? == 1)
     }
 

@@ -2,9 +2,9 @@
 //!
 //! Every key is listed in [`keys`]; all of a cell carry its hash tag. What must happen in one
 //! piece is a function of one library (`lua/*.lua`), sent when the server lacks it. Steps
-//! travel in batches ([`batch`]): one call, one write of the append-only file, one answer per
-//! step. So with `appendfsync always` the answer comes after the fsync, and the fsync is
-//! shared.
+//! travel in batches ([`batch`]): one call, one write of the append-only file. So with
+//! `appendfsync always` the answer comes after the fsync, and the fsync is shared. A batch is
+//! written whole; those that are in its way are refused, and the others go again.
 //!
 //! ```text
 //!  commit ─▶ step: all bytes made ready ─▶ batcher ─▶ layout ─▶ FCALL hotline_v5_commit

@@ -34,6 +34,15 @@ pub(super) async fn ask(link: &Link, command: &Cmd) -> Result<Value, Fault> {
     }
 }
 
+/// The same of a function that looks at the epoch; what it says behind `ok`.
+pub(super) async fn ask_of_epoch(link: &Link, command: &Cmd) -> Result<Vec<Value>, StoreError> {
+    let mut parts = items(ask(link, command).await?)?;
+    match parts.first().map(text).as_deref() {
+        Some("ok") => Ok(parts.split_off(1)),
+        _ => Err(replaced(link)),
+    }
+}
+
 pub(super) fn function(call: &str, name: &str, keys: &[Vec<u8>]) -> Cmd {
     let mut command = cmd(call);
     command.arg(name).arg(keys.len()).arg(keys);
@@ -266,9 +275,7 @@ impl RedisStore {
     pub(super) async fn try_out(&self) -> Result<(), StoreError> {
         let epoch = ask(&self.read, cmd("HGET").arg(self.keys.meta()).arg("epoch")).await?;
         if integer(&epoch).map(i64::unsigned_abs) != Some(self.epoch()) {
-            let trouble = replaced();
-            self.write.distrust(trouble.clone());
-            return Err(trouble);
+            return Err(replaced(&self.write));
         }
         let mut write = cmd("HSET");
         write.arg(self.keys.meta()).arg("checked").arg(1);

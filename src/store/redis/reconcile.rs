@@ -82,11 +82,7 @@ impl Reconcile for RedisStore {
         match answer.first().map(text).as_deref() {
             Some("ok") => {}
             Some("moved") => return Ok(None),
-            _ => {
-                let trouble = replaced();
-                self.write.distrust(trouble.clone());
-                return Err(trouble);
-            }
+            _ => return Err(replaced(&self.write)),
         }
         let strays: Vec<Entry> = strays.into_iter().map(|(_, entry)| entry).collect();
         let found = answer[1..].iter().map(|found| read(&text(found), look, &right, &strays));
