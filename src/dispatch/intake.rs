@@ -322,7 +322,8 @@ impl Dispatch {
     }
 
     pub(super) fn check_units(&self, field: &'static str, units: &[Unit]) -> Result<(), Refusal> {
-        match units.iter().find(|unit| self.catalogue().unit(**unit).is_none()) {
+        let catalogue = self.catalogue();
+        match units.iter().find(|unit| catalogue.unit(**unit).is_none()) {
             Some(unit) => {
                 let allowed = format!("unit {unit} is not in the catalogue");
                 Err(Refusal::Invalid { field, allowed })
