@@ -7,6 +7,7 @@
 //!         ─▶ calls in flight finish ─▶ store closes ─▶ HTTP ends
 //! ```
 
+pub mod gathering;
 mod grpc;
 pub mod health;
 mod observe;

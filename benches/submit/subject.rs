@@ -3,6 +3,7 @@
 use crate::echo::Echo;
 use crate::fresh::Fresh;
 use crate::redis::{RedisServer, cost};
+use futures_util::TryStreamExt;
 use hotline::api;
 use hotline::catalogue::Catalogue;
 use hotline::classify::Classifier;
@@ -115,7 +116,11 @@ pub fn serve(args: &[String]) {
         let routes = api::routes(dispatch, api::Limits::default());
         let server = Server::builder();
         let mut server = server.layer(tower_layer::layer_fn(Fresh::over));
-        server.add_routes(routes).serve_with_incoming(incoming).await.expect("serves");
+        server
+            .add_routes(routes)
+            .serve_with_incoming(incoming.map_ok(hotline::server::gathering::Gathering::over))
+            .await
+            .expect("serves");
     });
 }
 

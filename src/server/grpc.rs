@@ -1,5 +1,6 @@
 //! The gRPC listener: every service, health, reflection, and every bound said aloud.
 
+use super::gathering::Gathering;
 use super::observe::Observed;
 use super::shedding::Shedding;
 use super::{ServerError, health};
@@ -7,6 +8,7 @@ use crate::api::{self, Limits, SERVICES};
 use crate::dispatch::Dispatch;
 use crate::pb;
 use crate::telemetry::Readiness;
+use futures_util::TryStreamExt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -74,7 +76,8 @@ impl Services {
     pub(super) async fn serve(self, listener: TcpListener, ends: impl Future<Output = ()>) {
         let incoming = TcpIncoming::from(listener)
             .with_nodelay(Some(true))
-            .with_keepalive(Some(TCP_KEEPALIVE));
+            .with_keepalive(Some(TCP_KEEPALIVE))
+            .map_ok(Gathering::over);
         let served = Server::builder()
             .layer(layer_fn(move |inner| Observed::over(inner, self.shedding.clone())))
             .timeout(self.call_timeout)
