@@ -13,7 +13,7 @@ use super::step::Step;
 use super::trouble::Fault;
 use super::value::{bytes, items, must_integer, text};
 use crate::store::vitals::Batches;
-use crate::store::{CommitError, StoreError, codec, fault};
+use crate::store::{CommitError, MAX_TOGETHER, StoreError, codec, fault};
 use ::redis::Value;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -23,9 +23,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// How many steps wait to be gathered; who comes later waits with its caller.
 pub const QUEUE: usize = 4_096;
-/// The most steps of a batch. It holds Redis up for one or two milliseconds; larger ones are
+/// The most steps of a batch. It holds Redis up for two or three milliseconds; larger ones are
 /// not cheaper.
-const MAX_STEPS: usize = 64;
+const MAX_STEPS: usize = 128;
+// The library names a step by a byte.
+const _: () = assert!(MAX_STEPS + MAX_TOGETHER <= u8::MAX as usize);
 /// A batch heavier than this is full.
 const MAX_WEIGHT: usize = 1 << 20;
 /// A batch with more papers is full: Lua passes at most 8,000 arguments at once.
