@@ -11,7 +11,7 @@ use hotline::clock::SystemClock;
 use hotline::dispatch::{Dispatch, Parts, Settings};
 use hotline::domain::Cell;
 use hotline::pb::{GetBoardRequest, command_service_client::CommandServiceClient};
-use hotline::server::opening;
+use hotline::server::{gathering::Gathering, opening};
 use hotline::store::embedded::Embedded;
 use hotline::store::memory::Memory;
 use hotline::store::redis::{RedisOptions, RedisStore};
@@ -20,6 +20,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
@@ -113,14 +114,13 @@ pub fn serve(args: &[String]) {
         }
         let dispatch = dispatch(url, Path::new(home), more).await;
         tokio::spawn(Arc::clone(&dispatch).run());
-        let routes = api::routes(dispatch, api::Limits::default());
-        let server = Server::builder();
-        let mut server = server.layer(tower_layer::layer_fn(Fresh::over));
-        server
-            .add_routes(routes)
-            .serve_with_incoming(incoming.map_ok(hotline::server::gathering::Gathering::over))
-            .await
-            .expect("serves");
+        let layer = tower_layer::layer_fn(move |others| {
+            let limits = api::Limits::default();
+            Fresh::over(api::Services::new(Arc::clone(&dispatch), limits, others))
+        });
+        let server = Server::builder().layer(layer).add_routes(Routes::default());
+        let incoming = incoming.map_ok(Gathering::over);
+        server.serve_with_incoming(incoming).await.expect("serves");
     });
 }
 

@@ -5,8 +5,7 @@ use super::status::Fault;
 use crate::dispatch::Dispatch;
 use crate::domain::{Actor, MAX_STAFF, Role, Unit};
 use std::sync::Arc;
-use tonic::metadata::MetadataMap;
-use tonic::service::Interceptor;
+use tonic::codegen::http::{self, HeaderMap};
 use tonic::{Request, Status};
 
 /// The staff number: letters, digits, `.`, `-` and `_`.
@@ -25,21 +24,20 @@ impl Seam {
     pub fn new(dispatch: Arc<Dispatch>) -> Seam {
         Seam(dispatch)
     }
-}
 
-impl Interceptor for Seam {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        let actor = read(request.metadata())?;
+    /// Puts the actor beside the message, for [`split`].
+    pub(super) fn admit<T>(&self, request: &mut http::Request<T>) -> Result<(), Status> {
+        let actor = read(request.headers())?;
         if self.0.catalogue().unit(actor.unit).is_none() {
             return Err(Fault::field("BAD_ACTOR", UNIT, "a unit of the catalogue").into());
         }
         request.extensions_mut().insert(actor);
-        Ok(request)
+        Ok(())
     }
 }
 
-fn read(metadata: &MetadataMap) -> Result<Actor, Fault> {
-    let get = |key| metadata.get(key).and_then(|value| value.to_str().ok()).unwrap_or_default();
+fn read(headers: &HeaderMap) -> Result<Actor, Fault> {
+    let get = |key| headers.get(key).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let bad = |key, allowed| Fault::field("BAD_ACTOR", key, allowed);
     let staff = get(STAFF);
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
@@ -82,7 +80,7 @@ mod tests {
             (ROLE, Some("clock"), Some(ROLE)),
             (ROLE, Some("king"), Some(ROLE)),
         ] {
-            let mut metadata = MetadataMap::new();
+            let mut metadata = HeaderMap::new();
             for (k, v) in good {
                 metadata.insert(k, v.parse().unwrap());
             }

@@ -1,6 +1,7 @@
 //! What clients can ask: one file for each gRPC service, all of the same three steps: read,
 //! dispatch, answer.
 //!
+//! - [`services`]: which service a call is for
 //! - [`actor`]: who asks; the one seam that identity will replace
 //! - [`from_proto`] and [`text`]: what may be asked, each refusal naming its field
 //! - [`indicators`]: what the hotline is judged by
@@ -25,6 +26,7 @@ mod moves;
 mod offers;
 mod page;
 mod push;
+mod services;
 pub mod status;
 mod story;
 mod text;
@@ -33,10 +35,9 @@ mod work_order;
 
 use crate::dispatch::Dispatch;
 use crate::pb;
-use actor::Seam;
+pub use services::{SERVICES, Services};
 use std::sync::Arc;
 use std::time::Duration;
-use tonic::service::Routes;
 
 /// The largest message of the intake: far more than 20,000 characters take, so that a text too
 /// long is told which field and how long, not cut off.
@@ -85,36 +86,6 @@ pub struct Api {
     dispatch: Arc<Dispatch>,
     limits: Limits,
 }
-
-/// Every service of the package, each behind the actor's seam and with its sizes bounded.
-pub fn routes(dispatch: Arc<Dispatch>, limits: Limits) -> Routes {
-    let seam = Seam::new(Arc::clone(&dispatch));
-    let api = Arc::new(Api { dispatch, limits });
-    macro_rules! service {
-        ($module:ident, $server:ident, $limit:expr) => {
-            tonic::service::interceptor::InterceptedService::new(
-                pb::$module::$server::from_arc(Arc::clone(&api))
-                    .max_decoding_message_size($limit)
-                    .max_encoding_message_size(MAX_ANSWER),
-                seam.clone(),
-            )
-        };
-    }
-    Routes::new(service!(intake_service_server, IntakeServiceServer, MAX_INTAKE_MESSAGE))
-        .add_service(service!(work_order_service_server, WorkOrderServiceServer, MAX_MESSAGE))
-        .add_service(service!(command_service_server, CommandServiceServer, MAX_MESSAGE))
-        .add_service(service!(feed_service_server, FeedServiceServer, MAX_MESSAGE))
-        .add_service(service!(admin_service_server, AdminServiceServer, MAX_MESSAGE))
-}
-
-/// The names of the services, for health.
-pub const SERVICES: [&str; 5] = [
-    "hotline.v1.IntakeService",
-    "hotline.v1.WorkOrderService",
-    "hotline.v1.CommandService",
-    "hotline.v1.FeedService",
-    "hotline.v1.AdminService",
-];
 
 /// Returns once the server stops: what never ends by itself ends then.
 async fn stopped(stopping: &mut tokio::sync::watch::Receiver<bool>) {

@@ -42,12 +42,13 @@ const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// Every service, ready to be served.
 pub(super) struct Services {
-    routes: Routes,
-    shedding: Shedding,
+    dispatch: Arc<Dispatch>,
+    limits: Limits,
+    /// Health and reflection.
+    others: Routes,
     health: HealthReporter,
     readiness: Readiness,
     stopping: watch::Receiver<bool>,
-    call_timeout: Duration,
 }
 
 impl Services {
@@ -64,12 +65,9 @@ impl Services {
             .build_v1()
             .map_err(|e| ServerError::Internal(format!("reflection: {e}")))?;
         let stopping = dispatch.stopping();
-        let call_timeout = limits.long_poll_max + CALL_SLACK;
-        let shedding = Shedding::of(Arc::clone(&dispatch));
-        let routes =
-            api::routes(dispatch, limits).add_service(health_service).add_service(reflection);
+        let others = Routes::new(health_service).add_service(reflection);
         let readiness = readiness.clone();
-        Ok(Services { routes, shedding, health: reporter, readiness, stopping, call_timeout })
+        Ok(Services { dispatch, limits, others, health: reporter, readiness, stopping })
     }
 
     /// Serves until `ends`, then until the last call in flight is answered.
@@ -78,16 +76,22 @@ impl Services {
             .with_nodelay(Some(true))
             .with_keepalive(Some(TCP_KEEPALIVE))
             .map_ok(Gathering::over);
+        let call_timeout = self.limits.long_poll_max + CALL_SLACK;
+        let shedding = Shedding::of(Arc::clone(&self.dispatch));
         let served = Server::builder()
-            .layer(layer_fn(move |inner| Observed::over(inner, self.shedding.clone())))
-            .timeout(self.call_timeout)
+            .layer(layer_fn(move |others| {
+                let dispatch = Arc::clone(&self.dispatch);
+                let services = api::Services::new(dispatch, self.limits.clone(), others);
+                Observed::over(services, shedding.clone())
+            }))
+            .timeout(call_timeout)
             .max_concurrent_streams(MAX_STREAMS)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .http2_max_header_list_size(MAX_HEADERS)
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE_ANSWER))
-            .add_routes(self.routes)
+            .add_routes(self.others)
             .serve_with_incoming_shutdown(incoming, ends);
         tokio::select! {
             served = served => if let Err(error) = served {
