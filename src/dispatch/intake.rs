@@ -2,9 +2,11 @@
 
 use super::guide::Guide;
 use super::step::{Decided, With};
+use super::turns::Turn;
 use super::{Dispatch, Done, Refusal, Request, Settings};
 use crate::catalogue::{Catalogue, Place};
 use crate::classify::Classification;
+use crate::clock::tick;
 use crate::domain::{
     Actor, Category, Channel, Confidence, Contact, Division, Emergency, Kind, Level, ModelVersion,
     OrderNo, Plan, Reading, Refused, Register, Timestamp, Unit, Urgency, decide_new,
@@ -20,10 +22,8 @@ use tokio::sync::SemaphorePermit;
 /// counter, and every try goes past it.
 const MAX_NUMBERS: usize = 4;
 
-/// The most submissions that are on their way at a time; at 20,000 a second the last of them
-/// waits for 50 ms.
-pub const MAX_FILING: usize = 1_024;
-/// The same for those that come by streams, which wait: a bulk of them takes no caller's turn.
+/// The most submissions by streams that are on their way at a time; they wait: a bulk of them
+/// takes no caller's turn.
 pub const MAX_STREAMED: usize = 512;
 
 /// What the citizen said, and what the agent made of it. A field the agent gives is taken
@@ -136,15 +136,15 @@ impl Dispatch {
         self.guide().locator.full_name(place)
     }
 
-    /// A turn to file an order; refused while [`MAX_FILING`] are on their way: who waits longer
-    /// than that helps nobody, and memory would grow with them.
-    pub fn turn_to_file(&self) -> Result<SemaphorePermit<'_>, Refusal> {
-        self.filing.try_acquire().map_err(|_| Refusal::Overloaded)
+    /// A turn to file an order; refused while [`super::MAX_FILING`] are on their way, or fewer in
+    /// a crowd: who waits longer than that helps nobody, and memory would grow with them.
+    pub fn turn_to_file(&self) -> Result<Turn<'_>, Refusal> {
+        self.turns.take(tick).ok_or(Refusal::Overloaded)
     }
 
     /// Whether there is a turn to file now: who would be refused need not be listened to.
     pub fn has_turn(&self) -> bool {
-        self.filing.available_permits() > 0
+        self.turns.any(tick)
     }
 
     /// A turn among those of [`MAX_STREAMED`], waited for; given out as long as there is a

@@ -2,6 +2,7 @@
 //!
 //! - [`intake`]: a citizen's words become an order; [`deciding`]: a person says what it is about
 //!   and where it goes; [`links`]: orders that have to do with others
+//! - [`turns`]: who may file now, and who is turned away
 //! - [`step`]: a command takes effect, once; [`again`]: its request comes again
 //! - [`backup`]: everything there is, as a file
 //! - [`guide`]: the catalogue, and what reads by it, replaced at once
@@ -32,6 +33,7 @@ mod standing;
 mod step;
 mod telling;
 mod timers;
+mod turns;
 mod waiters;
 
 use crate::archive::{Archive, Keeper};
@@ -49,6 +51,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
+use turns::Turns;
 use waiters::Waiters;
 
 pub use crate::archive::Day;
@@ -64,13 +67,14 @@ pub use archiving::{Archiving, Passes};
 pub use backup::Backup;
 pub use checkup::{Checkup, MOST_OFF, Unpulled, behind, last_written};
 pub use deciding::{Acceptance, Correction, Routing};
-pub use intake::{Asked, MAX_FILING, MAX_STREAMED, Preview, Submission};
+pub use intake::{Asked, MAX_STREAMED, Preview, Submission};
 pub use links::Called;
 pub use mode::{InForce, Restamped, Switch};
 pub use pull::Pull;
 pub use similar::{Alike, MAX_SIMILAR, Reader};
 pub use step::{Done, Request};
 pub use timers::Rounds;
+pub use turns::{MAX_FILING, Turn};
 
 /// What can be set about the dispatcher.
 #[derive(Clone, Debug)]
@@ -221,7 +225,7 @@ pub struct Dispatch {
     in_force: RwLock<Option<InForce>>,
     waiters: Waiters,
     /// Turns to file an order, of calls and of streams.
-    filing: Semaphore,
+    turns: Turns,
     streamed: Semaphore,
     /// What this process knows of likeness.
     similar: Similar,
@@ -280,7 +284,7 @@ impl Dispatch {
             numbers: Numbers::default(),
             in_force: RwLock::new(None),
             waiters: Waiters::default(),
-            filing: Semaphore::new(MAX_FILING),
+            turns: Turns::new(),
             streamed: Semaphore::new(MAX_STREAMED),
             sooner: Notify::new(),
             sleeping_until: std::sync::atomic::AtomicI64::new(i64::MAX),
