@@ -139,6 +139,10 @@ impl Crowd {
         let twice = (most * 2).min(MAX_FILING);
         let (trial, most) = match self.trial {
             Trial::None => (Trial::Resting(0), FEWEST),
+            // As before there was a crowd, for the next.
+            Trial::Resting(_) | Trial::Doubled(_) if few && twice == MAX_FILING => {
+                (Trial::None, twice)
+            }
             Trial::Resting(_) | Trial::Doubled(_) if few => (Trial::Resting(0), twice),
             Trial::Resting(looks) if looks < TRY_EVERY => (Trial::Resting(looks + 1), most),
             Trial::Resting(_) => (Trial::Doubled(rate), twice),
