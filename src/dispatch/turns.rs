@@ -48,8 +48,8 @@ struct Crowd {
 enum Trial {
     /// As many are let in as ever.
     None,
-    /// So many looks since the last try.
-    Resting(u32),
+    /// So many looks since the last try, and the most a second that were over at any.
+    Resting(u32, u64),
     /// Twice as many are let in as when so many a second were over.
     Doubled(u64),
 }
@@ -138,17 +138,20 @@ impl Crowd {
         let few = self.refusals * HARDLY <= filed;
         let twice = (most * 2).min(MAX_FILING);
         let (trial, most) = match self.trial {
-            Trial::None => (Trial::Resting(0), FEWEST),
+            Trial::None => (Trial::Resting(0, 0), FEWEST),
             // As before there was a crowd, for the next.
-            Trial::Resting(_) | Trial::Doubled(_) if few && twice == MAX_FILING => {
+            Trial::Resting(..) | Trial::Doubled(_) if few && twice == MAX_FILING => {
                 (Trial::None, twice)
             }
-            Trial::Resting(_) | Trial::Doubled(_) if few => (Trial::Resting(0), twice),
-            Trial::Resting(looks) if looks < TRY_EVERY => (Trial::Resting(looks + 1), most),
-            Trial::Resting(_) => (Trial::Doubled(rate), twice),
+            Trial::Resting(..) | Trial::Doubled(_) if few => (Trial::Resting(0, 0), twice),
+            Trial::Resting(looks, best) if looks < TRY_EVERY => {
+                (Trial::Resting(looks + 1, best.max(rate)), most)
+            }
+            // One slow look would make any that follows seem better.
+            Trial::Resting(_, best) => (Trial::Doubled(best.max(rate)), twice),
             // Where it only makes all wait longer, hardly more are filed.
             Trial::Doubled(before) if rate * 2 < before * 3 => {
-                (Trial::Resting(0), (most / 2).max(FEWEST))
+                (Trial::Resting(0, 0), (most / 2).max(FEWEST))
             }
             Trial::Doubled(_) => (Trial::Doubled(rate), twice),
         };
