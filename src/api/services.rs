@@ -1,6 +1,6 @@
 //! Every service of the package, each behind the actor's seam and with its sizes bounded. A call
-//! goes straight to the service that its path names: what a router for any path asks and copies
-//! on the way cost as much as routing the order itself.
+//! goes straight to the service that its path names: a router for any path boxes and copies each
+//! call on the way.
 
 use super::actor::Seam;
 use super::{Api, Limits, MAX_ANSWER, MAX_INTAKE_MESSAGE, MAX_MESSAGE};
